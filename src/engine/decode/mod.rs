@@ -1,0 +1,1 @@
+//! Headers, from the frame to the transport, in place.

@@ -1,0 +1,38 @@
+//! The `conn` record: what Zeek says of a flow when it is over.
+
+use crate::record;
+use crate::types::{Interval, Text};
+
+record! {
+    /// One flow, written when it is over (Zeek's `conn.log`).
+    pub struct Conn = "conn" {
+        /// Transport protocol: `tcp`, `udp`, `icmp`, or `unknown_transport`.
+        pub proto: &'static str = "proto",
+        /// Application protocols sensed.
+        pub service: Option<&'static str> = "service",
+        /// From first to last packet.
+        pub duration: Option<Interval> = "duration",
+        /// Payload bytes of the originator.
+        pub orig_bytes: Option<u64> = "orig_bytes",
+        /// Payload bytes of the responder.
+        pub resp_bytes: Option<u64> = "resp_bytes",
+        /// Zeek's connection state, such as `SF`, `S0`, `REJ`.
+        pub conn_state: &'static str = "conn_state",
+        /// Whether the originator's address lies in the home networks.
+        pub local_orig: Option<bool> = "local_orig",
+        /// Whether the responder's address lies in the home networks.
+        pub local_resp: Option<bool> = "local_resp",
+        /// Bytes of content missing.
+        pub missed_bytes: u64 = "missed_bytes",
+        /// Zeek's history letters, originator in capitals.
+        pub history: Option<Text> = "history",
+        /// Packets from the originator.
+        pub orig_pkts: u64 = "orig_pkts",
+        /// Their bytes from the IP header on.
+        pub orig_ip_bytes: u64 = "orig_ip_bytes",
+        /// Packets from the responder.
+        pub resp_pkts: u64 = "resp_pkts",
+        /// Their bytes from the IP header on.
+        pub resp_ip_bytes: u64 = "resp_ip_bytes",
+    }
+}

@@ -1,0 +1,263 @@
+//! Application protocols: sensing which one a flow speaks, and parsing it.
+//!
+//! A protocol is one file and one line of the list below. Sensing goes by content first, port second.
+//! Input:  stream bytes in order with gaps told (TCP), or one datagram at a time (UDP).
+//! Output: records, clues for `device`, weird things, through [`Out`].
+//! Bounds: a stream parser that answers `NeedMore` beyond [`BUFFER_BYTES_MAX`] is dropped.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+mod weird;
+
+pub use weird::Weird;
+
+use crate::types::{
+    Body, Clue, FieldInfo, Fields, FlowRef, Observation, Observations, Record, Timestamp,
+};
+
+/// Longest piece of one direction a parser may wait for.
+pub const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dir {
+    /// The originator.
+    Orig,
+    /// The responder.
+    Resp,
+}
+
+impl Dir {
+    /// The other side.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Orig => Self::Resp,
+            Self::Resp => Self::Orig,
+        }
+    }
+}
+
+/// A port to look at first; never proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// TCP.
+    Tcp(u16),
+    /// UDP.
+    Udp(u16),
+}
+
+/// What the first bytes of one direction say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Only this protocol begins so.
+    Certain,
+    /// Could be, with more bytes or on the right port.
+    Unsure,
+    /// Cannot be.
+    NotMine,
+}
+
+/// What a parser is handed.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Time of the packet that completed it.
+    pub ts: Timestamp,
+    /// Who sent it.
+    pub dir: Dir,
+    /// Stream bytes not yet used, or one datagram.
+    pub data: &'a [u8],
+    /// Bytes of this direction lost just before `data`; 0 if none. Told once.
+    pub gap: u64,
+    /// Whether this is a datagram rather than a stream.
+    pub datagram: bool,
+}
+
+/// A parser's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parse {
+    /// `used` bytes are done with; call again with the rest.
+    Parsed {
+        /// At most the length of the data.
+        used: usize,
+    },
+    /// `used` bytes are done with; call again when `need` more than the rest are there.
+    NeedMore {
+        /// At most the length of the data.
+        used: usize,
+        /// At least 1.
+        need: usize,
+    },
+    /// Throw away the rest of the data and the next `bytes` of this direction unseen.
+    SkipBytes {
+        /// Bytes beyond `data` that are of no interest (a body).
+        bytes: u64,
+    },
+    /// Nothing more of this flow is of interest.
+    Skip,
+    /// Not this protocol after all, or broken beyond repair: drop the parser.
+    Broken(&'static str),
+}
+
+/// Where a parser puts what it found.
+#[derive(Debug)]
+pub struct Out<'a> {
+    /// The flow spoken about.
+    pub flow: &'a FlowRef,
+    /// Time of emission.
+    pub ts: Timestamp,
+    pub(crate) observations: &'a mut Observations,
+}
+
+impl<'a> Out<'a> {
+    /// An outlet for one call.
+    #[must_use]
+    pub fn new(flow: &'a FlowRef, ts: Timestamp, observations: &'a mut Observations) -> Self {
+        Self {
+            flow,
+            ts,
+            observations,
+        }
+    }
+
+    /// Emits a record with the record's own time (Zeek: the request's).
+    pub fn record<T: Fields + std::fmt::Debug + Send + 'static>(&mut self, ts: Timestamp, body: T) {
+        let record = Record {
+            ts,
+            flow: *self.flow,
+            orig_device: None,
+            resp_device: None,
+            body: Box::new(body),
+        };
+        self.emit(Body::Record(Box::new(record)));
+    }
+
+    /// Emits evidence about a device.
+    pub fn clue(&mut self, clue: Clue) {
+        self.emit(Body::Clue(Box::new(clue)));
+    }
+
+    /// Emits an oddity: Zeek's `weird` record.
+    pub fn weird(&mut self, name: &'static str, addl: Option<String>, source: &'static str) {
+        self.record(
+            self.ts,
+            Weird {
+                name,
+                addl,
+                source: Some(source),
+                notice: false,
+            },
+        );
+    }
+
+    fn emit(&mut self, body: Body) {
+        self.observations.push(Observation {
+            ts: self.ts,
+            flow: *self.flow,
+            body,
+        });
+    }
+}
+
+/// An application protocol. `Default` is a fresh parser for one flow.
+pub trait Protocol: Default + std::fmt::Debug {
+    /// Lower-case name: `service` in `conn`, metric label.
+    const NAME: &'static str;
+    /// Where to look first.
+    const PORTS: &'static [Port];
+    /// Judges the first bytes of one direction; `dir` is who sent them.
+    fn probe(start: &[u8], dir: Dir) -> Probe;
+    /// Takes the next piece of one direction.
+    fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse;
+    /// The flow is over: emit what is still open.
+    fn finish(&mut self, _out: &mut Out<'_>) {}
+}
+
+/// Writes the enum over all protocols, its dispatch and the schema of their records, once.
+macro_rules! protocols {
+    (
+        protocols { $( $variant:ident in $module:ident ),* $(,)? }
+        records { $( $record:path ),* $(,)? }
+    ) => {
+        $( pub mod $module; )*
+
+        /// A parser of any protocol, for one flow.
+        #[derive(Debug)]
+        #[allow(clippy::large_enum_variant, reason = "held behind one box per flow")]
+        pub enum Parser {
+            $( #[doc = concat!("See [`", stringify!($module), "`].")] $variant($module::$variant), )*
+        }
+
+        /// Names of a protocol without a parser's state.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind {
+            $( #[doc = concat!("See [`", stringify!($module), "`].")] $variant, )*
+        }
+
+        impl Kind {
+            /// All protocols, in probing order.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant, )* ];
+
+            /// See [`Protocol::NAME`].
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $( Self::$variant => <$module::$variant as Protocol>::NAME, )* }
+            }
+
+            /// See [`Protocol::PORTS`].
+            #[must_use]
+            pub fn ports(self) -> &'static [Port] {
+                match self { $( Self::$variant => <$module::$variant as Protocol>::PORTS, )* }
+            }
+
+            /// See [`Protocol::probe`].
+            #[must_use]
+            pub fn probe(self, start: &[u8], dir: Dir) -> Probe {
+                match self { $( Self::$variant => <$module::$variant as Protocol>::probe(start, dir), )* }
+            }
+
+            /// A fresh parser.
+            #[must_use]
+            pub fn parser(self) -> Parser {
+                match self { $( Self::$variant => Parser::$variant(<$module::$variant>::default()), )* }
+            }
+        }
+
+        impl Parser {
+            /// See [`Protocol::NAME`].
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$variant(_) => <$module::$variant as Protocol>::NAME, )* }
+            }
+
+            /// See [`Protocol::parse`].
+            pub fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+                match self { $( Self::$variant(parser) => parser.parse(input, out), )* }
+            }
+
+            /// See [`Protocol::finish`].
+            pub fn finish(&mut self, out: &mut Out<'_>) {
+                match self { $( Self::$variant(parser) => parser.finish(out), )* }
+            }
+        }
+
+        /// Kind and fields of every record, for the model language and the documentation.
+        pub const SCHEMAS: &[(&str, &[FieldInfo])] = &[
+            (<crate::flow::Conn as Fields>::KIND, <crate::flow::Conn as Fields>::FIELDS),
+            (<Weird as Fields>::KIND, <Weird as Fields>::FIELDS),
+            $( (<$record as Fields>::KIND, <$record as Fields>::FIELDS), )*
+        ];
+    };
+}
+
+protocols! {
+    protocols {
+        Ssh in ssh,
+    }
+    records {
+        ssh::SshRecord,
+    }
+}

@@ -1,0 +1,132 @@
+//! What a `Tracker` tells `Analysis`: small, ordered, without references to the frame.
+//!
+//! Order: by (`ts`, canonical flow key), and within one flow as emitted; a stable sort restores it,
+//! whatever the number of workers.
+
+use super::{FlowRef, Interval, MacAddr, Record, Text, Timestamp};
+use std::net::IpAddr;
+
+/// One thing seen, at the time it was seen; for a timer, its deadline.
+#[derive(Debug)]
+pub struct Observation {
+    /// Time of emission.
+    pub ts: Timestamp,
+    /// The flow it belongs to; [`FlowRef::default`] for frames without IP.
+    pub flow: FlowRef,
+    /// What was seen.
+    pub body: Body,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub enum Body {
+    /// Something happened to the flow itself.
+    Flow(FlowEvent),
+    /// A parser or the flow table has a record.
+    Record(Box<Record>),
+    /// Evidence of who a device is.
+    Clue(Box<Clue>),
+    /// A hardware address, with the address it spoke for.
+    Sighting(Sighting),
+    /// Something about the input as a whole.
+    Mark(Mark),
+}
+
+/// A stage in a flow's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// First packet.
+    New,
+    /// The responder accepted: SYN-ACK, or a first answer without TCP.
+    Answered,
+    /// The responder refused (RST to a SYN, ICMP unreachable) or stayed silent until its timer.
+    Failed,
+    /// Every minute and at every doubling of bytes.
+    Update,
+    /// The flow is over; its `conn` record was emitted just before.
+    Close,
+}
+
+/// State of a flow at a phase. Byte and packet counts are what was added since its last event.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowEvent {
+    /// See [`Phase`].
+    pub phase: Phase,
+    /// Bytes from the IP header on that the originator sent since the last event.
+    pub orig_bytes: u64,
+    /// The same from the responder.
+    pub resp_bytes: u64,
+    /// Packets from the originator since the last event.
+    pub orig_pkts: u64,
+    /// Packets from the responder.
+    pub resp_pkts: u64,
+    /// Payload bytes of the originator over the flow's whole life.
+    pub orig_payload: u64,
+    /// Payload bytes of the responder over the flow's whole life.
+    pub resp_payload: u64,
+    /// From the first to the last packet so far.
+    pub duration: Interval,
+    /// Application protocol, once sensed.
+    pub service: Option<&'static str>,
+    /// Whether the flow began with a SYN (TCP) or is of a protocol without one.
+    pub from_start: bool,
+    /// Whether the handshake was seen complete both ways; false without TCP.
+    pub handshake: bool,
+    /// Last packet's hardware addresses: originator's and responder's side.
+    pub orig_mac: MacAddr,
+    /// See `orig_mac`.
+    pub resp_mac: MacAddr,
+}
+
+/// A hardware address seen, with the address it spoke for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Sender.
+    pub mac: MacAddr,
+    /// Its address; `None` for frames without one.
+    pub ip: Option<IpAddr>,
+    /// `arp`, `ndp`, or `frame` (source of an IP packet, of a frame without IP).
+    pub evidence: &'static str,
+    /// Outer VLAN id; 0 if untagged.
+    pub vlan: u16,
+}
+
+/// Evidence of who a device is, from a protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clue {
+    /// Hardware address it is about, if the protocol names one (DHCP `chaddr`).
+    pub mac: Option<MacAddr>,
+    /// Address it is about, if known.
+    pub ip: Option<IpAddr>,
+    /// What kind of evidence.
+    pub kind: ClueKind,
+    /// What it rests on, for example `dhcp option 12`.
+    pub evidence: &'static str,
+    /// The value: a name, a fingerprint, a banner.
+    pub value: Text,
+}
+
+/// Kinds of evidence about a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClueKind {
+    /// The device calls itself so.
+    HostName,
+    /// Others call it so: a DNS answer for its address.
+    DnsName,
+    /// It was leased this address; `ip` is set, `value` empty.
+    Lease,
+    /// Vendor class, option list, JA4, banner, user agent: what it runs.
+    Software,
+    /// It offers this service, as `value` says.
+    Serves,
+}
+
+/// Something about the input as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Time jumped: flows were flushed, learning pauses for that hour.
+    Epoch,
+}
+
+/// Where a `Tracker` puts what it saw; reused from batch to batch.
+pub type Observations = Vec<Observation>;

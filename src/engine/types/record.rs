@@ -1,0 +1,136 @@
+//! Records: one line of output about a flow or a transaction, named after Zeek's logs.
+//!
+//! A record is declared once with `record!`; its JSON, its fields in the model language and its
+//! documentation all come from that declaration.
+
+use super::{FieldInfo, FlowRef, Timestamp, Value};
+
+/// What every record's body offers, written by `record!`.
+pub trait Fields {
+    /// Record kind: the stem of the log's file name and the first word of a model's field.
+    const KIND: &'static str;
+    /// Fields in the order they are written.
+    const FIELDS: &'static [FieldInfo];
+    /// Value of the field at `index`; `Value::None` beyond the last.
+    fn value(&self, index: usize) -> Value<'_>;
+}
+
+/// A record's body behind one pointer, whatever its kind.
+pub trait RecordBody: std::fmt::Debug + Send {
+    /// See [`Fields::KIND`].
+    fn kind(&self) -> &'static str;
+    /// See [`Fields::FIELDS`].
+    fn fields(&self) -> &'static [FieldInfo];
+    /// See [`Fields::value`].
+    fn value(&self, index: usize) -> Value<'_>;
+}
+
+impl<T: Fields + std::fmt::Debug + Send> RecordBody for T {
+    fn kind(&self) -> &'static str {
+        T::KIND
+    }
+    fn fields(&self) -> &'static [FieldInfo] {
+        T::FIELDS
+    }
+    fn value(&self, index: usize) -> Value<'_> {
+        Fields::value(self, index)
+    }
+}
+
+/// A record on its way from the parser to the writer. `Analysis` stamps the devices.
+#[derive(Debug)]
+pub struct Record {
+    /// The record's own time, as Zeek has it: the request's, the flow's first packet's.
+    pub ts: Timestamp,
+    /// The flow it is about.
+    pub flow: FlowRef,
+    /// Device id of the originator, if it is one of ours.
+    pub orig_device: Option<String>,
+    /// Device id of the responder.
+    pub resp_device: Option<String>,
+    /// What it says.
+    pub body: Box<dyn RecordBody>,
+}
+
+/// Declares a record: the struct, its JSON names, its schema.
+///
+/// ```ignore
+/// record! {
+///     /// One DNS transaction.
+///     pub struct Dns = "dns" {
+///         /// The name asked for.
+///         pub query: Option<Text> = "query",
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident = $kind:literal {
+            $( $(#[doc = $doc:literal])+ pub $field:ident : $type:ty = $json:literal ),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        $vis struct $name {
+            $( $(#[doc = $doc])+ pub $field: $type, )*
+        }
+
+        impl $crate::types::Fields for $name {
+            const KIND: &'static str = $kind;
+            const FIELDS: &'static [$crate::types::FieldInfo] = &[
+                $( $crate::types::FieldInfo {
+                    name: $json,
+                    field_type: <$type as $crate::types::FieldValue>::TYPE,
+                    doc: concat!($($doc),+),
+                }, )*
+            ];
+
+            fn value(&self, index: usize) -> $crate::types::Value<'_> {
+                let mut at = 0usize;
+                $(
+                    if index == at {
+                        return $crate::types::FieldValue::value(&self.$field);
+                    }
+                    at = at.wrapping_add(1);
+                )*
+                let _last = at;
+                $crate::types::Value::None
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FieldType, Text};
+    use super::*;
+
+    record! {
+        /// A record for this test.
+        struct Sample = "sample" {
+            /// A name.
+            pub name: Option<Text> = "name",
+            /// A count
+            /// over two lines.
+            pub count: u32 = "count",
+        }
+    }
+
+    #[test]
+    fn one_declaration_gives_values_and_schema() {
+        let sample = Sample {
+            name: None,
+            count: 7,
+        };
+        assert_eq!(Fields::value(&sample, 0), Value::None);
+        assert_eq!(Fields::value(&sample, 1), Value::Int(7));
+        assert_eq!(Fields::value(&sample, 2), Value::None);
+        let types: Vec<_> = Sample::FIELDS
+            .iter()
+            .map(|f| (f.name, f.field_type))
+            .collect();
+        assert_eq!(types, [("name", FieldType::Str), ("count", FieldType::Int)]);
+    }
+}

@@ -1,0 +1,1 @@
+//! The appliance library; names the rooms in reading order.

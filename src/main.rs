@@ -1,0 +1,3 @@
+//! Arguments to command; exit codes.
+
+fn main() {}

@@ -1,0 +1,84 @@
+//! A device as the inventory knows it, each claim with its evidence.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{MacAddr, Timestamp};
+
+/// One address a device held, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// The address.
+    pub addr: IpAddr,
+    /// What tied it to the device: `dhcp`, `arp`, `frame` …
+    pub evidence: String,
+    /// First seen.
+    pub first_ts: Timestamp,
+    /// Last seen.
+    pub last_ts: Timestamp,
+}
+
+/// One name of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceName {
+    /// The name as sent on the wire.
+    pub name: String,
+    /// What it was read from: `dhcp host name`, `mdns`, `dns answer` …
+    pub evidence: String,
+    /// First seen.
+    pub first_ts: Timestamp,
+    /// Last seen.
+    pub last_ts: Timestamp,
+}
+
+/// A statement about a device with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// What is claimed, for example `router`, `serves smb`, `vendor class MSFT 5.0`.
+    pub claim: String,
+    /// What it rests on.
+    pub evidence: String,
+    /// First seen.
+    pub first_ts: Timestamp,
+    /// Last seen.
+    pub last_ts: Timestamp,
+}
+
+/// One line of `devices.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Device id, for example `d-k3f9q2m7`.
+    pub id: String,
+    /// Best name: host name, else address, else hardware address.
+    pub name: String,
+    /// Hardware address; absent if known by address only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddr>,
+    /// Vendor of the hardware address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// Hardware address of the router it was seen behind, if it is known by address only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<MacAddr>,
+    /// Addresses over time.
+    pub addresses: Vec<Address>,
+    /// Names over time.
+    pub names: Vec<DeviceName>,
+    /// What else is known, with the evidence.
+    pub claims: Vec<Claim>,
+    /// First frame.
+    pub first_ts: Timestamp,
+    /// Last frame.
+    pub last_ts: Timestamp,
+    /// Flows it originated.
+    pub flows_orig: u64,
+    /// Flows it answered.
+    pub flows_resp: u64,
+    /// Bytes it sent, IP headers included.
+    pub bytes_sent: u64,
+    /// Bytes it received.
+    pub bytes_received: u64,
+    /// VLANs it was seen in.
+    pub vlans: Vec<u16>,
+}

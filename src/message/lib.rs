@@ -1,0 +1,31 @@
+//! The typed, versioned messages between `sense` and `serve`.
+//!
+//! Plain data only: no behaviour beyond formatting itself. `tapir analyze` passes the same values in
+//! memory that `tapir run` passes over its socket pair.
+//!
+//! Units: times are nanoseconds since the Unix epoch, from packets; scores are 0–100.
+
+#![forbid(unsafe_code)]
+
+mod breach;
+mod device;
+mod incident;
+mod mac;
+mod rate;
+mod stats;
+mod time;
+mod to_sense;
+mod to_serve;
+
+pub use breach::{Breach, Class, Term};
+pub use device::{Address, Claim, Device, DeviceName};
+pub use incident::{Incident, Moment};
+pub use mac::MacAddr;
+pub use rate::Rate;
+pub use stats::{Stats, Warning};
+pub use time::Timestamp;
+pub use to_sense::ToSense;
+pub use to_serve::{RecordLine, ToServe};
+
+/// Version of the message set; both processes refuse a partner that speaks another.
+pub const VERSION: u16 = 1;

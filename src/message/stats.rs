@@ -1,0 +1,61 @@
+//! What was read, what was not understood, and what was refused: `stats.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// One thing the operator should know about the input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// File or interface it is about, escaped.
+    pub subject: String,
+    /// One sentence.
+    pub text: String,
+}
+
+/// Counters of one run. Maps are ordered by key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Packets read, those filtered out excepted.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// First and last packet time.
+    pub first_ts: Option<Timestamp>,
+    /// See `first_ts`.
+    pub last_ts: Option<Timestamp>,
+    /// Flows seen.
+    pub flows: u64,
+    /// Packets kept out by the filter.
+    pub filtered: u64,
+    /// Packets of which the capture holds only the beginning.
+    pub truncated: u64,
+    /// Packets with a header that contradicts itself, by layer.
+    pub malformed: BTreeMap<String, u64>,
+    /// Packets recognised as copies of another.
+    pub duplicate: u64,
+    /// Packets not decoded, by link type.
+    pub not_decoded: BTreeMap<String, u64>,
+    /// Frames by EtherType or IP protocol that no parser is there for.
+    pub not_understood: BTreeMap<String, u64>,
+    /// Flows by application protocol; `-` if none was recognised.
+    pub services: BTreeMap<String, u64>,
+    /// Records written, by kind.
+    pub records: BTreeMap<String, u64>,
+    /// Weird things by name.
+    pub weird: BTreeMap<String, u64>,
+    /// Byte at which a damaged file was left, by file.
+    pub cut_at_byte: BTreeMap<String, u64>,
+    /// Entries refused by a table at its bound, by table.
+    pub refused: BTreeMap<String, u64>,
+    /// Whether any table was at its bound: then output may depend on the number of workers.
+    pub bounded: bool,
+    /// Packet times moved because they ran backwards.
+    pub clamped: u64,
+    /// Epoch changes accepted.
+    pub epochs: u64,
+    /// What the operator should know.
+    pub warnings: Vec<Warning>,
+}
