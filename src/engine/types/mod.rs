@@ -1,5 +1,6 @@
 //! The words the other rooms speak: time, addresses, flows, records, values, bounded maps.
 
+mod base32;
 mod flow_ref;
 mod map;
 mod observation;
@@ -9,6 +10,7 @@ mod sink;
 mod text;
 mod value;
 
+pub use base32::base32;
 pub use flow_ref::{Endpoint, FlowRef, Ordinal, Uid};
 pub use map::{Map, Seed};
 pub use observation::{
