@@ -17,3 +17,5 @@ pub mod flow;
 pub mod proto;
 
 pub mod device;
+
+pub mod baseline;
