@@ -95,7 +95,7 @@ impl FileSource {
             first_ns,
             next: 0,
             slots: Vec::new(),
-            spare: Vec::new(),
+            spare: Vec::with_capacity(1),
             report,
         };
         let order = if options.merge {
@@ -260,14 +260,9 @@ impl Files {
             .map_or(&[], |open| open.file.bytes(head))
     }
 
-    /// The latest time any file that is read has held.
-    fn latest_ns(&self) -> Option<i64> {
-        self.report
-            .files
-            .get(..self.next)?
-            .iter()
-            .filter_map(|file| file.last_ns)
-            .max()
+    /// The last packet's time of the file opened last.
+    fn last_ns(&self) -> Option<i64> {
+        self.report.files.get(self.next.checked_sub(1)?)?.last_ns
     }
 }
 
@@ -294,7 +289,7 @@ impl Order {
                 if let Some((_, record)) = files.read(0) {
                     return Ok(Some((0, record)));
                 }
-                *latest_ns = files.latest_ns().max(*latest_ns);
+                *latest_ns = files.last_ns().max(*latest_ns);
                 if files.open_next()?.is_none() {
                     return Ok(None);
                 }

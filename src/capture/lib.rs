@@ -18,6 +18,7 @@ mod file;
 mod filter;
 mod folder;
 mod inputs;
+mod interface;
 pub mod leap;
 mod link;
 mod pcap;

@@ -6,6 +6,7 @@
 //! Input:    the window over the unpacked stream.
 //! Output:   [`Record`]s, or the [`Damage`] that ends the file.
 //! Bounds:   [`FRAME_BYTES_MAX`] captured bytes; a record that claims more is damage.
+//! Odd:      a fraction of a second or more is dropped, the whole second stands.
 //! Not done: the file's own snap length is not enforced; what is there is delivered.
 
 use crate::file::Record;
@@ -99,29 +100,14 @@ impl PcapWalk {
             return self.end(short, window.position());
         }
         let head: [u8; 16] = window.array(0);
-        let [
-            s0,
-            s1,
-            s2,
-            s3,
-            f0,
-            f1,
-            f2,
-            f3,
-            c0,
-            c1,
-            c2,
-            c3,
-            w0,
-            w1,
-            w2,
-            w3,
-        ] = head;
-        let big_endian = self.big_endian;
-        let seconds = u32_of(big_endian, [s0, s1, s2, s3]);
-        let fraction = u32_of(big_endian, [f0, f1, f2, f3]);
-        let mut captured = u32_of(big_endian, [c0, c1, c2, c3]);
-        let mut wire_len = u32_of(big_endian, [w0, w1, w2, w3]);
+        let field = |at: usize| {
+            u32_of(
+                self.big_endian,
+                [head[at], head[at + 1], head[at + 2], head[at + 3]],
+            )
+        };
+        let (seconds, fraction) = (field(0), field(4));
+        let (mut captured, mut wire_len) = (field(8), field(12));
         match self.lengths {
             Lengths::AsNow => {}
             Lengths::Unsure if captured <= wire_len => {}
@@ -147,9 +133,20 @@ impl PcapWalk {
             ));
         }
         self.pending = whole;
-        let unit = if self.nanoseconds { 1 } else { 1_000 };
+        // A second or more in the fraction is a writer's mistake (a negative number, or nanoseconds
+        // in a microsecond file): the whole second is then all that can be believed.
+        let (unit, limit) = if self.nanoseconds {
+            (1, 1_000_000_000)
+        } else {
+            (1_000, 1_000_000)
+        };
+        let fraction = if fraction < limit {
+            i64::from(fraction) * unit
+        } else {
+            0
+        };
         Ok(Some(Record {
-            ts_ns: Some(i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * unit),
+            ts_ns: Some(i64::from(seconds) * 1_000_000_000 + fraction),
             wire_len: wire_len.max(captured),
             link: self.link,
             at: self.head_len,
@@ -276,6 +273,16 @@ mod tests {
             walk(&kuznetsov).0,
             [(1_000_002_000, 60, 1, vec![0xaa, 0xbb, 0xcc])]
         );
+    }
+
+    /// A fraction that is none does not throw the clock forward.
+    #[test]
+    fn fraction_beyond_a_second_is_dropped() {
+        let mut file = LITTLE.to_vec();
+        file[28..32].copy_from_slice(&(-268_432_i32).to_le_bytes());
+        assert_eq!(walk(&file).0[0].0, 1_000_000_000);
+        file[28..32].copy_from_slice(&999_999_u32.to_le_bytes());
+        assert_eq!(walk(&file).0[0].0, 1_999_999_000);
     }
 
     /// Damage is placed at the record that cannot be read, and told apart.

@@ -12,17 +12,17 @@
 //! Headers are parsed by `pcap-parser`. Packet blocks are taken apart here: that crate collects
 //! their options into a `Vec` for each packet, and packets are the hot path.
 
-use pcap_parser::pcapng::{OptionCode, PcapNGOption};
 use pcap_parser::{
-    InterfaceDescriptionBlock, parse_interfacedescriptionblock_be,
-    parse_interfacedescriptionblock_le, parse_sectionheaderblock,
+    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
+    parse_sectionheaderblock,
 };
 
 use crate::file::Record;
+use crate::interface::Interface;
 use crate::pcap::{short_damage, u32_of};
 use crate::report::{Damage, DamageKind};
 use crate::window::{BUFFER_BYTES, Short, Window};
-use crate::{Compression, FRAME_BYTES_MAX, LinkType};
+use crate::{Compression, FRAME_BYTES_MAX};
 
 /// A section may describe this many interfaces; one entry takes 40 bytes.
 const INTERFACES_MAX: usize = 65_536;
@@ -42,14 +42,6 @@ pub(crate) struct PcapngWalk {
     compression: Compression,
     /// The block handed out last, to be passed before the next.
     pending: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Interface {
-    link: LinkType,
-    snap_len: u32,
-    scale: Scale,
-    offset_s: i64,
 }
 
 impl PcapngWalk {
@@ -265,78 +257,120 @@ fn packet_len(captured: u32, block: &[u8], head: usize) -> Result<usize, DamageK
     Ok(len)
 }
 
-impl Interface {
-    fn new(description: &InterfaceDescriptionBlock<'_>, big_endian: bool) -> Self {
-        // The parser reads the offset as little-endian whatever the section says.
-        let offset_s = option(description, OptionCode::IfTsoffset)
-            .and_then(|value| value.first_chunk().copied())
-            .map_or(0, |bytes| {
-                if big_endian {
-                    i64::from_be_bytes(bytes)
-                } else {
-                    i64::from_le_bytes(bytes)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rustfmt::skip]
+    const SECTION: &[u8] = &[
+        0x0a, 0x0d, 0x0d, 0x0a, // section header
+        0, 0, 0, 28,            // 28 bytes
+        0x1a, 0x2b, 0x3c, 0x4d, // byte order: big-endian
+        0, 1, 0, 0,             // version 1.0
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, // section length: unknown
+        0, 0, 0, 28,
+    ];
+
+    #[rustfmt::skip]
+    const INTERFACE: &[u8] = &[
+        0, 0, 0, 1, 0, 0, 0, 20, // interface description, 20 bytes
+        0, 113, 0, 0,            // Linux cooked capture
+        0, 0, 0, 2,              // snap length 2
+        0, 0, 0, 20,
+    ];
+
+    #[rustfmt::skip]
+    const ENHANCED: &[u8] = &[
+        0, 0, 0, 6, 0, 0, 0, 36, // enhanced packet, 36 bytes
+        0, 0, 0, 0,              // interface 0
+        0, 0, 0, 1, 0, 0, 0, 5,  // 2^32 + 5 µs
+        0, 0, 0, 3, 0, 0, 0, 9,  // 3 bytes of 9
+        1, 2, 3, 0,              // packet, padding
+        0, 0, 0, 36,
+    ];
+
+    #[rustfmt::skip]
+    const SIMPLE: &[u8] = &[
+        0, 0, 0, 3, 0, 0, 0, 20, // simple packet, 20 bytes
+        0, 0, 0, 7,              // 7 bytes on the wire
+        8, 9, 0, 0,              // the 2 that the snap length leaves, padding
+        0, 0, 0, 20,
+    ];
+
+    /// Time, wire length, link number, bytes.
+    type Read = (Option<i64>, u32, u32, Vec<u8>);
+
+    fn walk(blocks: &[&[u8]]) -> (Vec<Read>, Option<Damage>) {
+        let file = blocks.concat();
+        let mut window = Window::new(Box::new(std::io::Cursor::new(file)), Vec::new());
+        let mut walk = PcapngWalk::new(Compression::None);
+        let mut records = Vec::new();
+        loop {
+            match walk.next(&mut window) {
+                Ok(Some(r)) => {
+                    let bytes = window.bytes(r.at, r.len).to_vec();
+                    records.push((r.ts_ns, r.wire_len, r.link.0, bytes));
                 }
-            });
-        let resolution = option(description, OptionCode::IfTsresol)
-            .and_then(|value| value.first().copied())
-            .unwrap_or(6);
-        let link = u32::try_from(description.linktype.0).unwrap_or(0);
-        Self {
-            link: LinkType::from_file(link),
-            snap_len: description.snaplen,
-            scale: Scale::new(resolution),
-            offset_s,
+                Ok(None) => return (records, None),
+                Err(damage) => return (records, Some(damage)),
+            }
         }
     }
 
-    fn ns(&self, time: u64) -> i64 {
-        let offset = i128::from(self.offset_s) * 1_000_000_000;
-        let ns = offset.saturating_add(self.scale.ns(time));
-        i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX })
-    }
-}
-
-fn option<'a>(
-    description: &'a InterfaceDescriptionBlock<'_>,
-    code: OptionCode,
-) -> Option<&'a [u8]> {
-    let found = description
-        .options
-        .iter()
-        .find(|option| option.code == code);
-    found.map(PcapNGOption::value)
-}
-
-/// How a time counted in units of an interface becomes nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scale {
-    /// Units of 1 ns or longer: 10^-9 … 10^0 s.
-    Multiply(u32),
-    /// Units shorter than 1 ns: this many to the nanosecond.
-    Divide(u64),
-    /// Units of 2^-n s.
-    Shift(u8),
-    /// Units so short that no 64-bit count of them reaches 1 ns.
-    Nothing,
-}
-
-impl Scale {
-    /// From `if_tsresol`: the upper bit says power of two, the lower seven the negative exponent.
-    fn new(resolution: u8) -> Self {
-        match resolution {
-            0..=9 => Self::Multiply(10_u32.pow(9 - u32::from(resolution))),
-            10..=28 => Self::Divide(10_u64.pow(u32::from(resolution) - 9)),
-            29..=127 => Self::Nothing,
-            _ => Self::Shift(resolution & 0x7f),
-        }
+    /// A section written out by hand; a second section starts its interfaces anew.
+    #[test]
+    fn blocks_by_hand() {
+        let whole = &[SECTION, INTERFACE, ENHANCED, SIMPLE];
+        let (records, damage) = walk(whole);
+        let enhanced = (Some(4_294_967_301_000), 9, 113, vec![1, 2, 3]);
+        assert_eq!(records, [enhanced, (None, 7, 113, vec![8, 9])]);
+        assert_eq!(damage, None);
+        let (records, damage) = walk(&[&whole.concat(), SECTION, ENHANCED]);
+        assert_eq!(records.len(), 2);
+        let kind = DamageKind::UnknownInterface { index: 0, count: 0 };
+        let at_byte = 28 + 20 + 36 + 20 + 28;
+        assert_eq!(damage, Some(Damage { at_byte, kind }));
     }
 
-    fn ns(self, time: u64) -> i128 {
-        match self {
-            Self::Multiply(factor) => i128::from(time) * i128::from(factor),
-            Self::Divide(divisor) => i128::from(time / divisor),
-            Self::Shift(bits) => (i128::from(time) * 1_000_000_000) >> bits,
-            Self::Nothing => 0,
-        }
+    /// Each thing that can be wrong with a block is told apart, at the block.
+    #[test]
+    fn damage_has_a_place_and_a_reason() {
+        let hurt = |block: &[u8], at: usize, byte: u8| {
+            let mut block = block.to_vec();
+            block[at] = byte;
+            let (records, damage) = walk(&[SECTION, INTERFACE, &block]);
+            assert!(records.is_empty());
+            damage.map(|damage| (damage.at_byte, damage.kind))
+        };
+        let at = |kind| Some((48, kind));
+        let lengths = DamageKind::BlockLengths {
+            first: 36,
+            second: 40,
+        };
+        assert_eq!(hurt(ENHANCED, 35, 40), at(lengths));
+        assert_eq!(
+            hurt(ENHANCED, 7, 8),
+            at(DamageKind::BlockLength { claimed: 8 })
+        );
+        assert_eq!(
+            hurt(ENHANCED, 7, 35),
+            at(DamageKind::BlockLength { claimed: 35 })
+        );
+        assert_eq!(
+            hurt(ENHANCED, 23, 5),
+            at(DamageKind::OutsideBlock { claimed: 5 })
+        );
+        let claimed = 0x0100_0003;
+        assert_eq!(hurt(ENHANCED, 20, 1), at(DamageKind::TooLong { claimed }));
+        assert_eq!(hurt(SECTION, 8, 0), at(DamageKind::Header));
+        let version = DamageKind::Version { major: 2, minor: 0 };
+        assert_eq!(hurt(SECTION, 13, 2), at(version));
+        let other_lengths = DamageKind::BlockLengths {
+            first: 20,
+            second: 21,
+        };
+        let mut unknown = SIMPLE.to_vec();
+        unknown[3] = 99;
+        assert_eq!(hurt(&unknown, 19, 21), at(other_lengths));
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tapir_capture::{
-    Compression, DamageKind, FileReport, FileSource, InputOptions, InputReport, Source, SourceError,
+    Compression, DamageKind, FileReport, FileSource, InputOptions, InputReport, MERGE_FILES_MAX,
+    Source, SourceError,
 };
 
 use crate::written::{PLAIN, Packet, Style, pcap, pcapng};
@@ -75,7 +76,7 @@ fn style() -> impl Strategy<Value = Style> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// Byte order and unit make no difference, and pcapng none to pcap, but that 2^-30 s is
     /// coarser than a nanosecond.
@@ -93,30 +94,6 @@ proptest! {
             frame.0 = ts_ns;
         }
         prop_assert_eq!(frames, expected(&packets));
-    }
-
-    /// A file cut anywhere gives the frames before the cut, and tells where the first record is
-    /// that is not whole; a cut between records is no damage.
-    #[test]
-    fn cut_anywhere_is_a_prefix(packets in packets(6), style in style()) {
-        let folder = folder();
-        for write in [pcap, pcapng] {
-            let file = write(style, &packets);
-            let (whole, _) = read_one(folder.path(), &file);
-            let mut starts = vec![0];
-            for cut in 4..file.len() {
-                let (frames, report) = read_one(folder.path(), &file[..cut]);
-                prop_assert_eq!(&frames[..], &whole[..frames.len()]);
-                match report.damage {
-                    None => starts.push(cut as u64),
-                    Some(damage) => {
-                        let is_cut = matches!(damage.kind, DamageKind::Cut { .. });
-                        prop_assert!(is_cut, "{}", damage);
-                        prop_assert_eq!(Some(&damage.at_byte), starts.last());
-                    }
-                }
-            }
-        }
     }
 
     /// A capture cut into files gives the frames of the whole, in whatever order they are named.
@@ -193,6 +170,35 @@ proptest! {
             let path = folder.path().join("hurt");
             fs::write(&path, file).unwrap();
             read(&[path], &InputOptions::default());
+        }
+    }
+}
+
+proptest! {
+    // Each case reads the file as often as it has bytes.
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    /// A file cut anywhere gives the frames before the cut, and tells where the first record is
+    /// that is not whole; a cut between records is no damage.
+    #[test]
+    fn cut_anywhere_is_a_prefix(packets in packets(6), style in style()) {
+        let folder = folder();
+        for write in [pcap, pcapng] {
+            let file = write(style, &packets);
+            let (whole, _) = read_one(folder.path(), &file);
+            let mut starts = vec![0];
+            for cut in 4..file.len() {
+                let (frames, report) = read_one(folder.path(), &file[..cut]);
+                prop_assert_eq!(&frames[..], &whole[..frames.len()]);
+                match report.damage {
+                    None => starts.push(cut as u64),
+                    Some(damage) => {
+                        let is_cut = matches!(damage.kind, DamageKind::Cut { .. });
+                        prop_assert!(is_cut, "{}", damage);
+                        prop_assert_eq!(Some(&damage.at_byte), starts.last());
+                    }
+                }
+            }
         }
     }
 }
@@ -362,4 +368,52 @@ fn overlap_without_merge_is_told() {
         (frames.len(), report.overlaps, report.weird_time),
         (200, 0, 0)
     );
+}
+
+/// A merge that would keep more files open than its bound refuses by name, and goes on without
+/// the file when asked again.
+#[test]
+fn merge_is_bounded() {
+    let folder = folder();
+    for index in 0..=MERGE_FILES_MAX {
+        let packets = [(0, 1, vec![1]), (1_000, 1, vec![2])];
+        fs::write(
+            folder.path().join(format!("{index:03}")),
+            pcap(PLAIN, &packets),
+        )
+        .unwrap();
+    }
+    let options = InputOptions {
+        merge: true,
+        filter: None,
+    };
+    let mut source = FileSource::open(&[folder.path().into()], &options).expect("opens");
+    let error = source.next().expect_err("one too many").to_string();
+    assert!(
+        error.contains("more than 256 files overlap in time at"),
+        "{error}"
+    );
+    let mut frames = 0;
+    while source.next().expect("goes on").is_some() {
+        frames += 1;
+    }
+    assert_eq!(frames, 2 * MERGE_FILES_MAX);
+    assert!(!source.report().files.last().expect("a report").done);
+}
+
+/// A file that vanishes between opening and reading is an error; the files after it still come.
+#[test]
+fn a_file_that_vanishes_is_told() {
+    let folder = folder();
+    let path = |index| folder.path().join(format!("{index}"));
+    for index in 0..3 {
+        fs::write(path(index), pcap(PLAIN, &[(index, 1, vec![1])])).unwrap();
+    }
+    let mut source =
+        FileSource::open(&[folder.path().into()], &InputOptions::default()).expect("opens");
+    fs::remove_file(path(1)).unwrap();
+    assert_eq!(source.next().unwrap().map(|frame| frame.ts_ns), Some(0));
+    assert!(matches!(source.next(), Err(SourceError::Missing { .. })));
+    assert_eq!(source.next().unwrap().map(|frame| frame.ts_ns), Some(2));
+    assert_eq!(source.next().unwrap(), None);
 }
