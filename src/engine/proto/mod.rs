@@ -130,6 +130,7 @@ impl<'a> Out<'a> {
             flow: *self.flow,
             orig_device: None,
             resp_device: None,
+            local: None,
             body: Box::new(body),
         };
         self.emit(Body::Record(Box::new(record)));

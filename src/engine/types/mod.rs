@@ -17,7 +17,7 @@ pub use observation::{
     Body, Clue, ClueKind, FlowEvent, Mark, Observation, Observations, Phase, Sighting,
 };
 pub use record::{Fields, Record, RecordBody};
-pub use sink::Json;
+pub use sink::{Json, is_hostile};
 pub use text::{Text, text};
 pub use value::{FieldInfo, FieldType, FieldValue, Interval, Value};
 
