@@ -256,8 +256,10 @@ macro_rules! protocols {
 protocols! {
     protocols {
         Ssh in ssh,
+        Dns in dns,
     }
     records {
         ssh::SshRecord,
+        dns::DnsRecord,
     }
 }
