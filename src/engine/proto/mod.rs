@@ -257,9 +257,13 @@ protocols! {
     protocols {
         Ssh in ssh,
         Dns in dns,
+        Dhcp in dhcp,
+        Http in http,
     }
     records {
         ssh::SshRecord,
         dns::DnsRecord,
+        dhcp::DhcpRecord,
+        http::HttpRecord,
     }
 }

@@ -3,6 +3,7 @@
 //! Standard: IANA "Domain Name System (DNS) Parameters"; RFC 1002 §4.2.1.3 for NB and NBSTAT.
 
 /// Name of a query type.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn qtype(value: u16) -> Option<&'static str> {
     Some(match value {
         1 => "A",
