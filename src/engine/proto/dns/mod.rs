@@ -4,7 +4,7 @@
 //! Input:    datagrams, or a stream of messages with two bytes of length before each (RFC 1035 §4.2.2).
 //! Output:   one `dns` record per transaction; names of addresses and of devices for `device`.
 //! Bounds:   64 open queries a flow, the oldest is then written as unanswered, as it is after 60 s;
-//!           16 questions, 64 answers and 256 resource records are looked at in a message.
+//!           32 questions, 64 answers and 256 resource records are looked at in a message.
 //! Not done: a stream with a gap is given up, as nothing marks where a message begins.
 
 mod answer;
@@ -24,7 +24,7 @@ const PENDING_MAX: usize = 64;
 /// A query not answered by then is written as unanswered; resolvers give up long before.
 const PENDING_NS_MAX: i64 = 60_000_000_000;
 /// Questions of a message that are looked at. Only mDNS sends more than one.
-const QUESTIONS_MAX: u16 = 16;
+const QUESTIONS_MAX: u16 = 32;
 /// Answers of a message that are written out.
 const ANSWERS_MAX: usize = 64;
 
@@ -187,6 +187,10 @@ impl Dns {
         let mut cursor = Cursor { message, at: wire::HEADER_LEN };
         let base = blank(header, input.datagram, dialect);
         if !header.is_response() {
+            if header.questions == 0 && header.opcode() != 0 {
+                // An inverse query asks with an answer, a status request with nothing at all.
+                self.query(input.ts, base.clone(), dialect, out);
+            }
             for _ in 0..header.questions.min(QUESTIONS_MAX) {
                 let record = asked(&base, &cursor.question()?, dialect);
                 self.sure = true;
@@ -394,7 +398,8 @@ fn probe_message(message: &[u8]) -> Probe {
     if !(header.opcode() <= 9 || header.opcode() == 15)
         || header.questions > 64
         || least > room
-        || !(1..=4096).contains(&things)
+        || things > 4096
+        || (things == 0 && header.rcode() == 0 && header.opcode() == 0)
     {
         return Probe::NotMine;
     }

@@ -102,7 +102,7 @@ pub(super) struct Fields {
     pub(super) auth_scheme: Option<&'static str>,
     pub(super) content_length: Option<u64>,
     pub(super) chunked: bool,
-    /// Two lengths that contradict each other: how requests are smuggled past a proxy.
+    /// Lengths that are none or contradict each other: how requests are smuggled past a proxy.
     pub(super) conflict: bool,
 }
 
@@ -140,15 +140,18 @@ impl Fields {
             }
             13 if is(b"Authorization") => self.auth_scheme = Some(auth_scheme(value)),
             14 if is(b"Content-Length") => {
+                // What a signed number cannot hold is taken for no length, as receivers do.
                 let length = str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+                let length = length.filter(|length| i64::try_from(*length).is_ok());
                 self.conflict |= self.content_length.is_some_and(|first| Some(first) != length);
+                self.conflict |= length.is_none();
                 self.content_length = self.content_length.or(length);
             }
             15 if is(b"X-Forwarded-For") => self.proxied(name, value),
             16 if is(b"Proxy-Connection") => self.proxied(name, value),
             17 if is(b"Transfer-Encoding") => {
-                let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-                self.chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
+                let mut codings = value.split(|byte| *byte == b',');
+                self.chunked |= codings.any(|c| c.trim_ascii().eq_ignore_ascii_case(b"chunked"));
             }
             19 if is(b"Content-Disposition") => self.filename = filename(value),
             19 if is(b"Proxy-Authorization") => self.auth_scheme = Some(auth_scheme(value)),

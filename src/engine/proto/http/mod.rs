@@ -356,7 +356,8 @@ impl Http {
             self.finish(out);
             return Parse::Skip;
         }
-        if !self.sure {
+        // One side may talk nonsense and be told so in HTTP by the other.
+        if !self.sure && self.side(input.dir.other()).state == State::Lost {
             return Parse::Broken("http_no_start_line");
         }
         self.lose(input.dir, out);
