@@ -91,6 +91,9 @@ fn announced(rr: &Rr<'_>, sender: IpAddr) -> Option<Clue> {
     if rr.rtype != 12 || !typed || service == b"_services._dns-sd._udp" {
         return None;
     }
+    // A subtype, `_color._sub._ipp._tcp`, is the same service (RFC 6763 §7.1).
+    let at = memchr::memmem::rfind(service, b"._sub.").map_or(0, |at| at.saturating_add(6));
+    let service = service.get(at..)?;
     Some(clue(ClueKind::Serves, sender, "mdns service", text(service, wire::NAME_LEN_MAX)))
 }
 

@@ -119,6 +119,17 @@ fn an_mdns_announcement_names_its_device() {
 }
 
 #[test]
+fn an_mdns_announcement_names_its_services() {
+    // PTR of the subtype `_u._sub._ipp._tcp.local`, ten seconds.
+    let message = b"\x00\x00\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00\
+        \x02_u\x04_sub\x04_ipp\x04_tcp\x05local\x00\x00\x0c\x00\x01\
+        \x00\x00\x00\x0a\x00\x04\x01P\xc0\x0c";
+    let (records, clues, _) = run(&flow(5353, 5353), &[(Dir::Orig, message)]);
+    assert!(records[0].contains(r#""answers":["P._u._sub._ipp._tcp.local"]"#));
+    assert_eq!((clues[0].kind, &*clues[0].value), (ClueKind::Serves, "_ipp._tcp"));
+}
+
+#[test]
 fn a_netbios_registration_names_its_device() {
     // Registration of FRED<00>, unique, broadcast, for 10.0.0.2 (RFC 1002 §4.2.2).
     let message = b"\x00\x07\x29\x10\x00\x01\x00\x00\x00\x00\x00\x01\
