@@ -257,8 +257,14 @@ macro_rules! protocols {
 protocols! {
     protocols {
         Ssh in ssh,
+        Dns in dns,
+        Dhcp in dhcp,
+        Http in http,
     }
     records {
         ssh::SshRecord,
+        dns::DnsRecord,
+        dhcp::DhcpRecord,
+        http::HttpRecord,
     }
 }
