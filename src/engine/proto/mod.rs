@@ -256,8 +256,11 @@ macro_rules! protocols {
 protocols! {
     protocols {
         Ssh in ssh,
+        Tls in tls,
     }
     records {
         ssh::SshRecord,
+        tls::SslRecord,
+        tls::X509Record,
     }
 }
