@@ -277,3 +277,102 @@ pub(super) fn hex(bytes: &[u8], upper: bool) -> Text {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{LEAF, ROOT};
+    use super::*;
+
+    /// Expected values as `openssl x509 -inform DER -in leaf.der -text -nameopt RFC2253 -fingerprint
+    /// -sha256` prints them.
+    #[test]
+    fn reads_a_leaf() {
+        let leaf = certificate(LEAF).unwrap();
+        let record = &leaf.record;
+        assert_eq!(
+            record.fingerprint,
+            "5e1f8aa0cdf83800d4309ad23bbddcbf07094aea63f96b9f911c845c772ef5b9"
+        );
+        assert_eq!(record.version, Some(3));
+        assert_eq!(record.serial.as_deref(), Some("80FF"));
+        let subject = "CN=www.example.org,O=Example\\, Ltd.,C=CH";
+        assert_eq!(record.subject.as_deref(), Some(subject));
+        let issuer = "CN=Example Root,O=Example\\, Ltd.,C=CH";
+        assert_eq!(record.issuer.as_deref(), Some(issuer));
+        assert_eq!(record.not_valid_before, Some(Timestamp::from_secs(1_795_398_147)));
+        assert_eq!(record.not_valid_after, Some(Timestamp::from_secs(1_826_934_147)));
+        assert_eq!(record.key_alg.as_deref(), Some("id-ecPublicKey"));
+        assert_eq!(record.sig_alg.as_deref(), Some("ecdsa-with-SHA256"));
+        assert_eq!((record.key_type, record.key_length), (Some("ecdsa"), Some(256)));
+        assert_eq!(record.curve.as_deref(), Some("prime256v1"));
+        let names = ["www.example.org", "*.example.net"].map(String::from);
+        assert_eq!(record.san_dns.as_deref(), Some(&names[..]));
+        let addresses = ["192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
+        assert_eq!(record.san_ip.as_deref(), Some(&addresses[..]));
+        assert_eq!(record.san_email.as_deref(), Some(&["admin@example.org".to_owned()][..]));
+        assert_eq!(record.san_uri.as_deref(), Some(&["https://example.org/x".to_owned()][..]));
+        assert_eq!((record.ca, record.path_len), (Some(false), None));
+        assert_eq!(leaf.common_name.as_deref(), Some("www.example.org"));
+    }
+
+    #[test]
+    fn reads_an_authority() {
+        let root = certificate(ROOT).unwrap().record;
+        assert_eq!(root.serial.as_deref(), Some("0A1B2C"));
+        assert_eq!((root.ca, root.path_len), (Some(true), Some(0)));
+        assert_eq!(root.subject, root.issuer);
+        assert_eq!(root.san_dns, None);
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_names_only() {
+        let leaf = certificate(LEAF).unwrap();
+        for (host, is_match) in [
+            ("www.example.org", true),
+            ("WWW.Example.ORG.", true),
+            ("example.org", false),
+            ("a.example.net", true),
+            ("a.b.example.net", false),
+            ("example.net", false),
+            (".example.net", false),
+            ("192.0.2.7", true),
+            ("192.0.2.8", false),
+            ("2001:db8::7", true),
+        ] {
+            assert_eq!(leaf.matches(host), is_match, "{host}");
+        }
+        assert!(certificate(ROOT).unwrap().matches("example root"), "no alternative names");
+        assert!(!covers("*", "org") && !covers("*.org", "example.org"));
+        assert!(!covers("w*.example.org", "www.example.org"));
+    }
+
+    #[test]
+    fn lengths_of_numbers_in_bits() {
+        assert_eq!(bits(&[0, 0x80, 0]), Some(16));
+        assert_eq!(bits(&[0x7f]), Some(7));
+        assert_eq!(bits(&[0]), None);
+        assert_eq!(serial(&[0]), "00");
+        assert_eq!(serial(&[0, 0xab]), "AB");
+    }
+
+    #[test]
+    fn a_cut_certificate_is_none() {
+        for end in 0..LEAF.len() {
+            assert!(certificate(&LEAF[..end]).is_none(), "{end}");
+        }
+        assert!(certificate(&[0x30; CERTIFICATE_LEN_MAX + 1]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_certificates_never_panic(at in 0..LEAF.len(), bytes in prop::collection::vec(any::<u8>(), 1..8)) {
+            let mut damaged = LEAF.to_vec();
+            for (slot, byte) in damaged[at..].iter_mut().zip(&bytes) {
+                *slot = *byte;
+            }
+            let _ = certificate(&damaged).map(|c| c.matches("a.example.net"));
+        }
+    }
+}

@@ -142,3 +142,35 @@ fn escape(value: &str, out: &mut String) {
         first = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use x509_parser::prelude::FromDer as _;
+
+    use super::*;
+
+    /// A name of one part: SEQUENCE { SET { SEQUENCE { 2.5.4.3, value } } }.
+    fn name(tag: u8, value: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(value.len()).unwrap();
+        let mut der = vec![0x30, len + 11, 0x31, len + 9, 0x30, len + 7, 6, 3, 0x55, 4, 3, tag, len];
+        der.extend(value);
+        der
+    }
+
+    fn text_of(tag: u8, value: &[u8]) -> Text {
+        let der = name(tag, value);
+        written(&X509Name::from_der(&der).unwrap().1)
+    }
+
+    #[test]
+    fn values_are_read_by_their_type_and_escaped() {
+        assert_eq!(text_of(0x0c, "Büro".as_bytes()), "CN=Büro");
+        assert_eq!(text_of(0x1e, &[0, b'B', 0, 0xfc]), "CN=Bü", "BMPString");
+        assert_eq!(text_of(0x14, &[b'B', 0xfc]), "CN=Bü", "T61String");
+        assert_eq!(text_of(0x0c, b" a,b+c\"\\ "), "CN=\\ a\\,b\\+c\\\"\\\\\\ ");
+        assert_eq!(text_of(0x0c, b"#a#"), "CN=\\#a#");
+        assert_eq!(text_of(0x04, &[0xde, 0xad]), "CN=#DEAD", "OCTET STRING");
+        let der = name(0x0c, b"x");
+        assert_eq!(common_name(&X509Name::from_der(&der).unwrap().1).as_deref(), Some("x"));
+    }
+}

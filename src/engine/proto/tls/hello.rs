@@ -240,3 +240,65 @@ fn names<'a>(body: Option<&'a [u8]>) -> impl Iterator<Item = &'a [u8]> + 'a {
     let mut reader = Reader::new(list);
     std::iter::from_fn(move || reader.vec8()).filter(|name| !name.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{RFC8448_CLIENT_HELLO, RFC8448_SERVER_HELLO, unhex};
+    use super::*;
+
+    #[test]
+    fn reads_the_client_hello_of_rfc_8448_section_3() {
+        let bytes = unhex(RFC8448_CLIENT_HELLO);
+        let hello = client_hello(&bytes[4..]).unwrap();
+        assert_eq!(hello.legacy_version, 0x0303);
+        assert_eq!(hello.version(), 0x0304);
+        assert_eq!(hello.server_name(), Some(&b"server"[..]));
+        assert!(hello.ciphers().eq([0x1301, 0x1303, 0x1302]));
+        let numbers = [0, 0xff01, 10, 35, 51, 43, 13, 45, 28];
+        assert!(hello.extensions().map(|(n, _)| n).eq(numbers));
+        assert_eq!(hello.signature_algorithms().count(), 15);
+        assert_eq!(hello.alpn().count(), 0);
+    }
+
+    #[test]
+    fn reads_the_server_hello_of_rfc_8448_section_3() {
+        let bytes = unhex(RFC8448_SERVER_HELLO);
+        let hello = server_hello(&bytes[4..]).unwrap();
+        assert_eq!((hello.version(), hello.cipher), (0x0304, 0x1301));
+        assert_eq!(hello.group(), Some(29), "x25519");
+        assert!(!hello.is_retry && hello.session_id.is_empty());
+    }
+
+    #[test]
+    fn a_hello_cut_anywhere_is_read_as_far_as_it_goes() {
+        let bytes = unhex(RFC8448_CLIENT_HELLO);
+        for end in 0..bytes.len() {
+            let cut = bytes[..end].get(4..).unwrap_or_default();
+            // version 2, random 32, session id 1, ciphers 2 + 6, compression 2
+            assert_eq!(client_hello(cut).is_some(), cut.len() >= 45, "{end}");
+            let _ = client_hello(cut).map(|h| h.extensions().count());
+        }
+    }
+
+    #[test]
+    fn hellos_in_the_form_of_ssl_2() {
+        // client: version 3.1, 3 bytes of ciphers, no session, 16 bytes of challenge
+        let mut client = vec![1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f];
+        client.extend([7; 16]);
+        assert!(matches!(ssl2_hello(&client), Some(Ssl2Hello::Client)));
+        client.push(0);
+        assert!(ssl2_hello(&client).is_none(), "lengths do not add up");
+        // server: no hit, certificate type 1, version 2, certificate 2 bytes, ciphers 3, connection 1
+        let server = [4, 0, 1, 0, 2, 0, 2, 0, 3, 0, 1, 0xaa, 0xbb, 1, 0, 0x80, 9];
+        let Some(Ssl2Hello::Server { certificate }) = ssl2_hello(&server) else { unreachable!() };
+        assert_eq!(certificate, [0xaa, 0xbb]);
+        assert_eq!(ssl2_len(&[0x80, 28, 1]), Some(28));
+        assert_eq!(ssl2_len(&[0x16, 3, 1]), None);
+    }
+
+    #[test]
+    fn grease_is_the_sixteen_values_of_rfc_8701() {
+        assert_eq!((0..=u16::MAX).filter(|v| is_grease(*v)).count(), 16);
+        assert!(is_grease(0x0a0a) && is_grease(0xfafa) && !is_grease(0x0a1a));
+    }
+}

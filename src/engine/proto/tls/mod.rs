@@ -42,6 +42,8 @@ const RECORDS_MAX: u16 = 1_024;
 /// Encrypted records of one side looked at before a flow is left alone. A TLS 1.3 server sends a
 /// handful before the client's first; this many mean that the other side is not seen.
 const OPAQUE_RECORDS_MAX: u16 = 64;
+/// Pieces of something else passed over before a side's first record.
+const STRAYS_MAX: u16 = 64;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
@@ -73,6 +75,8 @@ struct Side {
     is_changed: bool,
     /// Encrypted records it sent.
     opaque: u16,
+    /// Pieces of something else before its first record.
+    strays: u16,
 }
 
 /// What became of one record.
@@ -173,15 +177,15 @@ impl Tls {
         let Some((header, rest)) = data.split_first_chunk::<HEADER_LEN>() else {
             return Step::Need(HEADER_LEN.saturating_sub(data.len()));
         };
-        self.side(dir).is_begun = true;
         let [kind, major, minor, high, low] = *header;
         let len = usize::from(u16::from_be_bytes([high, low]));
         if !(CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&kind) || major != 3 || minor > 4 {
-            return Step::Broken("ssl_invalid_record");
+            return self.stray(dir);
         }
         if len > RECORD_LEN_MAX {
             return Step::Broken("ssl_record_too_long");
         }
+        self.side(dir).is_begun = true;
         self.records = self.records.saturating_add(1);
         if self.records > RECORDS_MAX {
             return Step::Done;
@@ -211,19 +215,32 @@ impl Tls {
         if data.len() < 3 {
             return Step::Need(3usize.saturating_sub(data.len()));
         }
-        let Some(len) = ssl2_len(data) else {
-            return Step::Broken("ssl_invalid_record");
+        let Some(len) = ssl2_len(data).filter(|_| !self.side(dir).is_begun) else {
+            return self.stray(dir);
         };
         let whole = len.saturating_add(2);
         let Some(body) = data.get(2..whole) else {
             return Step::Need(whole.saturating_sub(data.len()));
         };
-        let is_first = !std::mem::replace(&mut self.side(dir).is_begun, true);
-        match ssl2_hello(body).filter(|_| is_first) {
-            Some(hello) if self.session.ssl2(hello, dir, out) => Step::Done,
-            Some(_) => Step::Used(whole),
-            None => Step::Broken("ssl_invalid_record"),
+        let Some(hello) = ssl2_hello(body) else { return self.stray(dir) };
+        self.side(dir).is_begun = true;
+        if self.session.ssl2(hello, dir, out) {
+            Step::Done
+        } else {
+            Step::Used(whole)
         }
+    }
+
+    /// Bytes that are no record. Before a side's first record they are passed over for a while, if
+    /// the other side's hello is there: a staged implant is sent in clear before it turns to TLS.
+    fn stray(&mut self, dir: Dir) -> Step {
+        let is_heard = self.session.is_heard;
+        let side = self.side(dir);
+        if !is_heard || side.is_begun || side.strays >= STRAYS_MAX {
+            return Step::Broken("ssl_invalid_record");
+        }
+        side.strays = side.strays.saturating_add(1);
+        Step::Beyond(0)
     }
 
     /// Whether a record's body is encrypted, as far as the messages before it tell.
