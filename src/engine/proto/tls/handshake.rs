@@ -1,7 +1,8 @@
 //! What the messages of a handshake add to the `ssl` record.
 //!
 //! Standard: RFC 5246 §7.4, RFC 8446 §4; tickets RFC 5077; curves RFC 8422 §5.4.
-//! Bounds:   10 certificates of a chain, 32 offered protocols, 64 letters of history.
+//! Bounds:   one chain of 10 certificates a side, 32 offered protocols, 64 letters of history, 16
+//!           oddities of a flow; what is beyond is left out.
 
 use super::certificate::{Certificate, certificate, fingerprint};
 use super::hello::{Ssl2Hello, client_hello, extension, server_hello};
@@ -20,6 +21,8 @@ const ALPN_LEN_MAX: usize = 32;
 const HISTORY_LEN_MAX: usize = 64;
 /// Longest server name that is kept; a host name has 253 characters at most.
 const SERVER_NAME_LEN_MAX: usize = 256;
+/// Oddities of one flow that are told: its bytes could hold thousands.
+const WEIRDS_MAX: u8 = 16;
 /// First version whose handshake is encrypted after the hellos; drafts lie above it.
 const TLS_13: u16 = 0x0304;
 /// Alert level that ends a session.
@@ -38,6 +41,7 @@ pub(super) struct Session {
     is_ticket_offered: bool,
     is_key_exchanged: bool,
     certificate_name: Option<Text>,
+    weirds: u8,
 }
 
 impl Session {
@@ -136,6 +140,14 @@ impl Session {
         });
     }
 
+    /// Tells an oddity, within the bound.
+    pub(super) fn weird(&mut self, name: &'static str, addl: Option<Text>, out: &mut Out<'_>) {
+        if self.weirds < WEIRDS_MAX {
+            self.weirds = self.weirds.saturating_add(1);
+            out.weird(name, addl, SOURCE);
+        }
+    }
+
     fn is_client(&self, dir: Dir) -> bool {
         self.client.unwrap_or(Dir::Orig) == dir
     }
@@ -150,7 +162,7 @@ impl Session {
             return;
         }
         let Some(hello) = client_hello(body) else {
-            out.weird("ssl_client_hello_unparsable", None, SOURCE);
+            self.weird("ssl_client_hello_unparsable", None, out);
             return;
         };
         let name = hello.server_name();
@@ -185,7 +197,7 @@ impl Session {
         self.is_heard = true;
         let Some(hello) = server_hello(body) else {
             self.history('s', dir);
-            out.weird("ssl_server_hello_unparsable", None, SOURCE);
+            self.weird("ssl_server_hello_unparsable", None, out);
             return;
         };
         self.history(if hello.is_retry { 'j' } else { 's' }, dir);
@@ -218,11 +230,18 @@ impl Session {
 
     /// A Certificate message up to TLS 1.2: certificates behind their lengths behind a length.
     fn certificates(&mut self, body: &[u8], dir: Dir, out: &mut Out<'_>) {
-        if !self.is_client(dir) {
+        let known = if self.is_client(dir) {
+            &self.record.client_cert_chain_fps
+        } else {
             self.is_key_exchanged = true;
+            &self.record.cert_chain_fps
+        };
+        if known.is_some() {
+            // No side shows two chains in clear; a third one would be a flood.
+            return;
         }
         let Some(list) = Reader::new(body).vec24() else {
-            out.weird("ssl_certificate_unparsable", None, SOURCE);
+            self.weird("ssl_certificate_unparsable", None, out);
             return;
         };
         let mut list = Reader::new(list);
@@ -240,14 +259,14 @@ impl Session {
         let mut fingerprints = Vec::new();
         for (index, der) in chain.enumerate() {
             if index >= CHAIN_LEN_MAX {
-                out.weird("ssl_certificate_chain_too_long", None, SOURCE);
+                self.weird("ssl_certificate_chain_too_long", None, out);
                 break;
             }
             fingerprints.push(fingerprint(der));
             let host_cert = index == 0;
             let Some(parsed) = certificate(der) else {
                 let fingerprint = fingerprints.last().cloned();
-                out.weird("x509_unparsable", fingerprint, SOURCE);
+                self.weird("x509_unparsable", fingerprint, out);
                 continue;
             };
             if host_cert {

@@ -280,6 +280,8 @@ impl Tls {
     /// Takes a record in clear; true if the flow has nothing more to tell.
     fn clear(&mut self, kind: u8, body: &[u8], dir: Dir, out: &mut Out<'_>) -> bool {
         match (kind, body) {
+            // Caught in the middle: an encrypted message looks like a strange one.
+            (HANDSHAKE, [3..=u8::MAX, ..]) if self.is_fresh(dir) => return true,
             (HANDSHAKE, _) => self.handshake(body, dir, out),
             (CHANGE_CIPHER_SPEC, _) => {
                 self.side(dir).is_changed = true;
@@ -292,6 +294,11 @@ impl Tls {
             _ => {}
         }
         false
+    }
+
+    /// Whether nothing is known yet, not even the beginning of a hello.
+    fn is_fresh(&mut self, dir: Dir) -> bool {
+        !self.session.is_heard && self.side(dir).pending.is_empty()
     }
 
     /// Takes the handshake bytes of one record. Messages may share a record and may cross records.
@@ -310,7 +317,8 @@ impl Tls {
         while let Some(([kind, a, b, c], after)) = rest.split_first_chunk::<MESSAGE_HEADER_LEN>() {
             let len = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap_or(usize::MAX);
             if len > BUFFER_BYTES_MAX {
-                out.weird("ssl_handshake_message_too_long", None, SOURCE);
+                self.session
+                    .weird("ssl_handshake_message_too_long", None, out);
                 self.side(dir).discard = len.saturating_sub(after.len());
                 rest = after.get(len..).unwrap_or_default();
                 continue;

@@ -286,6 +286,16 @@ fn what_is_no_certificate_and_a_chain_too_long_are_told() {
 }
 
 #[test]
+fn oddities_and_chains_of_one_flow_are_bounded() {
+    let bad = message(11, &[0, 0, 9]).repeat(100);
+    let hello = message(2, &answer(&[], 0x002f, &[]));
+    let chain = message(11, &vector(3, &vector(3, LEAF))).repeat(9);
+    let (lines, _) = run(&[(Dir::Resp, record(22, &[hello, bad, chain].concat()))]);
+    let count = |kind| lines.iter().filter(|l| l.starts_with(kind)).count();
+    assert_eq!((count("weird"), count("x509"), count("ssl")), (16, 1, 1));
+}
+
+#[test]
 fn a_loss_ends_the_parsing_with_what_is_known() {
     let (flow, mut seen, mut tls) = (FlowRef::default(), Observations::new(), Tls::default());
     let ts = Timestamp::from_secs(1);
@@ -304,6 +314,8 @@ fn a_loss_ends_the_parsing_with_what_is_known() {
 fn other_starts_and_the_middle_of_a_session_give_nothing() {
     assert_eq!(run(&[(Dir::Orig, b"GET / HTTP/1.1\r\n\r\n".to_vec())]), (vec![], Some(Parse::Broken("ssl_invalid_record"))));
     assert_eq!(run(&[(Dir::Orig, record(23, &[1; 30]))]), (vec![], Some(Parse::Skip)));
+    let finished = record(22, &[0x0b, 0x9c, 0x4d, 0xda, 0xec]);
+    assert_eq!(run(&[(Dir::Orig, finished)]), (vec![], Some(Parse::Skip)));
     // A stage of an implant in clear before the server's hello.
     let mut pieces = tls13();
     pieces.insert(1, (Dir::Resp, b"MZ\x90\0 and more".to_vec()));
