@@ -266,5 +266,8 @@ protocols! {
         dns::DnsRecord,
         dhcp::DhcpRecord,
         http::HttpRecord,
+        Tls in tls,
+        tls::SslRecord,
+        tls::X509Record,
     }
 }
