@@ -255,9 +255,13 @@ macro_rules! protocols {
 
 protocols! {
     protocols {
+        Smb in smb,
         Ssh in ssh,
     }
     records {
+        smb::SmbFile,
+        smb::SmbMapping,
+        smb::Ntlm,
         ssh::SshRecord,
     }
 }
