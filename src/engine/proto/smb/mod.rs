@@ -28,6 +28,8 @@ const FRAME_LEN: usize = 4;
 const CONTROL_LEN_MAX: u64 = 256;
 /// After a gap, how far to look for the next message: the longest there can be (24-bit length).
 const SEARCH_LEN_MAX: u64 = 1 << 24;
+/// The same while no message was seen yet: it may be another protocol on our port.
+const FIRST_SEARCH_LEN_MAX: u64 = 64 * 1024;
 /// How much of a flow's start is searched for a message in the middle.
 const PROBE_LEN_MAX: usize = 4096;
 
@@ -36,6 +38,8 @@ const PROBE_LEN_MAX: usize = 4096;
 pub struct Smb {
     orig: At,
     resp: At,
+    /// Whether any message was recognised.
+    recognised: bool,
     dialog: Dialog,
 }
 
@@ -113,11 +117,15 @@ impl Smb {
             0 => match data.get(FRAME_LEN..FRAME_LEN.saturating_mul(2)) {
                 None => need(data, FRAME_LEN.saturating_mul(2)),
                 Some(b"\xfeSMB") => {
+                    self.recognised = true;
                     *self.at(input.dir) = At::Command { left: len };
                     Parse::Parsed { used: FRAME_LEN }
                 }
                 // SMB 1, encrypted, compressed: nothing to be read there.
-                Some([0xfc | 0xfd | 0xff, b'S', b'M', b'B']) => pass(data, whole),
+                Some([0xfc | 0xfd | 0xff, b'S', b'M', b'B']) => {
+                    self.recognised = true;
+                    pass(data, whole)
+                }
                 Some(_) => self.lose(input.dir),
             },
             0x81..=0x85 if len <= CONTROL_LEN_MAX => pass(data, whole),
@@ -172,6 +180,9 @@ impl Smb {
         let searched = searched.saturating_add(u64::try_from(used).unwrap_or(u64::MAX));
         if searched > SEARCH_LEN_MAX {
             return Parse::Skip;
+        }
+        if searched > FIRST_SEARCH_LEN_MAX && !self.recognised {
+            return Parse::Broken("smb_no_message");
         }
         *self.at(input.dir) = At::Lost { searched };
         Parse::NeedMore { used, need: 1 }

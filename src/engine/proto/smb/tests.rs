@@ -187,17 +187,25 @@ fn run(pieces: &[(Dir, &[u8])]) -> Vec<String> {
     lines(&seen)
 }
 
+/// Records as JSON with the kind in front, clues as evidence and value.
 fn lines(seen: &Observations) -> Vec<String> {
     let mut lines = Vec::new();
     for observation in seen {
-        let Body::Record(record) = &observation.body else { continue };
-        let mut line = format!("{} ", record.body.kind());
-        let mut json = Json::open(&mut line);
-        for (index, field) in record.body.fields().iter().enumerate() {
-            json.member(field.name, record.body.value(index));
+        match &observation.body {
+            Body::Record(record) => {
+                let mut line = format!("{} ", record.body.kind());
+                let mut json = Json::open(&mut line);
+                for (index, field) in record.body.fields().iter().enumerate() {
+                    json.member(field.name, record.body.value(index));
+                }
+                json.close();
+                lines.push(line);
+            }
+            Body::Clue(clue) => {
+                lines.push(format!("{:?} {}: {}", clue.kind, clue.evidence, clue.value));
+            }
+            _ => {}
         }
-        json.close();
-        lines.push(line);
     }
     lines
 }
@@ -322,10 +330,13 @@ fn a_sign_in_names_the_user_of_what_follows() {
         (Dir::Resp, refuse(1, 3, 0xc000_006d)),
     ]);
     let who = r#""username":"eve","hostname":"PC","domainname":"AD""#;
-    assert_eq!(rows[0], format!(r#"ntlm {{{who},"success":true}}"#));
-    assert!(rows[1].contains(r#""user":"eve""#));
+    let clues = ["HostName ntlm: PC", "Software ntlm version: Windows 10.0.17763"];
+    assert_eq!(rows[..2], clues);
+    assert_eq!(rows[2], format!(r#"ntlm {{{who},"success":true}}"#));
+    assert!(rows[3].contains(r#""user":"eve""#));
+    assert_eq!(rows[4..6], clues);
     assert_eq!(
-        rows[2],
+        rows[6],
         format!(r#"ntlm {{{who},"success":false,"status":"STATUS_LOGON_FAILURE"}}"#)
     );
 }
