@@ -256,12 +256,16 @@ macro_rules! protocols {
 
 protocols! {
     protocols {
+        Smb in smb,
         Ssh in ssh,
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
     }
     records {
+        smb::SmbFile,
+        smb::SmbMapping,
+        smb::Ntlm,
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
