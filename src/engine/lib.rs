@@ -15,3 +15,5 @@ pub mod types;
 pub mod decode;
 pub mod flow;
 pub mod proto;
+
+pub mod model;

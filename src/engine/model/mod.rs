@@ -1,0 +1,21 @@
+//! Models: what is worth a breach, as data.
+//!
+//! Input:  the text of TOML files (`models/README.md` describes them) and the engine's [`Schema`].
+//! Output: [`Models`], typed and checked whole; conditions and sentences evaluated on [`Row`]s.
+//! Bounds: 1,000 models, 64 KiB a file, 4 KiB and 32 levels a condition; beyond that a model is refused.
+//! Errors: every mistake of every file at once, as `path:line:column: message`.
+
+mod check;
+mod check_lists;
+mod error;
+mod eval;
+mod glob;
+mod lexer;
+mod net;
+mod parser;
+mod schema;
+mod suggest;
+
+pub use error::ModelError;
+pub use eval::Condition;
+pub use schema::{Common, Row, Schema};
