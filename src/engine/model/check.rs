@@ -179,10 +179,8 @@ impl Checker<'_> {
         if !FUNCTIONS.contains(&name) {
             let hint = did_you_mean(name, FUNCTIONS.iter().copied());
             let known = FUNCTIONS.join(", ");
-            self.fault(
-                expr.start,
-                format!("unknown function \"{name}\"{hint} There are: {known}"),
-            );
+            let message = format!("unknown function \"{name}\"{hint} (there are: {known})");
+            self.fault(expr.start, message);
             return None;
         }
         let typed = self.typed(argument)?;

@@ -363,7 +363,7 @@ impl StrExpr {
 }
 
 /// What follows the last slash or backslash.
-fn basename(path: &str) -> &str {
+pub(super) fn basename(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 

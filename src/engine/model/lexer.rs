@@ -102,12 +102,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
     }
 }
 
-/// Reads a length of time such as `10m`, as conditions write it.
-pub(super) fn interval(text: &str) -> Option<i64> {
-    match number(text, 0).ok()? {
-        TokenKind::Interval(ns) => Some(ns),
-        _ => None,
-    }
+/// Reads a number with its unit, such as `10m` or `26MB`, as conditions write it.
+pub(super) fn quantity(text: &str) -> Option<TokenKind> {
+    number(text, 0).ok()
 }
 
 struct Lexer<'a> {

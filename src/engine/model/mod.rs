@@ -11,11 +11,25 @@ mod error;
 mod eval;
 mod glob;
 mod lexer;
+mod load;
+#[expect(
+    clippy::module_inception,
+    reason = "the room and its main type share the field's word"
+)]
+mod model;
+mod models;
 mod net;
 mod parser;
+mod reader;
 mod schema;
 mod suggest;
+mod template;
+mod trial;
 
 pub use error::ModelError;
 pub use eval::Condition;
+pub use model::{Calibration, Defeat, DeviceRole, LeastResponse, Model, cap};
+pub use models::{ModelIndex, Models, Source};
 pub use schema::{Common, Row, Schema};
+pub use template::Template;
+pub use trial::{Expect, Trial, TrialRow};
