@@ -47,7 +47,7 @@ class Composer:
         self.rng = random.Random(seed)
         pcs = [d["hostname"] for d in devices if d["role"] in WORKPLACES]
         self.calendar = rhythm.Rhythm(random.Random(seed + 1), recordings, pcs)
-        self.ports, self.arp_seen, self.seen = {}, {}, {}
+        self.ports, self.arp_seen, self.names_seen, self.seen = {}, {}, {}, {}
         self.by_mac = {wire.mac_bytes(d["mac"]): d["hostname"] for d in devices}
         self.arp_template = self.find_arp(devices)
         self.frames, self.incidents = [], {}
@@ -99,6 +99,15 @@ class Composer:
         self.keep(when - gap - self.rng.randint(8, 30), question)
         self.keep(when - self.rng.randint(4, 8), answer)
 
+    def knows_name(self, event, kind):
+        """Daemons keep an address for hours; people's programs in the recordings ask each time."""
+        if kind not in ("ntp", "sip"):
+            return False
+        if event.when < self.names_seen.get((event.device, kind), 0):
+            return True
+        self.names_seen[(event.device, kind)] = event.when + self.rng.randint(6, 9) * rhythm.HOUR
+        return False
+
     def keep(self, when, data):
         self.frames.append((when, len(self.frames), wire.padded(data)))
         sender = self.by_mac.get(data[6:12])
@@ -108,8 +117,8 @@ class Composer:
     def lay(self, event):
         recording = self.recordings[event.label]
         alone = event.incident in ("sweep", "new-device")
-        placed = self.rewriter.place(recording, event.when, event.device,
-                                     self.addresses(recording, event.device), alone)
+        placed = self.rewriter.place(recording, event.when, event.device, self.addresses(recording, event.device),
+                                     keep_ports=alone, skip_names=self.knows_name(event, recording.kind))
         last = event.when
         for when, data in placed:
             neighbour = self.by_mac.get(data[0:6])

@@ -59,6 +59,9 @@ class Frame:
             self.body_sum = sum16(data[self.body:])
             self.flags = data[self.l4 + 13] if self.protocol == TCP else 0
 
+    def is_name_query(self):
+        return self.protocol == UDP and 53 in (self.sport, self.dport)
+
     def flow(self):
         """The same key for both directions."""
         ends = sorted([(self.src, self.sport), (self.dst, self.dport)])
@@ -122,12 +125,14 @@ class Rewriter:
     def __init__(self, rng, ttl_of, take_port):
         self.rng, self.ttl_of, self.take_port = rng, ttl_of, take_port
 
-    def place(self, recording, begin, device, addresses, keep_ports=False):
+    def place(self, recording, begin, device, addresses, keep_ports=False, skip_names=False):
         """Yields (time, frame). `addresses` maps recorded MACs and IPs of the host to the device's."""
         flows = {}
         self.number = self.rng.getrandbits(32)
         for frame in recording.frames:
             when = begin + frame.when - recording.start
+            if skip_names and frame.is_name_query():
+                continue
             if not frame.is_ip:
                 yield when, frame.data
                 continue
