@@ -28,16 +28,24 @@ def read_table(path, *columns):
     return [dict(zip(columns, row)) for row in rows]
 
 
-def read_recordings(folder):
-    recordings = []
-    for line in sorted((folder / "index.txt").read_text().splitlines()):
+def read_recordings(folder, devices):
+    recordings, macs = [], {d["hostname"]: wire.mac_bytes(d["mac"]) for d in devices}
+    # A set of lines: what was recorded again is listed again.
+    for line in sorted(set((folder / "index.txt").read_text().splitlines())):
         label, kind, host, detail = line.split(" ", 3)
         frames = wire.read_pcap(folder / f"{label}.pcap")
         if kind == "dhcp-renew":
             # The client was told to renew every few seconds; one renewal is the conversation.
             frames = [f for f in frames if f.protocol == wire.UDP][:2]
-        recordings.append(wire.Recording(label, kind, host, detail, frames, kind in KEEP_ARP))
+        if kind == "camera":
+            frames = only_first_names(frames)
+        recordings.append(wire.Recording(label, kind, host, macs[host], detail, frames, kind in KEEP_ARP))
     return recordings
+
+
+def only_first_names(frames):
+    """The camera's recording is long; what it asks for after the first second belongs to something else."""
+    return [f for f in frames if f.protocol != wire.UDP or f.when < frames[0].when + rhythm.SECOND]
 
 
 class Composer:
@@ -116,6 +124,7 @@ class Composer:
 
     def lay(self, event):
         recording = self.recordings[event.label]
+        event.when = wire.same_phase(event.when, recording.start)
         alone = event.incident in ("sweep", "new-device")
         placed = self.rewriter.place(recording, event.when, event.device, self.addresses(recording, event.device),
                                      keep_ports=alone, skip_names=self.knows_name(event, recording.kind))
@@ -179,6 +188,7 @@ class Composer:
         rows = []
         for kind, fact in facts.items():
             span = self.incidents[kind]
+            fact["addresses"] = [self.devices[name]["ip"] for name in fact["devices"]]
             rows.append({"kind": kind, "t0": stamp(span["t0"]), "t1": stamp(span["t1"]),
                          "t0_us": span["t0"], "t1_us": span["t1"], "count": span["count"], **fact})
         return sorted(rows, key=lambda row: row["t0_us"])
@@ -187,7 +197,7 @@ class Composer:
         """Harmless things that look like something, so that false alarms can be counted."""
         rows = [("keep-alive", ["kamera"], "api.wolke.example", "camera", 60),
                 ("time", ["fs", *rhythm.MACHINES], "time.uhr.example", "ntp", 1024),
-                ("registration", ["telefon"], "sip.klang.example", "sip", 300),
+                ("registration", ["telefon"], "sip.klang.example", "sip", 540),
                 ("update-check", self.calendar.pcs, "update.fenster.example", "update", 3600),
                 ("nightly-backup", ["fs"], "nas", "backup", 86400),
                 ("printer-switched-off", self.calendar.pcs, "10.77.9.20", "off", None),
@@ -229,7 +239,7 @@ def main():
     options.add_argument("--level", type=int, default=19)
     chosen = options.parse_args()
     devices = read_table(HERE / "hosts.txt", "hostname", "ip", "mac", "vendor", "role", "person")
-    composer = Composer(devices, read_recordings(chosen.recordings), chosen.seed)
+    composer = Composer(devices, read_recordings(chosen.recordings, devices), chosen.seed)
     composer.compose()
     chosen.out.mkdir(parents=True, exist_ok=True)
     target = chosen.out / "office.pcap"

@@ -2,14 +2,17 @@
 # Records the office: real programs talk across the switch, and tcpdump on the mirror port writes one
 # labelled conversation to each file.
 #
-#   record.sh [WORKDIR]        default: work/ beside this script (about 80 MB, never committed)
+#   record.sh [WORKDIR [PART...]]   default: work/ beside this script (about 80 MB, never committed)
 #
+# With PARTs (camera web uploads smb backup machines incident) only these are recorded again, and DHCP.
 # Result: WORKDIR/rec/LABEL.pcap and WORKDIR/rec/index.txt (label, kind, host, detail). Takes some
 # thirteen minutes, because the camera's reports are recorded at their true pace of one a minute.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 WORK=${1:-$HERE/work}
-rm -rf "$WORK"
+PARTS=${*:2}
+if [ -z "$PARTS" ]; then rm -rf "$WORK/rec"; fi
+for old in log tmp leases ca www share files home ssh samba-fs samba-nas; do rm -rf "${WORK:?}/$old"; done
 mkdir -p "$WORK"/{rec,log,tmp,leases}
 WORK=$(cd "$WORK" && pwd)
 # The web server's worker is an unprivileged user and must get at its files.
@@ -39,6 +42,7 @@ rec() {
   "$@" >>"$WORK/log/commands.log" 2>&1 || echo "$label: the command ended with $?" >>"$WORK/log/notes.log"
   sleep 0.2
   kill -INT "$pid"; wait "$pid" || true
+  # A label that is recorded again stands twice in the list.
   echo "$label $kind $host $detail" >>"$WORK/rec/index.txt"
 }
 
@@ -118,12 +122,15 @@ smb() {
   IFS=';' read -ra commands <<<"$4"
   for command in "${commands[@]}"; do
     command=${command# }
-    case $command in pause*) sleep "${command#pause }" ;; *) echo "$command" ;; esac
+    # One line at a time: smbclient looks at the pipe again only when something new arrives.
+    case $command in pause*) sleep "${command#pause }" ;; *) echo "$command"; sleep 0.3 ;; esac
   done | in_ns "$h" smbclient -s "$WORK/client.conf" -n "${h^^}" -U "KONTOR/$user%Kontor-$user" "$what"
+}
+write_client_conf() {
+  printf '[global]\nclient use kerberos = off\nname resolve order = host\nclient min protocol = SMB2\nclient smb encrypt = off\nworkgroup = KONTOR\n' >"$WORK/client.conf"
 }
 record_smb() {
   local h user k=0
-  printf '[global]\nclient use kerberos = off\nname resolve order = host\nclient min protocol = SMB2\nclient smb encrypt = off\nworkgroup = KONTOR\n' >"$WORK/client.conf"
   for h in $PCS; do
     user=$(field "$h" 6)
     local t="$WORK/tmp/$user"
@@ -154,7 +161,7 @@ record_backup() {
   sleep 2
   for f in "$WORK"/files/sicherung-*.sql; do
     rec "backup-$(basename "$f" .sql)" backup fs "$(basename "$f")" \
-      smb fs sicherung //nas/sicherung "put $f $(basename "$f")"
+      smb fs sicherung //nas/sicherung "iosize 65536;put $f $(basename "$f")"
   done
 }
 
@@ -221,18 +228,18 @@ chmod -R a+rX "$WORK"
 # Nothing on the servers is younger than the composed days.
 find "$WORK/www" "$WORK/share" "$WORK/files" -exec touch -d '2026-10-20 09:41' {} +
 make_certificates
+write_client_conf
 start_servers
 sleep 1
 record_all_dhcp
 start_nginx
 sleep 1
-record_camera 1 & camera=$!
-record_web
-record_uploads
-record_smb
-record_backup
-record_machines
-record_incident
-wait "$camera"
+want() { [ -z "$PARTS" ] || [[ " $PARTS " == *" $1 "* ]]; }
+camera=
+if want camera; then record_camera 1 & camera=$!; fi
+for part in web uploads smb backup machines incident; do
+  if want "$part"; then "record_$part"; fi
+done
+if [ -n "$camera" ]; then wait "$camera"; fi
 cat "$WORK/log/notes.log" 2>/dev/null || true
-echo "$(wc -l <"$WORK/rec/index.txt") conversations in $WORK/rec"
+echo "$(sort -u "$WORK/rec/index.txt" | wc -l) conversations in $WORK/rec"

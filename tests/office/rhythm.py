@@ -15,11 +15,11 @@ MACHINES = ["nas", "drucker", "kamera", "telefon"]
 SURFER = "pc-jansen"
 BEACONER, READER, STRANGER = "pc-albers", "pc-mertens", "raspberrypi"
 # What a person does next, and how often out of a hundred.
-HABITS = {"web": 69, "smb": 15, "up": 7, "print": 4, "off": 1.5, "nx": 2, "webbig": 1}
+HABITS = {"web": 69, "smb": 15, "up": 4, "print": 4, "off": 1.5, "nx": 2, "webbig": 1}
 PERSONAL = {"pc-brandt": {"ssh": 5, "smblist": 1}, "pc-mertens": {"finance": 4}, "pc-ostermann": {"finance": 5}}
 # Office people spend most of their visits on few sites.
 VISIT_WEIGHTS = [30, 18, 12, 9, 7, 6, 5, 4, 4, 3, 2]
-THINK_MEDIAN, THINK_SPREAD = 12 * 60, 1.0
+THINK_MEDIAN, THINK_SPREAD = 15 * 60, 1.0
 
 
 @dataclass(order=True)
@@ -78,7 +78,7 @@ class Rhythm:
             self.every("dhcp-renew", device, 12 * 3600, 240, self.rng.uniform(60, 3000))
         for device in ["fs", *MACHINES]:
             self.every("ntp", device, 1024, 0.4, self.rng.uniform(5, 1000))
-        self.every("sip", "telefon", 300, 0.3, self.rng.uniform(5, 250))
+        self.every("sip", "telefon", 540, 0.3, self.rng.uniform(5, 250))
         self.camera()
         for device, hour in (("nas", 4.1), ("drucker", 7.2), ("fs", 5.3)):
             for day in range(LAST_DAY + 1):
@@ -184,8 +184,11 @@ class Rhythm:
 
     # --- the last day --------------------------------------------------------------------------
 
+    def last_day(self, hours, minutes, seconds):
+        return MONDAY + LAST_DAY * DAY + (hours * 3600 + minutes * 60 + seconds) * SECOND
+
     def incidents(self):
-        at = lambda hours, minutes, seconds: self.clock(LAST_DAY, hours + minutes / 60 + seconds / 3600)
+        at = self.last_day
         self.add(at(10, 12, 9), "stranger", STRANGER, "new-device")
         self.add(at(10, 25, 31), "sweep", STRANGER, "sweep")
         self.add(at(11, 5, 17), "credential", READER, "credential-file")

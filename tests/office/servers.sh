@@ -1,7 +1,8 @@
 # Starts the office's servers; sourced by record.sh. Needs HERE and WORK, and the office must be up.
 # shellcheck shell=bash
 in_ns() { "$HERE/office.sh" in "$@"; }
-in_background() { in_ns "$@" >>"$WORK/log/background.log" 2>&1 & }
+# In a session of its own: some servers, told to stop, signal their whole process group.
+in_background() { setsid "$HERE/office.sh" in "$@" >>"$WORK/log/background.log" 2>&1 & }
 
 all_sites() { awk '!/^#/ && NF' "$HERE/sites.txt"; python3 "$HERE/content.py" names; }
 
@@ -133,7 +134,7 @@ start_samba() {
     printf 'Kontor-%s\nKontor-%s\n' "$user" "$user" |
       in_ns "$host" pdbedit -s "$dir/smb.conf" -a -t "$user" >>"$WORK/log/pdbedit.log" 2>&1
   done
-  in_background "$host" smbd -F --no-process-group -s "$dir/smb.conf"
+  in_background "$host" smbd -F -s "$dir/smb.conf"
 }
 
 start_sshd() {

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-RATE_UP = 40e6 / 8    # bytes a second, from the office
+RATE_UP = 20e6 / 8    # bytes a second, from the office
 RATE_DOWN = 100e6 / 8
 ETH_P_ALL = 0x0003
 SO_RCVBUFFORCE = 33
