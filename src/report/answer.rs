@@ -1,26 +1,37 @@
 //! The answer on one screen: is anything wrong, what, who, since when, and what was not seen.
 //!
-//! Bounds: [`SHOWN_MAX`] breaches of at least [`SCORE_MIN`], two lines each; the rest is counted. With
-//!         the lines around them a run fits 24 lines of 80 columns.
+//! Bounds: [`SHOWN_MAX`] breaches of at least [`SCORE_MIN`], the rest is counted; sentences are
+//!         shortened and then left out until the whole fits [`LINES_MAX`] lines.
 
 use tapir_engine::types::escaped;
 use tapir_message::Breach;
 
 use super::band::Band;
 use super::findings::{Findings, doubts, new_devices, sure};
-use super::words::{bytes, count, cut, duration, number, plural, share, short, span, whole, width};
+use super::words::{
+    bytes, columns, count, cut, duration, number, plural, share, short_span, span_days, whole,
+    width,
+};
 use super::{RunFigures, Summary};
 
-/// Breaches shown; eight of two lines leave eight lines for the rest of a 24-line screen.
-pub(super) const SHOWN_MAX: usize = 8;
+/// Breaches shown; more are not read at three in the morning.
+const SHOWN_MAX: usize = 8;
 /// Below this a breach is kept on record only.
-pub(super) const SCORE_MIN: u8 = 20;
+const SCORE_MIN: u8 = 20;
+/// Lines of the smallest terminal, one left for the prompt.
+const LINES_MAX: usize = 23;
 /// Narrower than this and the columns make no sense.
 const WIDTH_MIN: usize = 60;
 /// Wider than this and the eye loses the line.
 const WIDTH_MAX: usize = 120;
-/// Where sentences begin: after the score and the band.
-const INDENT: usize = 13;
+/// Where names begin: after the score and the band.
+const INDENT: usize = 14;
+/// Where sentences begin: after the score.
+const SENTENCE: usize = 6;
+/// Where the text of a field begins.
+const FIELD: usize = 9;
+/// Columns of a device's name.
+const NAME_MAX: usize = 18;
 
 /// The answer as text for a terminal of `width` columns, with ANSI colours if `color`.
 #[must_use]
@@ -31,26 +42,85 @@ pub fn answer(
     color: bool,
 ) -> String {
     let findings = Findings::new(summary);
-    let mut screen = Screen {
-        out: String::new(),
-        width: width.clamp(WIDTH_MIN, WIDTH_MAX),
-        color,
-    };
-    let bold = findings.band().map_or("1", ink);
-    screen.line(&[(bold, &findings.verdict(summary))]);
+    // The fullest form that fits the screen; the last and shortest if none does.
+    let mut text = String::new();
+    for form in Form::ALL {
+        let mut screen = Screen {
+            out: String::new(),
+            width: width.clamp(WIDTH_MIN, WIDTH_MAX),
+            color,
+        };
+        fill(&mut screen, summary, &findings, figures, form);
+        text = screen.out;
+        if text.lines().count() <= LINES_MAX {
+            break;
+        }
+    }
+    text
+}
+
+/// How much room the sentences get.
+#[derive(Clone, Copy)]
+struct Form {
+    /// Breaches whose sentence may take two lines.
+    wrapped: usize,
+    /// Breaches that get their sentence; the others only their line.
+    sentences: usize,
+    /// Whether a line stands between incidents.
+    gaps: bool,
+}
+
+impl Form {
+    const ALL: [Self; 11] = [
+        Self::new(SHOWN_MAX, SHOWN_MAX, true),
+        Self::new(SHOWN_MAX, SHOWN_MAX, false),
+        Self::new(4, SHOWN_MAX, false),
+        Self::new(3, SHOWN_MAX, false),
+        Self::new(2, SHOWN_MAX, false),
+        Self::new(1, SHOWN_MAX, false),
+        Self::new(0, SHOWN_MAX, false),
+        Self::new(0, 6, false),
+        Self::new(0, 4, false),
+        Self::new(0, 2, false),
+        Self::new(0, 1, false),
+    ];
+
+    const fn new(wrapped: usize, sentences: usize, gaps: bool) -> Self {
+        Self {
+            wrapped,
+            sentences,
+            gaps,
+        }
+    }
+}
+
+/// Writes the whole answer in one form.
+fn fill(
+    screen: &mut Screen,
+    summary: &Summary<'_>,
+    findings: &Findings<'_>,
+    figures: Option<&RunFigures>,
+    form: Form,
+) {
+    screen.line(&[(findings.band().map_or("1", ink), &findings.verdict(summary))]);
     let doubts = doubts(summary);
     if !doubts.is_empty() {
-        screen.wrapped("", &format!("Incomplete input: {}.", doubts.join("; ")));
+        screen.paragraph(
+            "",
+            0,
+            &format!("Incomplete input: {}.", doubts.join("; ")),
+            2,
+        );
     }
     screen.blank();
-    found(&mut screen, summary, &findings);
+    found(screen, summary, findings, form);
     screen.field("Devices", &inventory(summary));
     screen.field("Read", &read(summary, figures));
     let missed = missed(summary);
     if !missed.is_empty() {
-        screen.field("Not read", &missed);
+        screen.field("Missed", &missed);
     }
-    if let Some(health) = health(&findings) {
+    if let Some(health) = health(findings) {
         screen.field("Sensor", &health);
     }
     screen.field("Learned", summary.learning);
@@ -58,11 +128,10 @@ pub fn answer(
         let dir = dir.trim_end_matches('/');
         screen.field("Report", &format!("{dir}/report.html"));
     }
-    screen.out
 }
 
 /// The breaches, incident by incident, and how many are not shown.
-fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>) {
+fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, form: Form) {
     let all: Vec<(usize, &Breach)> = findings
         .groups
         .iter()
@@ -77,15 +146,30 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>) {
         .collect();
     let low = all.iter().filter(|(_, b)| !worth(b)).count();
     let more = all.len() - low - shown.len();
+    let names = shown.iter().map(|(_, b)| width(&escaped(&b.device_name)));
+    let name_width = names.max().unwrap_or(0).min(NAME_MAX);
     let mut last_group = None;
-    for (group, breach) in &shown {
-        // A line between incidents, as long as the screen has room for it.
-        if last_group.is_some_and(|last| last != *group) && shown.len() < 7 {
+    for (index, (group, breach)) in shown.iter().enumerate() {
+        if form.gaps && last_group.is_some_and(|last| last != *group) {
             screen.blank();
         }
-        let same = last_group == Some(*group);
+        item(
+            screen,
+            summary,
+            breach,
+            last_group == Some(*group),
+            name_width,
+        );
         last_group = Some(*group);
-        item(screen, summary, breach, same);
+        if index < form.sentences {
+            let sign = if breach.provisional {
+                "Provisional: "
+            } else {
+                ""
+            };
+            let lines = if index < form.wrapped { 2 } else { 1 };
+            screen.paragraph("", SENTENCE, &format!("{sign}{}", breach.text), lines);
+        }
     }
     if more > 0 {
         let place = if summary.out_dir.is_some() {
@@ -93,14 +177,12 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>) {
         } else {
             "the report"
         };
-        screen.line(&[(
-            "",
-            &format!("{:INDENT$}and {} more, see {place}", "", count(more as u64)),
-        )]);
+        let text = format!("and {} more, see {place}", count(more as u64));
+        screen.line(&[("", &format!("{:SENTENCE$}{text}", ""))]);
     }
     if low > 0 {
         let what = plural(low, "breach", "breaches");
-        let text = format!("{:INDENT$}{what} below {SCORE_MIN} on record only", "");
+        let text = format!("{:SENTENCE$}{what} below {SCORE_MIN} on record only", "");
         screen.line(&[("2", &text)]);
     }
     if !all.is_empty() {
@@ -108,54 +190,34 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>) {
     }
 }
 
-/// One breach: score, what is asked, who, when; then its sentence.
-fn item(screen: &mut Screen, summary: &Summary<'_>, breach: &Breach, same: bool) {
+/// One breach on one line: score, what is asked, who, what, when.
+fn item(
+    screen: &mut Screen,
+    summary: &Summary<'_>,
+    breach: &Breach,
+    same: bool,
+    name_width: usize,
+) {
     let band = Band::of(sure(breach));
-    let zone = summary.time_zone;
-    let when = if breach.last_ts.since(breach.first_ts) < 60_000_000_000 {
-        short(breach.first_ts, zone)
-    } else {
-        format!(
-            "{} – {}",
-            short(breach.first_ts, zone),
-            short(breach.last_ts, zone)
-        )
-    };
+    let when = short_span(breach.first_ts, breach.last_ts, summary.time_zone);
     let sign = if same { '+' } else { ' ' };
-    let head = format!("{sign}{:>3}  {:<7}", breach.score.unwrap_or(0), band.word());
-    // The device's name gives way first: its address and id are in the report.
-    let room = screen.width.saturating_sub(INDENT + width(&when) + 2);
-    let name = cut(&escaped(&breach.device_name), room.min(28));
-    let title = escaped(short_title(&breach.title));
-    let rest = room.saturating_sub(width(&name) + 2);
-    let title = if rest >= 12 {
-        cut(&title, rest)
-    } else {
-        String::new()
-    };
-    let used = width(&name)
-        + if title.is_empty() {
-            0
-        } else {
-            2 + width(&title)
-        };
-    let gap = " ".repeat(room.saturating_sub(used) + 2);
-    let between = if title.is_empty() { "" } else { "  " };
+    let head = format!("{sign}{:>3}  {:<6}", breach.score.unwrap_or(0), band.word());
+    let name = cut(&escaped(&breach.device_name), name_width);
+    let name_gap = " ".repeat(name_width.saturating_sub(width(&name)) + 2);
+    let room = screen
+        .width
+        .saturating_sub(INDENT + name_width + 2 + width(&when) + 2);
+    let title = cut(&escaped(short_title(&breach.title)), room);
+    let gap = " ".repeat(room.saturating_sub(width(&title)) + 2);
     screen.line(&[
         (ink(band), &head),
-        ("", " "),
+        ("", "  "),
         ("1", &name),
-        ("", between),
-        ("2", &title),
+        ("", &name_gap),
+        ("", &title),
         ("", &gap),
         ("2", &when),
     ]);
-    let mut text = escaped(&breach.text);
-    if breach.provisional {
-        text = format!("{} (provisional)", text.trim_end_matches('.'));
-    }
-    let text = cut(&text, screen.width.saturating_sub(INDENT));
-    screen.line(&[("", &format!("{:INDENT$}{text}", ""))]);
 }
 
 /// A title without its family: `Command / Rhythmic beacon` is `Rhythmic beacon`.
@@ -176,30 +238,19 @@ fn inventory(summary: &Summary<'_>) -> String {
 /// What was read, and how fast.
 fn read(summary: &Summary<'_>, figures: Option<&RunFigures>) -> String {
     let stats = summary.stats;
-    let mut parts = vec![
-        format!("{} packets", count(stats.packets)),
-        bytes(stats.bytes),
-        format!("{} flows", count(stats.flows)),
-    ];
+    let mut text = format!("{} packets, {}", count(stats.packets), bytes(stats.bytes));
     if let Some((first, last)) = stats.first_ts.zip(stats.last_ts) {
-        let lasted = duration(last.since(first));
-        parts.push(format!(
-            "{lasted}: {}",
-            span(first, last, summary.time_zone)
-        ));
+        let days = span_days(first, last, summary.time_zone);
+        text.push_str(&format!(", {days} ({})", duration(last.since(first))));
     }
     if let Some(figures) = figures {
-        parts.push(format!(
-            "in {} s, {} packets per CPU second",
+        text.push_str(&format!(
+            "; took {} s, {} packets per CPU second",
             number(figures.elapsed_s),
             count(whole(figures.packets_per_cpu_s)),
         ));
-        parts.push(format!(
-            "at most {} of memory",
-            bytes(figures.peak_memory_bytes)
-        ));
     }
-    parts.join(", ")
+    text
 }
 
 /// What was not read or not understood; empty if nothing.
@@ -294,21 +345,29 @@ impl Screen {
         self.out.push('\n');
     }
 
-    /// A name in the left column and its text, wrapped once and then cut.
+    /// A name in the left column and its text beside it.
     fn field(&mut self, name: &str, text: &str) {
-        self.wrapped(name, text);
+        self.paragraph(name, FIELD, text, 2);
     }
 
-    /// At most two lines under a name.
-    fn wrapped(&mut self, name: &str, text: &str) {
-        let indent = if name.is_empty() { 0 } else { INDENT };
+    /// Text from column `indent` on, wrapped to at most `lines` lines and then cut.
+    fn paragraph(&mut self, name: &str, indent: usize, text: &str, lines: usize) {
         let room = self.width.saturating_sub(indent);
         let text = escaped(text);
-        let (first, rest) = split(&text, room);
-        self.line(&[("2", &format!("{name:<indent$}")), ("", first)]);
-        if !rest.is_empty() {
-            let rest = cut(rest, room);
-            self.line(&[("", &format!("{:indent$}{rest}", ""))]);
+        let mut rest = text.as_str();
+        for line in 1..=lines {
+            let head = if line == 1 { name } else { "" };
+            let (first, tail) = split(rest, room);
+            let shown = if line == lines {
+                cut(rest, room)
+            } else {
+                first.to_owned()
+            };
+            self.line(&[("2", &format!("{head:<indent$}")), ("", &shown)]);
+            if tail.is_empty() {
+                break;
+            }
+            rest = tail;
         }
     }
 }
@@ -322,7 +381,7 @@ fn split(text: &str, room: usize) -> (&str, &str) {
     let mut hard = text.len();
     let mut soft = None;
     for (at, c) in text.char_indices() {
-        used += super::words::columns(c);
+        used += columns(c);
         if used > room {
             hard = at;
             break;
@@ -344,7 +403,6 @@ mod tests {
     const FIGURES: RunFigures = RunFigures {
         elapsed_s: 3.42,
         packets_per_cpu_s: 1_412_300.0,
-        peak_memory_bytes: 96_400_000,
     };
 
     #[test]
@@ -352,7 +410,7 @@ mod tests {
         let office = Office::new();
         for width in [80, 100] {
             let text = answer(&office.summary(), Some(&FIGURES), width, false);
-            assert!(text.lines().count() <= 24, "{text}");
+            assert!(text.lines().count() <= LINES_MAX, "{text}");
             for line in text.lines() {
                 assert!(super::width(line) <= width, "{line}");
             }
@@ -381,7 +439,7 @@ mod tests {
     fn long_lists_are_cut_and_counted() {
         let office = Office::new().times(20);
         let text = answer(&office.summary(), None, 80, false);
-        assert!(text.lines().count() <= 24, "{text}");
+        assert!(text.lines().count() <= LINES_MAX, "{text}");
         assert!(text.contains("and 92 more, see report.html"), "{text}");
     }
 

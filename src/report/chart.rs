@@ -18,12 +18,14 @@ const SCORE_TOP: i64 = 14;
 const SCORE_BOTTOM: i64 = 174;
 const TRAFFIC_TOP: i64 = 200;
 const TRAFFIC_BOTTOM: i64 = 262;
-/// More bars than this are thinner than a pixel on a small screen.
-const BARS_MAX: usize = 240;
+/// Two weeks of hours; more bars are thinner than a pixel on a small screen.
+const BARS_MAX: usize = 336;
 /// More marks than this hide each other.
 const MARKS_MAX: usize = 300;
 /// More ticks than this collide.
 const TICKS_MAX: i64 = 11;
+/// Width of a tick's label.
+const LABEL: i64 = 64;
 const HOUR_NS: i64 = 3_600_000_000_000;
 
 /// The drawing, ready for the template.
@@ -86,6 +88,12 @@ impl Axis {
             .checked_div(self.span)
             .unwrap_or(0);
         LEFT * 10 + i64::try_from(x).unwrap_or(0)
+    }
+
+    /// Whether `ts` is within the axis, a hundredth of it before its start included.
+    fn nearly(&self, ts: Timestamp) -> bool {
+        let offset = i128::from(ts.nanos()) - i128::from(self.first.nanos());
+        offset >= -(self.span / 100)
     }
 
     fn x(&self, ts: Timestamp) -> f64 {
@@ -235,10 +243,17 @@ fn ticks(summary: &Summary<'_>, axis: &Axis, last: Timestamp) -> Vec<Tick> {
         if ts > last {
             break;
         }
-        if ts >= axis.first {
+        // A day that began just before the first packet is labelled at the edge.
+        if axis.nearly(ts) {
+            let x = axis.tenths(ts);
+            let fits = x <= (RIGHT - LABEL) * 10;
             out.push(Tick {
-                x: axis.x(ts),
-                label: time.strftime(pattern).to_string(),
+                x: units(x),
+                label: if fits {
+                    time.strftime(pattern).to_string()
+                } else {
+                    String::new()
+                },
             });
         }
         at = if step >= 1_440 {

@@ -42,7 +42,7 @@ fn render(summary: &Summary<'_>) -> Result<String, minijinja::Error> {
     env.get_template("report")?.render(context! {
         page,
         style => Value::from_safe_string(STYLE.to_owned()),
-        style_hash => base64(&Sha256::digest(STYLE.as_bytes())),
+        style_hash => Value::from_safe_string(base64(&Sha256::digest(STYLE.as_bytes()))),
     })
 }
 

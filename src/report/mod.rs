@@ -68,6 +68,4 @@ pub struct RunFigures {
     pub elapsed_s: f64,
     /// Packets per second of CPU time.
     pub packets_per_cpu_s: f64,
-    /// Highest resident memory.
-    pub peak_memory_bytes: u64,
 }

@@ -53,9 +53,37 @@ pub(super) fn minute(ts: Timestamp, zone: &TimeZone) -> String {
     format(ts, zone, "%a %-d %b, %H:%M")
 }
 
-/// `11 Nov 02:14`, for narrow columns.
-pub(super) fn short(ts: Timestamp, zone: &TimeZone) -> String {
-    format(ts, zone, "%-d %b %H:%M")
+/// `11 Nov 02:14`, `11 Nov 02:14–02:20` or `11 Nov 02:14 – 12 Nov 09:00`, for narrow columns.
+pub(super) fn short_span(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
+    let (from, to) = (zoned(first, zone), zoned(last, zone));
+    let start = from.strftime("%-d %b %H:%M");
+    if from.date() != to.date() {
+        format!("{start} – {}", to.strftime("%-d %b %H:%M"))
+    } else if last.since(first) < MINUTE_S * 1_000_000_000 {
+        start.to_string()
+    } else {
+        format!("{start}–{}", to.strftime("%H:%M"))
+    }
+}
+
+/// `3 Nov to 13 Nov 2025`, or with the hours if it is one day.
+pub(super) fn span_days(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
+    let (from, to) = (zoned(first, zone), zoned(last, zone));
+    if from.date() == to.date() {
+        span(first, last, zone)
+    } else if from.year() == to.year() {
+        format!(
+            "{} to {}",
+            from.strftime("%-d %b"),
+            to.strftime("%-d %b %Y")
+        )
+    } else {
+        format!(
+            "{} to {}",
+            from.strftime("%-d %b %Y"),
+            to.strftime("%-d %b %Y")
+        )
+    }
 }
 
 /// `3 Nov 2025, 00:00 to 13 Nov 2025, 00:00`, the day once if it is the same.
