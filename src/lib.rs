@@ -1,5 +1,6 @@
 //! The appliance library; names the rooms in reading order.
 
+<<<<<<< HEAD
 pub mod store;
 
 pub mod report;
@@ -7,3 +8,6 @@ pub mod report;
 pub mod run;
 
 pub mod cli;
+=======
+pub mod report;
+>>>>>>> report
