@@ -1,9 +1,5 @@
 //! The one integration-test binary: each file beside this one is a module and a topic.
 
-mod alloc;
-mod bad_input;
-mod demo;
-mod determinism;
 mod licences;
-mod support;
+mod oracle;
 mod tidy;

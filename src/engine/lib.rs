@@ -16,6 +16,10 @@ pub mod decode;
 pub mod flow;
 pub mod proto;
 
+<<<<<<< HEAD
 pub mod device;
 
 pub mod baseline;
+=======
+pub mod model;
+>>>>>>> model

@@ -130,6 +130,7 @@ impl<'a> Out<'a> {
             flow: *self.flow,
             orig_device: None,
             resp_device: None,
+            local: None,
             body: Box::new(body),
         };
         self.emit(Body::Record(Box::new(record)));
@@ -255,9 +256,22 @@ macro_rules! protocols {
 
 protocols! {
     protocols {
+        Smb in smb,
         Ssh in ssh,
+        Dns in dns,
+        Dhcp in dhcp,
+        Http in http,
     }
     records {
+        smb::SmbFile,
+        smb::SmbMapping,
+        smb::Ntlm,
         ssh::SshRecord,
+        dns::DnsRecord,
+        dhcp::DhcpRecord,
+        http::HttpRecord,
+        Tls in tls,
+        tls::SslRecord,
+        tls::X509Record,
     }
 }

@@ -1,0 +1,35 @@
+//! Models: what is worth a breach, as data.
+//!
+//! Input:  the text of TOML files (`models/README.md` describes them) and the engine's [`Schema`].
+//! Output: [`Models`], typed and checked whole; conditions and sentences evaluated on [`Row`]s.
+//! Bounds: 1,000 models, 64 KiB a file, 4 KiB and 32 levels a condition; beyond that a model is refused.
+//! Errors: every mistake of every file at once, as `path:line:column: message`.
+
+mod check;
+mod check_lists;
+mod error;
+mod eval;
+mod glob;
+mod lexer;
+mod load;
+#[expect(
+    clippy::module_inception,
+    reason = "the room and its main type share the field's word"
+)]
+mod model;
+mod models;
+mod net;
+mod parser;
+mod reader;
+mod schema;
+mod suggest;
+mod template;
+mod trial;
+
+pub use error::ModelError;
+pub use eval::Condition;
+pub use model::{Calibration, Defeat, DeviceRole, LeastResponse, Model, cap};
+pub use models::{ModelIndex, Models, Source};
+pub use schema::{Common, Row, Schema};
+pub use template::Template;
+pub use trial::{Expect, Trial, TrialRow};
