@@ -2,4 +2,5 @@
 
 mod licences;
 mod oracle;
+mod support;
 mod tidy;
