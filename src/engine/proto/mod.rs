@@ -261,6 +261,7 @@ protocols! {
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
+        Tls in tls,
     }
     records {
         smb::SmbFile,
@@ -270,7 +271,6 @@ protocols! {
         dns::DnsRecord,
         dhcp::DhcpRecord,
         http::HttpRecord,
-        Tls in tls,
         tls::SslRecord,
         tls::X509Record,
     }
