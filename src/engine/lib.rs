@@ -15,3 +15,7 @@ pub mod types;
 pub mod decode;
 pub mod flow;
 pub mod proto;
+
+mod tracker;
+
+pub use tracker::{Numbers, Tracker, TrackerConfig, TrackerStats};
