@@ -1,19 +1,13 @@
 //! From a flow's payload to its parser: sensing, buffering, and what each answer means.
 //!
-//! Sensing: the first 2 KiB or eight pieces of each direction are shown to every protocol in list order.
-//!          The first that is certain wins; else, on one of its ports, the first that is unsure.
 //! Stream:  bytes go to the parser straight from the frame; what it leaves is kept until more comes.
 //! Bounds:  2 KiB sensed and [`BUFFER_BYTES_MAX`] left over a direction; a parser that wants more, or
 //!          makes no progress, is dropped.
 
-use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser, Port, Probe};
+use super::sense::{SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, sense};
+use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser};
 use crate::flow::{Room, Stream};
 use crate::types::{Body, FlowRef, Observations, Timestamp};
-
-/// Bytes of one direction that are sensed.
-const SENSED_BYTES_MAX: usize = 2 * 1024;
-/// Pieces of one direction that are sensed.
-const SENSED_PIECES_MAX: u8 = 8;
 
 /// What one call works with.
 #[derive(Debug)]
@@ -26,44 +20,6 @@ pub(crate) struct Context<'a> {
     pub(crate) out: &'a mut Observations,
     /// Bytes all flows may still hold.
     pub(crate) room: &'a mut Room,
-}
-
-/// What a protocol list says of a start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sensed {
-    /// It is this one.
-    Found(Kind),
-    /// More bytes may tell.
-    Unsure,
-    /// None.
-    Unknown,
-}
-
-/// Shows the start of a direction to every protocol.
-#[must_use]
-pub(crate) fn sense(start: &[u8], dir: Dir, flow: &FlowRef) -> Sensed {
-    let (mut on_port, mut unsure) = (None, false);
-    for &kind in Kind::ALL {
-        match kind.probe(start, dir) {
-            Probe::Certain => return Sensed::Found(kind),
-            Probe::Unsure if on_port.is_none() && is_on_port(kind, flow) => on_port = Some(kind),
-            Probe::Unsure => unsure = true,
-            Probe::NotMine => {}
-        }
-    }
-    match on_port {
-        Some(kind) => Sensed::Found(kind),
-        None if unsure => Sensed::Unsure,
-        None => Sensed::Unknown,
-    }
-}
-
-/// Whether the flow uses one of the protocol's ports: the responder's, with UDP either.
-fn is_on_port(kind: Kind, flow: &FlowRef) -> bool {
-    kind.ports().iter().any(|port| match *port {
-        Port::Tcp(port) => flow.proto == 6 && flow.resp.port == port,
-        Port::Udp(port) => flow.proto == 17 && (flow.resp.port == port || flow.orig.port == port),
-    })
 }
 
 /// Sensing and parsing state of one flow.

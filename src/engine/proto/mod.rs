@@ -11,6 +11,7 @@
 )]
 
 pub(crate) mod driver;
+pub(crate) mod sense;
 mod weird;
 
 pub use crate::flow::Dir;

@@ -8,7 +8,8 @@ use super::{App, Tracker};
 use crate::decode::{Tcp, Udp, flag};
 use crate::flow::{Dir, Flow, Room, Step, bit};
 use crate::proto::Out;
-use crate::proto::driver::{Context, Sensed, sense};
+use crate::proto::driver::Context;
+use crate::proto::sense::{Sensed, sense};
 use crate::types::{Observations, Timestamp};
 
 /// Sensing has given up on a direction.
