@@ -49,3 +49,7 @@ pub fn schemas() -> Vec<(&'static str, &'static [types::FieldInfo])> {
 }
 
 pub use analysis::{Analysis, AnalysisSettings, Effect, SavedState};
+
+mod tracker;
+
+pub use tracker::{Numbers, Tracker, TrackerConfig, TrackerStats};
