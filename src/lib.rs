@@ -1,6 +1,5 @@
 //! The appliance library; names the rooms in reading order.
 
-<<<<<<< HEAD
 pub mod store;
 
 pub mod report;
@@ -8,6 +7,3 @@ pub mod report;
 pub mod run;
 
 pub mod cli;
-=======
-pub mod report;
->>>>>>> report

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use jiff::tz::TimeZone;
 use tapir_engine::device::Net;
+use tapir_engine::types::escaped;
 
 use crate::report::{self, RunFigures};
 use crate::run::{Options, Outcome, analyze};
@@ -81,13 +82,17 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     for warning in &outcome.stats.warnings {
-        tracing::warn!("{}: {}", report::escaped(&warning.subject), report::escaped(&warning.text));
+        tracing::warn!("{}: {}", escaped(&warning.subject), escaped(&warning.text));
     }
     let out = options.out.as_ref().map(|path| path.display().to_string());
     let answer = answer(&options, &outcome, out.as_deref(), args.json);
     // A reader that closed the pipe has seen enough.
     let _closed_pipe = std::io::stdout().lock().write_all(answer.as_bytes());
-    let worst = outcome.breaches.iter().filter_map(|breach| breach.score).max();
+    let worst = outcome
+        .breaches
+        .iter()
+        .filter_map(|breach| breach.score)
+        .max();
     match (args.fail_on, worst) {
         (Some(limit), Some(worst)) if worst >= limit => ExitCode::from(SCORE_REACHED),
         _ => ExitCode::SUCCESS,
@@ -103,7 +108,7 @@ fn answer(options: &Options, outcome: &Outcome, out: Option<&str>, json: bool) -
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let figures = RunFigures {
         packets_per_cpu_s: outcome.figures.packets_per_cpu_s,
-        peak_rss_bytes: outcome.figures.peak_rss_bytes,
+        elapsed_s: outcome.figures.wall_s,
     };
     report::answer(&summary, Some(&figures), WIDTH, color)
 }
@@ -112,7 +117,7 @@ fn answer(options: &Options, outcome: &Outcome, out: Option<&str>, json: bool) -
 #[expect(clippy::print_stderr, reason = "errors belong on the terminal")]
 fn fail(error: &str) -> ExitCode {
     for line in error.lines() {
-        eprintln!("tapir: {}", report::escaped(line));
+        eprintln!("tapir: {}", escaped(line));
     }
     ExitCode::FAILURE
 }

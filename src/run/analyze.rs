@@ -126,9 +126,12 @@ pub struct RunFigures {
 pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let started = Instant::now();
     let models = models::load(options.models.as_deref())?;
-    let (models_hash, models_count) = (models.hash().to_owned(), models.iter().count());
+    let (models_hash, models_count) = (models.hash().to_owned(), models.len());
     let saved = store::load(options.state.as_deref())?;
-    let input = InputOptions { merge: options.merge, filter: options.filter.clone() };
+    let input = InputOptions {
+        merge: options.merge,
+        filter: options.filter.clone(),
+    };
     let source = FileSource::open(&options.inputs, &input)?;
     let output = Output::open(options.out.as_deref(), &options.sensor_id)?;
     let settings = AnalysisSettings {
@@ -139,11 +142,26 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     };
     let mut analysis = Analysis::new(settings, models, saved);
     let mut tally = Tally::new(options.progress);
-    let config = TrackerConfig { seed: Seed(options.hash_key), ..TrackerConfig::default() };
-    let (source, trackers, written) =
-        flow_through(source, &mut tally, options.workers.max(1), &config, &mut analysis, output)?;
+    let config = TrackerConfig {
+        seed: Seed(options.hash_key),
+        ..TrackerConfig::default()
+    };
+    let (source, trackers, written) = flow_through(
+        source,
+        &mut tally,
+        options.workers.max(1),
+        &config,
+        &mut analysis,
+        output,
+    )?;
     tally.clear();
-    let stats = stats(&source.report(), &tally, &trackers, &analysis, written.output.counts());
+    let stats = stats(
+        &source.report(),
+        &tally,
+        &trackers,
+        &analysis,
+        written.output.counts(),
+    );
     let learning = format!("{:.1} days, prior: unfitted", analysis.site_days());
     let outcome = Outcome {
         breaches: written.breaches,
@@ -155,7 +173,11 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         learning,
         models_hash,
         models: models_count,
-        inputs: options.inputs.iter().map(|path| path.display().to_string()).collect(),
+        inputs: options
+            .inputs
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
     };
     write(options, &outcome, written.output)?;
     store::save(options.state.as_deref(), &analysis.save())?;
@@ -191,7 +213,10 @@ fn write(options: &Options, outcome: &Outcome, output: Output) -> Result<(), Out
     output.lines("incidents.jsonl", &outcome.incidents)?;
     output.json("stats.json", &outcome.stats)?;
     output.json("run.json", &outcome.figures)?;
-    output.file("report.html", &report::html(&outcome.summary(options, None)))?;
+    output.file(
+        "report.html",
+        &report::html(&outcome.summary(options, None)),
+    )?;
     output.commit()
 }
 
@@ -233,14 +258,19 @@ fn flow_through(
             listening
         });
         drop(to_writer);
-        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let written = writer
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let (source, trackers) = read?;
         Ok((source, trackers, written))
     })
 }
 
 /// Writes records as they come and keeps the last state of every breach and incident.
-fn write_effects(effects: &Receiver<Vec<Effect>>, mut output: Output) -> Result<Written, OutputError> {
+fn write_effects(
+    effects: &Receiver<Vec<Effect>>,
+    mut output: Output,
+) -> Result<Written, OutputError> {
     let mut breaches = Latest::default();
     let mut incidents = Latest::default();
     for effect in effects.iter().flatten() {
@@ -250,7 +280,11 @@ fn write_effects(effects: &Receiver<Vec<Effect>>, mut output: Output) -> Result<
             Effect::Incident(incident) => incidents.put(incident.id.clone(), *incident),
         }
     }
-    Ok(Written { output, breaches: breaches.items, incidents: incidents.items })
+    Ok(Written {
+        output,
+        breaches: breaches.items,
+        incidents: incidents.items,
+    })
 }
 
 /// The latest state of things with an id, in order of first appearance.
@@ -261,7 +295,10 @@ struct Latest<T> {
 
 impl<T> Default for Latest<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), places: BTreeMap::new() }
+        Self {
+            items: Vec::new(),
+            places: BTreeMap::new(),
+        }
     }
 }
 
@@ -307,7 +344,9 @@ impl Tally {
     /// Shows where reading is, if it is time to.
     #[expect(clippy::print_stderr, reason = "progress belongs on the terminal")]
     fn show(&mut self) {
-        let Some(shown) = self.shown.filter(|at| at.elapsed() >= PROGRESS_EVERY) else { return };
+        let Some(shown) = self.shown.filter(|at| at.elapsed() >= PROGRESS_EVERY) else {
+            return;
+        };
         let at = Timestamp::from_nanos(self.last).to_string();
         let at = at.get(..16).unwrap_or(&at).replace('T', " ");
         eprint!("\r\x1b[Kreading … {} packets, at {at} UTC", self.packets);
@@ -327,7 +366,10 @@ impl Tally {
         if self.packets > 0 {
             *hours.entry(self.hour).or_default() += self.hour_bytes;
         }
-        hours.iter().map(|(h, b)| (Timestamp::from_nanos(h.saturating_mul(HOUR_NS)), *b)).collect()
+        hours
+            .iter()
+            .map(|(h, b)| (Timestamp::from_nanos(h.saturating_mul(HOUR_NS)), *b))
+            .collect()
     }
 }
 
@@ -378,14 +420,19 @@ fn stats(
     }
     stats.bounded |= !stats.refused.is_empty();
     if input.weird_time > 0 {
-        stats.weird.insert("time_ran_backwards".into(), input.weird_time);
+        stats
+            .weird
+            .insert("time_ran_backwards".into(), input.weird_time);
     }
     for file in &input.files {
         stats.filtered += file.filtered;
         let name = shown(&file.path);
         if let Some(damage) = &file.damage {
             stats.cut_at_byte.insert(name.clone(), damage.at_byte);
-            stats.warnings.push(Warning { subject: name, text: damage.to_string() });
+            stats.warnings.push(Warning {
+                subject: name,
+                text: damage.to_string(),
+            });
         }
     }
     warn_of_input(input, &mut stats);
@@ -396,12 +443,18 @@ fn stats(
 fn warn_of_input(input: &InputReport, stats: &mut Stats) {
     for skipped in &input.skipped {
         let text = format!("passed over: {}", skipped.why);
-        stats.warnings.push(Warning { subject: shown(&skipped.path), text });
+        stats.warnings.push(Warning {
+            subject: shown(&skipped.path),
+            text,
+        });
     }
     if input.overlaps > 0 {
         stats.warnings.push(Warning {
             subject: "input".into(),
-            text: format!("{} files overlap in time; read them together with --merge", input.overlaps),
+            text: format!(
+                "{} files overlap in time; read them together with --merge",
+                input.overlaps
+            ),
         });
     }
     for (link, packets) in &stats.not_decoded {
@@ -416,7 +469,10 @@ fn warn_of_input(input: &InputReport, stats: &mut Stats) {
 
 /// A path as it may be shown: the last part only, so that results do not depend on the folder.
 fn shown(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Figures of the run so far.
@@ -430,7 +486,11 @@ fn figures(models: &str, workers: usize, packets: u64, started: Instant) -> RunF
         seconds(usage.user_time()) + seconds(usage.system_time())
     });
     #[expect(clippy::cast_precision_loss, reason = "packets of one run")]
-    let packets_per_cpu_s = if cpu_s > 0.0 { (packets as f64 / cpu_s).round() } else { 0.0 };
+    let packets_per_cpu_s = if cpu_s > 0.0 {
+        (packets as f64 / cpu_s).round()
+    } else {
+        0.0
+    };
     let peak_kib = usage.map_or(0, |usage| usage.max_rss());
     RunFigures {
         version: env!("CARGO_PKG_VERSION"),

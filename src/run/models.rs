@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use tapir_engine::model::{ModelError, Models, Schema, Source};
 
 /// The shipped models, so that the binary needs no folder beside it; a test holds them to `models/`.
-pub(crate) const SHIPPED: &[(&str, &str)] = &[
-    ("models/command/rhythmic-beacon.toml", include_str!("../../models/command/rhythmic-beacon.toml")),
-];
+pub(crate) const SHIPPED: &[(&str, &str)] = &[(
+    "models/command/rhythmic-beacon.toml",
+    include_str!("../../models/command/rhythmic-beacon.toml"),
+)];
 
 /// Folders below the models' folder at most.
 const DEPTH_MAX: usize = 4;
@@ -32,7 +33,11 @@ pub enum ModelsError {
 }
 
 fn lines(errors: &[ModelError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Loads the models of `folder`, or the shipped ones.
@@ -41,7 +46,10 @@ fn lines(errors: &[ModelError]) -> String {
 /// The folder cannot be read, holds no model, or a model does not check.
 pub fn load(folder: Option<&Path>) -> Result<Models, ModelsError> {
     let owned = match folder {
-        None => SHIPPED.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect(),
+        None => SHIPPED
+            .iter()
+            .map(|(p, t)| ((*p).to_owned(), (*t).to_owned()))
+            .collect(),
         Some(folder) => {
             let mut found = Vec::new();
             collect(folder, 0, &mut found)?;
@@ -52,8 +60,10 @@ pub fn load(folder: Option<&Path>) -> Result<Models, ModelsError> {
             found
         }
     };
-    let sources: Vec<Source<'_>> =
-        owned.iter().map(|(path, text)| Source { path, text }).collect();
+    let sources: Vec<Source<'_>> = owned
+        .iter()
+        .map(|(path, text)| Source { path, text })
+        .collect();
     let schema = Schema::new(&tapir_engine::schemas());
     Models::load(&sources, &schema).map_err(ModelsError::Refused)
 }
@@ -64,7 +74,10 @@ fn collect(
     depth: usize,
     found: &mut Vec<(String, String)>,
 ) -> Result<(), ModelsError> {
-    let failed = |path: &Path, error| ModelsError::Read { path: path.to_owned(), error };
+    let failed = |path: &Path, error| ModelsError::Read {
+        path: path.to_owned(),
+        error,
+    };
     for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, error))? {
         let path = entry.map_err(|error| failed(folder, error))?.path();
         if path.is_dir() && depth < DEPTH_MAX {

@@ -69,17 +69,23 @@ impl Output {
         } else {
             self.counts.insert(kind.to_owned(), 1);
         }
-        let Some(partial) = self.partial() else { return Ok(()) };
+        let Some(partial) = self.partial() else {
+            return Ok(());
+        };
         let path = || partial.join(format!("{kind}.log"));
         self.line.clear();
         record_line::write(record, &self.sensor_id, &mut self.line);
         self.line.push('\n');
         if !self.logs.contains_key(kind) {
             let file = File::create(path()).map_err(|error| failed(&path(), error))?;
-            self.logs.insert(kind, BufWriter::with_capacity(1 << 16, file));
+            self.logs
+                .insert(kind, BufWriter::with_capacity(1 << 16, file));
         }
-        let Some(log) = self.logs.get_mut(kind) else { return Ok(()) };
-        log.write_all(self.line.as_bytes()).map_err(|error| failed(&path(), error))
+        let Some(log) = self.logs.get_mut(kind) else {
+            return Ok(());
+        };
+        log.write_all(self.line.as_bytes())
+            .map_err(|error| failed(&path(), error))
     }
 
     /// Writes a file of JSON lines.
@@ -101,7 +107,9 @@ impl Output {
 
     /// Writes a text file.
     pub(crate) fn file(&self, name: &str, text: &str) -> Result<(), OutputError> {
-        let Some(partial) = self.partial() else { return Ok(()) };
+        let Some(partial) = self.partial() else {
+            return Ok(());
+        };
         let path = partial.join(name);
         fs::write(&path, text).map_err(|error| failed(&path, error))
     }
@@ -113,7 +121,9 @@ impl Output {
         };
         for (kind, log) in std::mem::take(&mut self.logs) {
             let path = partial.join(format!("{kind}.log"));
-            let file = log.into_inner().map_err(|error| failed(&path, error.into_error()))?;
+            let file = log
+                .into_inner()
+                .map_err(|error| failed(&path, error.into_error()))?;
             file.sync_data().map_err(|error| failed(&path, error))?;
         }
         let last = folder.join(LAST);
@@ -154,7 +164,10 @@ impl Drop for Output {
 
 fn failed(path: &Path, error: io::Error) -> OutputError {
     // The partial folder is our business; the user gave the folder above it.
-    let shown = path.components().filter(|part| part.as_os_str() != PARTIAL).collect();
+    let shown = path
+        .components()
+        .filter(|part| part.as_os_str() != PARTIAL)
+        .collect();
     OutputError { path: shown, error }
 }
 

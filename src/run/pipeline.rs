@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
 use tapir_capture::{Frame, LinkType, Source, SourceError, dealt_to};
-use tapir_engine::types::{FlowRef, Mark, Observation, Observations, Body, Timestamp};
+use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig, TrackerStats};
 
 /// Frames a round.
@@ -101,11 +101,17 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
         };
         merge(&answers, &mut take);
         drop(answers);
-        let joined = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let joined = reader
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let (source, read, own) = joined;
         let mut stats: Vec<TrackerStats> = own.into_iter().collect();
         for tracker in trackers {
-            stats.push(tracker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            stats.push(
+                tracker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
         }
         read.map(|()| (source, stats))
     })
@@ -132,7 +138,9 @@ fn merge(answers: &[Receiver<Tracked>], take: &mut impl FnMut(Taken) -> bool) {
             watermark = watermark.min(tracked.watermark);
             last = Some((tracked.boundary, tracked.until));
         }
-        let Some((boundary, until)) = last else { return };
+        let Some((boundary, until)) = last else {
+            return;
+        };
         pending.sort_by(|a, b| (a.ts, a.flow.key()).cmp(&(b.ts, b.flow.key())));
         let ready = match boundary {
             Boundary::Full => pending.partition_point(|o| o.ts < watermark),
@@ -144,7 +152,11 @@ fn merge(answers: &[Receiver<Tracked>], take: &mut impl FnMut(Taken) -> bool) {
         }
         if boundary == Boundary::Epoch {
             let body = Body::Mark(Mark::Epoch);
-            let mark = Observation { ts: until, flow: FlowRef::default(), body };
+            let mark = Observation {
+                ts: until,
+                flow: FlowRef::default(),
+                body,
+            };
             go_on = go_on && take(Taken::Observation(mark));
         }
         if boundary == Boundary::End {
@@ -167,7 +179,11 @@ struct Worker {
 impl Worker {
     fn new(config: &TrackerConfig, to_analysis: SyncSender<Tracked>) -> Self {
         let tracker = Tracker::new(config.clone());
-        Self { tracker, observations: Observations::new(), to_analysis }
+        Self {
+            tracker,
+            observations: Observations::new(),
+            to_analysis,
+        }
     }
 
     /// Ends a round; false if nobody listens any more.
@@ -179,7 +195,14 @@ impl Worker {
         }
         let observations = std::mem::take(&mut self.observations);
         let watermark = self.tracker.watermark();
-        self.to_analysis.send(Tracked { observations, watermark, until, boundary }).is_ok()
+        self.to_analysis
+            .send(Tracked {
+                observations,
+                watermark,
+                until,
+                boundary,
+            })
+            .is_ok()
     }
 }
 
@@ -197,7 +220,11 @@ fn read_one<S: Source>(
         }
         watcher.frame(&frame);
         until = ts;
-        let Worker { tracker, observations, .. } = worker;
+        let Worker {
+            tracker,
+            observations,
+            ..
+        } = worker;
         tracker.packet(ts, frame.link.0, frame.wire_len, frame.bytes, observations);
         count += 1;
         if count >= ROUND_FRAMES {
@@ -226,7 +253,11 @@ fn deal<S: Source>(
     let mut rounds: Vec<Round> = workers.iter().map(|_| fresh()).collect();
     let send = |rounds: &mut Vec<Round>, until: Timestamp, boundary: Boundary| {
         let sent = rounds.iter_mut().zip(workers).map(|(round, worker)| {
-            let full = Round { until, boundary, ..std::mem::replace(round, fresh()) };
+            let full = Round {
+                until,
+                boundary,
+                ..std::mem::replace(round, fresh())
+            };
             worker.send(full).is_ok()
         });
         // Every worker gets every round, also after one has gone.
@@ -254,7 +285,12 @@ fn deal<S: Source>(
         if let Some(round) = rounds.get_mut(dealt_to(&frame, workers.len())) {
             let len = u32::try_from(frame.bytes.len()).unwrap_or(0);
             round.bytes.extend_from_slice(frame.bytes);
-            round.frames.push(Meta { ts, link: frame.link, wire_len: frame.wire_len, len });
+            round.frames.push(Meta {
+                ts,
+                link: frame.link,
+                wire_len: frame.wire_len,
+                len,
+            });
         }
     }
     send(&mut rounds, until, Boundary::End);
@@ -274,9 +310,15 @@ fn spawn_worker<'scope>(
             let mut rest = round.bytes.as_slice();
             for meta in &round.frames {
                 let len = usize::try_from(meta.len).unwrap_or(0);
-                let Some((frame, after)) = rest.split_at_checked(len) else { break };
+                let Some((frame, after)) = rest.split_at_checked(len) else {
+                    break;
+                };
                 rest = after;
-                let Worker { tracker, observations, .. } = &mut worker;
+                let Worker {
+                    tracker,
+                    observations,
+                    ..
+                } = &mut worker;
                 tracker.packet(meta.ts, meta.link.0, meta.wire_len, frame, observations);
             }
             if !worker.close(round.until, round.boundary) {

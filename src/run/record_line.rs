@@ -6,7 +6,11 @@ use tapir_engine::types::{FlowRef, Json, Record, Value};
 /// Writes the record's line, without the newline, at the end of `out`.
 pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
     let flow = &record.flow;
-    let named = *flow != FlowRef { first_ts: flow.first_ts, ..FlowRef::default() };
+    let named = *flow
+        != FlowRef {
+            first_ts: flow.first_ts,
+            ..FlowRef::default()
+        };
     let mut json = Json::open(out);
     json.member("ts", Value::Time(record.ts));
     if named {
@@ -29,9 +33,10 @@ pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
     if flow.vlan != 0 {
         json.member("vlan", Value::Int(flow.vlan.into()));
     }
-    for (name, device) in
-        [("orig_device", &record.orig_device), ("resp_device", &record.resp_device)]
-    {
+    for (name, device) in [
+        ("orig_device", &record.orig_device),
+        ("resp_device", &record.resp_device),
+    ] {
         if let Some(device) = device {
             json.member(name, Value::Str(device));
         }

@@ -49,7 +49,9 @@ struct Header {
 /// # Errors
 /// The file cannot be read, or is damaged or of another version.
 pub fn load(folder: Option<&Path>) -> Result<SavedState, StateError> {
-    let Some(folder) = folder else { return Ok(SavedState::default()) };
+    let Some(folder) = folder else {
+        return Ok(SavedState::default());
+    };
     let path = folder.join(FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -63,7 +65,10 @@ fn parse(text: &str) -> Result<SavedState, String> {
     let (head, body) = text.split_once('\n').ok_or("no header line")?;
     let header: Header = serde_json::from_str(head).map_err(|error| format!("header: {error}"))?;
     if header.format != FORMAT || header.version != VERSION {
-        return Err(format!("{} version {}, not {FORMAT} {VERSION}", header.format, header.version));
+        return Err(format!(
+            "{} version {}, not {FORMAT} {VERSION}",
+            header.format, header.version
+        ));
     }
     if blake3::hash(body.as_bytes()).to_hex().as_str() != header.blake3 {
         return Err("its checksum does not match".into());
@@ -77,7 +82,10 @@ fn parse(text: &str) -> Result<SavedState, String> {
 /// The folder or file cannot be written; the old state then stands.
 pub fn save(folder: Option<&Path>, state: &SavedState) -> Result<(), StateError> {
     let Some(folder) = folder else { return Ok(()) };
-    let failed = |path: &Path, error| StateError::Io { path: path.to_owned(), error };
+    let failed = |path: &Path, error| StateError::Io {
+        path: path.to_owned(),
+        error,
+    };
     let path = folder.join(FILE);
     let body = serde_json::to_string(state).map_err(|error| failed(&path, error.into()))?;
     let header = Header {
@@ -115,7 +123,10 @@ mod tests {
         for cut in [0, 10, text.len() / 2, text.len() - 1] {
             fs::write(&path, &text.as_bytes()[..cut]).unwrap();
             let error = load(Some(folder.path())).unwrap_err().to_string();
-            assert!(error.contains("damaged") && !error.contains('\n'), "{error}");
+            assert!(
+                error.contains("damaged") && !error.contains('\n'),
+                "{error}"
+            );
         }
     }
 

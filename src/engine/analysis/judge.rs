@@ -5,7 +5,7 @@ use super::{Analysis, Effect};
 use crate::baseline::Family;
 use crate::breach::Firing;
 use crate::device::DeviceIx;
-use crate::model::DeviceRole;
+use crate::model::{DeviceRole, ModelIndex};
 use crate::types::{FlowRef, RecordBody, Timestamp};
 
 /// Whom and what a row is about.
@@ -30,10 +30,13 @@ impl Analysis {
         resp: Option<DeviceIx>,
     ) {
         for index in self.models.on(body.kind()).to_vec() {
-            let Some(model) = self.models.get(index) else { continue };
+            let Some(model) = self.models.get(index) else {
+                continue;
+            };
             let device = match model.device {
                 DeviceRole::Orig => orig.or(resp),
                 DeviceRole::Resp => resp.or(orig),
+                DeviceRole::Sensor => None,
             };
             let about = About {
                 ts,
@@ -59,22 +62,40 @@ impl Analysis {
         family: Option<Family>,
     ) {
         for index in self.models.on(body.kind()).to_vec() {
-            let about = About { ts, first_ts, device, flow, body, family, cumulative: true };
+            let about = About {
+                ts,
+                first_ts,
+                device,
+                flow,
+                body,
+                family,
+                cumulative: true,
+            };
             self.judge(index, &about);
         }
     }
 
     /// Evaluates one model on one row.
-    fn judge(&mut self, index: usize, about: &About<'_>) {
+    fn judge(&mut self, index: ModelIndex, about: &About<'_>) {
         let peer = about.flow.map(|flow| {
-            let device_ip = about.device.and_then(|ix| self.devices.by_ip(flow.resp.ip()).filter(|r| *r == ix));
-            let other = if device_ip.is_some() { flow.orig } else { flow.resp };
+            let device_ip = about
+                .device
+                .and_then(|ix| self.devices.by_ip(flow.resp.ip()).filter(|r| *r == ix));
+            let other = if device_ip.is_some() {
+                flow.orig
+            } else {
+                flow.resp
+            };
             self.endpoint(other.ip())
         });
         let entry = about.device.and_then(|ix| self.devices.entry(ix));
-        let unknown = about.flow.map(|flow| flow.orig.ip().to_string()).unwrap_or_default();
-        let (id, name) =
-            entry.map_or(("", unknown.as_str()), |e| (e.device.id.as_str(), e.device.name.as_str()));
+        let unknown = about
+            .flow
+            .map(|flow| flow.orig.ip().to_string())
+            .unwrap_or_default();
+        let (id, name) = entry.map_or(("", unknown.as_str()), |e| {
+            (e.device.id.as_str(), e.device.name.as_str())
+        });
         let subject = Subject {
             body: about.body,
             ts: about.ts,
@@ -85,7 +106,9 @@ impl Analysis {
             home: self.devices.home(),
             time_zone: &self.settings.time_zone,
         };
-        let Some(model) = self.models.get(index).filter(|m| m.when.eval(&subject)) else { return };
+        let Some(model) = self.models.get(index).filter(|m| m.when.eval(&subject)) else {
+            return;
+        };
         let firing = Firing {
             index,
             model,
@@ -100,7 +123,9 @@ impl Analysis {
             loss: self.site.loss(),
             cumulative: about.cumulative,
         };
-        let Some((mut breach, new)) = self.ledger.fire(&firing, &mut self.channels) else { return };
+        let Some((mut breach, new)) = self.ledger.fire(&firing, &mut self.channels) else {
+            return;
+        };
         if let Some(incident) = self.incidents.join(&mut breach) {
             if new {
                 self.ledger.assign(&breach);

@@ -19,8 +19,8 @@ use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
 use crate::model::Models;
 use crate::types::{
-    Body, Clue, ClueKind, FlowEvent, FlowRef, Map, Mark, Observation, Phase, Record, RecordBody, Seed,
-    Timestamp, Value,
+    Body, Clue, ClueKind, FlowEvent, FlowRef, Map, Mark, Observation, Phase, Record, RecordBody,
+    Seed, Timestamp, Value,
 };
 
 pub use state::SavedState;
@@ -77,7 +77,10 @@ impl Analysis {
     #[must_use]
     pub fn new(settings: AnalysisSettings, models: Models, saved: SavedState) -> Self {
         let seed = settings.seed;
-        let site_settings = SiteSettings { time_zone: settings.time_zone.clone(), seed };
+        let site_settings = SiteSettings {
+            time_zone: settings.time_zone.clone(),
+            seed,
+        };
         let mut ledger = Ledger::new(&settings.sensor_id, seed);
         ledger.restore(saved.breaches);
         Self {
@@ -123,7 +126,10 @@ impl Analysis {
     /// Lets time pass up to `ts`: whatever is due fires at its deadline.
     pub fn advance(&mut self, ts: Timestamp) {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
-            let newcomer = self.newcomers.front().is_some_and(|(at, _)| *at <= deadline);
+            let newcomer = self
+                .newcomers
+                .front()
+                .is_some_and(|(at, _)| *at <= deadline);
             if let Some((at, device)) = self.newcomers.pop_front_if(|_| newcomer) {
                 self.newcomer(at, device);
             } else {
@@ -139,7 +145,10 @@ impl Analysis {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let newcomer = self.newcomers.front().map(|(at, _)| *at);
-        [newcomer, self.site.next_deadline()].into_iter().flatten().min()
+        [newcomer, self.site.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The input is over: judges what is still open.
@@ -161,7 +170,12 @@ impl Analysis {
     /// The inventory in order of first frames, then of hardware address or address.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
-        let mut all: Vec<Device> = self.devices.entries().iter().map(|e| e.device.clone()).collect();
+        let mut all: Vec<Device> = self
+            .devices
+            .entries()
+            .iter()
+            .map(|e| e.device.clone())
+            .collect();
         all.sort_by(|a, b| (a.first_ts, a.mac, &a.id).cmp(&(b.first_ts, b.mac, &b.id)));
         all
     }
@@ -251,7 +265,10 @@ impl Analysis {
             "ssl" => self.name(flow.resp.ip(), text("server_name").unwrap_or_default()),
             "http" => {
                 let host = text("host").unwrap_or_default();
-                self.name(flow.resp.ip(), host.rsplit_once(':').map_or(host, |(name, _)| name));
+                self.name(
+                    flow.resp.ip(),
+                    host.rsplit_once(':').map_or(host, |(name, _)| name),
+                );
             }
             "conn" => self.flow_over(body, flow, orig),
             _ => {}
@@ -276,32 +293,53 @@ impl Analysis {
         if let Some(device) = orig {
             let endpoint = self.endpoint(flow.resp.ip());
             let inside = self.inside(flow.resp.ip());
-            self.site.ended(&Contact { device, flow, inside, endpoint: &endpoint }, content);
+            self.site.ended(
+                &Contact {
+                    device,
+                    flow,
+                    inside,
+                    endpoint: &endpoint,
+                },
+                content,
+            );
         }
     }
 
     /// Takes in a stage of a flow.
     fn flow(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent) {
         let (orig_ip, resp_ip) = (flow.orig.ip(), flow.resp.ip());
-        self.devices.flow(ts, orig_ip, resp_ip, event, event.phase == Phase::New);
+        self.devices
+            .flow(ts, orig_ip, resp_ip, event, event.phase == Phase::New);
         let (orig, resp) = (self.devices.by_ip(orig_ip), self.devices.by_ip(resp_ip));
         let endpoint = self.endpoint(resp_ip);
         let inside = self.inside(resp_ip);
         if let Some(device) = orig {
-            let contact = Contact { device, flow, inside, endpoint: &endpoint };
+            let contact = Contact {
+                device,
+                flow,
+                inside,
+                endpoint: &endpoint,
+            };
             match event.phase {
                 Phase::New => self.site.began(ts, &contact),
                 Phase::Answered => self.site.outcome(ts, &contact, false),
                 Phase::Failed => self.site.outcome(ts, &contact, true),
                 Phase::Update | Phase::Close => {}
             }
-            self.site.moved(ts, &contact, event.orig_payload, event.resp_payload);
+            self.site
+                .moved(ts, &contact, event.orig_payload, event.resp_payload);
         }
         // What a device sends to those who come from outside leaves the house as well.
         if let Some(device) = resp.filter(|_| !self.inside(orig_ip)) {
             let endpoint = self.endpoint(orig_ip);
-            let contact = Contact { device, flow, inside: false, endpoint: &endpoint };
-            self.site.moved(ts, &contact, event.resp_payload, event.orig_payload);
+            let contact = Contact {
+                device,
+                flow,
+                inside: false,
+                endpoint: &endpoint,
+            };
+            self.site
+                .moved(ts, &contact, event.resp_payload, event.orig_payload);
         }
     }
 
@@ -322,13 +360,18 @@ impl Analysis {
 
     /// Judges a device that nobody had seen before.
     fn newcomer(&mut self, ts: Timestamp, device: DeviceIx) {
-        let Some(entry) = self.devices.entry(device) else { return };
+        let Some(entry) = self.devices.entry(device) else {
+            return;
+        };
         let first_ts = entry.device.first_ts;
         let row = DeviceNew {
             mac: entry.device.mac.map(|mac| mac.to_string()),
             vendor: entry.device.vendor.clone(),
             name: entry.device.names.last().map(|name| name.name.clone()),
-            randomised: entry.device.mac.is_some_and(tapir_message::MacAddr::is_local),
+            randomised: entry
+                .device
+                .mac
+                .is_some_and(tapir_message::MacAddr::is_local),
             site_age: self.site.age(first_ts),
             evidence: entry.first_evidence.clone(),
         };
@@ -340,7 +383,14 @@ impl Analysis {
         for verdict in self.site.take_verdicts() {
             let first_ts = verdict.flow.map_or(verdict.ts, |flow| flow.first_ts);
             let row = verdict.row.as_ref();
-            self.judge_verdict(verdict.ts, first_ts, verdict.device, verdict.flow, row, verdict.family);
+            self.judge_verdict(
+                verdict.ts,
+                first_ts,
+                verdict.device,
+                verdict.flow,
+                row,
+                verdict.family,
+            );
         }
     }
 }

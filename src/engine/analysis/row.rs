@@ -45,7 +45,10 @@ impl Row for Subject<'_> {
             Common::RespH => self.flow.map(|f| Value::Addr(f.resp.ip())),
             Common::RespP => self.flow.map(|f| Value::Int(f.resp.port.into())),
             Common::RespHome => self.flow.map(|f| Value::Bool(self.home.holds(f.resp.ip()))),
-            Common::Vlan => self.flow.filter(|f| f.vlan != 0).map(|f| Value::Int(f.vlan.into())),
+            Common::Vlan => self
+                .flow
+                .filter(|f| f.vlan != 0)
+                .map(|f| Value::Int(f.vlan.into())),
             Common::Hour => self.local().map(|at| Value::Int(at.hour().into())),
             Common::Workday => self.local().map(|at| {
                 let rest = [jiff::civil::Weekday::Saturday, jiff::civil::Weekday::Sunday];

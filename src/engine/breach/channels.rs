@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Family;
-use crate::model::{Calibration, Models};
+use crate::model::{Calibration, ModelIndex, Models};
 use crate::types::Timestamp;
 
 /// A firing counts in its rate once it has stood this long without being judged malicious.
@@ -57,19 +57,24 @@ pub struct Estimate {
 /// One channel, yes/no or continuous.
 #[derive(Clone, Debug)]
 enum Channel {
-    YesNo { id: String, prior: f64, weight: f64, firings: Firings },
+    YesNo {
+        id: String,
+        prior: f64,
+        weight: f64,
+        firings: Firings,
+    },
     Continuous,
 }
 
 /// All loaded channels.
 #[derive(Clone, Debug)]
-pub struct Channels(Vec<(usize, Channel)>);
+pub struct Channels(Vec<(ModelIndex, Channel)>);
 
 impl Channels {
     /// The channels of `models`, with the firings of earlier runs.
     #[must_use]
     pub fn new(models: &Models, saved: &Saved) -> Self {
-        let channel = |(index, model): (usize, &crate::model::Model)| {
+        let channel = |(index, model): (u16, &crate::model::Model)| {
             let channel = match &model.calibration {
                 Calibration::Rate { prior, weight } => Channel::YesNo {
                     id: model.id.clone(),
@@ -82,17 +87,17 @@ impl Channels {
                         .unwrap_or_default(),
                 },
                 Calibration::Family { .. } => Channel::Continuous,
-                Calibration::Health { .. } => return None,
+                Calibration::Priority { .. } => return None,
             };
-            Some((index, channel))
+            Some((ModelIndex(index), channel))
         };
-        Self(models.iter().enumerate().filter_map(channel).collect())
+        Self((0..).zip(models.iter()).filter_map(channel).collect())
     }
 
     /// What outlives this run.
     #[must_use]
     pub fn save(&self) -> Saved {
-        let kept = |(_, channel): &(usize, Channel)| match channel {
+        let kept = |(_, channel): &(ModelIndex, Channel)| match channel {
             Channel::YesNo { id, firings, .. } => Some((id.clone(), SavedFirings(firings.clone()))),
             Channel::Continuous => None,
         };
@@ -100,14 +105,18 @@ impl Channels {
     }
 
     /// A new breach of the model at `model`.
-    pub fn fired(&mut self, model: usize, ts: Timestamp) {
-        let Some((_, Channel::YesNo { firings, .. })) = self.0.iter_mut().find(|(m, _)| *m == model)
+    pub fn fired(&mut self, model: ModelIndex, ts: Timestamp) {
+        let Some((_, Channel::YesNo { firings, .. })) =
+            self.0.iter_mut().find(|(m, _)| *m == model)
         else {
             return;
         };
         firings.waiting.push_back(ts);
         while firings.waiting.len() > WAITING_MAX
-            || firings.waiting.front().is_some_and(|at| ts.since(*at) > STANDING_NS)
+            || firings
+                .waiting
+                .front()
+                .is_some_and(|at| ts.since(*at) > STANDING_NS)
         {
             firings.waiting.pop_front();
             firings.counted += 1.0;
@@ -116,10 +125,20 @@ impl Channels {
 
     /// R of a firing of the model at `model`, all channels together.
     #[must_use]
-    pub fn estimate(&self, model: usize, exposure: f64, family: Option<Family>) -> Option<Estimate> {
+    pub fn estimate(
+        &self,
+        model: ModelIndex,
+        exposure: f64,
+        family: Option<Family>,
+    ) -> Option<Estimate> {
         let (_, own) = self.0.iter().find(|(m, _)| *m == model)?;
         let own = own.estimate(exposure, family)?;
-        let mut all = Estimate { rate: 0.0, low: 0.0, high: 0.0, provisional: own.provisional };
+        let mut all = Estimate {
+            rate: 0.0,
+            low: 0.0,
+            high: 0.0,
+            provisional: own.provisional,
+        };
         for (index, channel) in &self.0 {
             let part = match channel {
                 Channel::YesNo { .. } => channel.estimate(exposure, None)?,
@@ -145,7 +164,12 @@ impl Channel {
     /// The channel's own rate.
     fn estimate(&self, exposure: f64, family: Option<Family>) -> Option<Estimate> {
         match self {
-            Self::YesNo { prior, weight, firings, .. } => {
+            Self::YesNo {
+                prior,
+                weight,
+                firings,
+                ..
+            } => {
                 let (events, span) = (weight + firings.counted, weight / prior + exposure);
                 let provisional = events < EVENTS_MIN && exposure < EVENTS_MIN * weight / prior;
                 Some(Estimate {
@@ -181,18 +205,34 @@ mod tests {
     use super::*;
 
     fn yes_no(prior: f64) -> Channel {
-        Channel::YesNo { id: prior.to_string(), prior, weight: 1.0, firings: Firings::default() }
+        Channel::YesNo {
+            id: prior.to_string(),
+            prior,
+            weight: 1.0,
+            firings: Firings::default(),
+        }
     }
 
     #[test]
     fn all_channels_count_up_to_the_firings_own_rate() {
-        let channels =
-            Channels(vec![(0, yes_no(3.0)), (1, yes_no(5.0)), (2, yes_no(25.0)), (3, Channel::Continuous)]);
-        let rate = |model, family| channels.estimate(model, 0.0, family).map(|e| e.rate);
+        let channels = Channels(vec![
+            (ModelIndex(0), yes_no(3.0)),
+            (ModelIndex(1), yes_no(5.0)),
+            (ModelIndex(2), yes_no(25.0)),
+            (ModelIndex(3), Channel::Continuous),
+        ]);
+        let rate = |model, family| {
+            channels
+                .estimate(ModelIndex(model), 0.0, family)
+                .map(|e| e.rate)
+        };
         // Own 5, the rarer 3, and the continuous channel's 5.
         assert_eq!(rate(1, None), Some(13.0));
         assert_eq!(rate(0, None), Some(6.0));
-        let family = Some(Family { rate: 10.0, exceedances: 0.0 });
+        let family = Some(Family {
+            rate: 10.0,
+            exceedances: 0.0,
+        });
         assert_eq!(rate(3, family), Some(18.0));
         assert_eq!(rate(3, None), None);
     }
@@ -200,8 +240,10 @@ mod tests {
     #[test]
     fn exposure_without_firings_lowers_a_rate() {
         let channel = yes_no(10.0);
-        let (before, after) =
-            (channel.estimate(0.0, None).unwrap(), channel.estimate(0.4, None).unwrap());
+        let (before, after) = (
+            channel.estimate(0.0, None).unwrap(),
+            channel.estimate(0.4, None).unwrap(),
+        );
         assert!((before.rate - 10.0).abs() < 1e-9 && (after.rate - 2.0).abs() < 1e-9);
         assert!(before.provisional && !after.provisional);
         assert!(before.low < before.rate && before.rate < before.high);
@@ -209,18 +251,28 @@ mod tests {
 
     #[test]
     fn a_firing_counts_after_a_fortnight() {
-        let mut channels = Channels(vec![(0, yes_no(10.0))]);
-        channels.fired(0, Timestamp::from_secs(0));
-        assert_eq!(channels.estimate(0, 0.0, None).unwrap().rate, 10.0);
-        channels.fired(0, Timestamp::from_secs(15 * 86_400));
-        assert_eq!(channels.estimate(0, 0.0, None).unwrap().rate, 20.0);
+        let mut channels = Channels(vec![(ModelIndex(0), yes_no(10.0))]);
+        channels.fired(ModelIndex(0), Timestamp::from_secs(0));
+        assert_eq!(
+            channels.estimate(ModelIndex(0), 0.0, None).unwrap().rate,
+            10.0
+        );
+        channels.fired(ModelIndex(0), Timestamp::from_secs(15 * 86_400));
+        assert_eq!(
+            channels.estimate(ModelIndex(0), 0.0, None).unwrap().rate,
+            20.0
+        );
     }
 
     #[test]
     fn the_gamma_quantiles_are_near_the_tables() {
         // Exponential: −ln 0.05 = 2.996, −ln 0.95 = 0.0513; shape 3: 6.296 and 0.818.
-        for (shape, z, table) in [(1.0, Z95, 2.996), (1.0, -Z95, 0.0513), (3.0, Z95, 6.296), (3.0, -Z95, 0.818)]
-        {
+        for (shape, z, table) in [
+            (1.0, Z95, 2.996),
+            (1.0, -Z95, 0.0513),
+            (3.0, Z95, 6.296),
+            (3.0, -Z95, 0.818),
+        ] {
             let got = gamma_quantile(shape, z);
             assert!((got - table).abs() < 0.03, "{shape} {z}: {got} {table}");
         }

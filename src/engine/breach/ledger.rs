@@ -5,7 +5,7 @@ use tapir_message::{Breach, Rate};
 use super::channels::{Channels, Estimate};
 use super::score::Waterfall;
 use crate::baseline::Family;
-use crate::model::{Calibration, Model, Row};
+use crate::model::{Model, ModelIndex, Row};
 use crate::types::{FlowRef, Map, Seed, Timestamp, base32};
 
 /// A breach stays open this long after its first evidence.
@@ -18,7 +18,7 @@ const TEXT_LEN_MAX: usize = 1_000;
 /// A model that fired, with what it fired on.
 pub struct Firing<'a> {
     /// Place of the model in its list.
-    pub index: usize,
+    pub index: ModelIndex,
     /// The model.
     pub model: &'a Model,
     /// The row it fired on.
@@ -45,29 +45,27 @@ pub struct Firing<'a> {
 
 impl std::fmt::Debug for Firing<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Firing").field("model", &self.model.id).finish_non_exhaustive()
+        f.debug_struct("Firing")
+            .field("model", &self.model.id)
+            .finish_non_exhaustive()
     }
-}
-
-/// A breach that may still grow.
-#[derive(Clone, Debug)]
-pub struct OpenBreach {
-    /// As last told.
-    pub breach: Breach,
 }
 
 /// All open breaches, by device and model.
 #[derive(Debug)]
 pub struct Ledger {
     sensor_id: String,
-    open: Map<(String, String), OpenBreach>,
+    open: Map<(String, String), Breach>,
 }
 
 impl Ledger {
     /// An empty ledger.
     #[must_use]
     pub fn new(sensor_id: &str, seed: Seed) -> Self {
-        Self { sensor_id: sensor_id.to_owned(), open: Map::new(OPEN_MAX, seed) }
+        Self {
+            sensor_id: sensor_id.to_owned(),
+            open: Map::new(OPEN_MAX, seed),
+        }
     }
 
     /// Breaches refused because too many were open.
@@ -80,14 +78,20 @@ impl Ledger {
     #[must_use]
     pub fn save(&self, ts: Timestamp) -> Vec<Breach> {
         let open = |b: &Breach| ts.since(b.first_ts) < OPEN_NS;
-        self.open.sorted().iter().map(|(_, o)| &o.breach).filter(|b| open(b)).cloned().collect()
+        self.open
+            .sorted()
+            .into_iter()
+            .map(|(_, b)| b)
+            .filter(|b| open(b))
+            .cloned()
+            .collect()
     }
 
     /// Takes breaches of an earlier run back in.
     pub fn restore(&mut self, breaches: Vec<Breach>) {
         for breach in breaches {
             let key = (breach.device.clone(), breach.model.clone());
-            self.open.insert(key, OpenBreach { breach });
+            self.open.insert(key, breach);
         }
     }
 
@@ -96,7 +100,7 @@ impl Ledger {
     pub fn is_open(&self, device: &str, model: &str, ts: Timestamp) -> bool {
         self.open
             .get(&(device.to_owned(), model.to_owned()))
-            .is_some_and(|open| ts.since(open.breach.ts) < OPEN_NS)
+            .is_some_and(|open| ts.since(open.ts) < OPEN_NS)
     }
 
     /// Takes in a firing: the breach to tell, and whether it is new. `None` if there is nothing to
@@ -105,11 +109,11 @@ impl Ledger {
         let key = (firing.device.to_owned(), firing.model.id.clone());
         if self.is_open(firing.device, &firing.model.id, firing.ts) {
             let open = self.open.get_mut(&key)?;
-            update(&mut open.breach, firing, channels);
-            return Some((open.breach.clone(), false));
+            update(open, firing, channels);
+            return Some((open.clone(), false));
         }
         let breach = self.new_breach(firing, channels)?;
-        if !self.open.insert(key, OpenBreach { breach: breach.clone() }) {
+        if !self.open.insert(key, breach.clone()) {
             return None;
         }
         channels.fired(firing.index, firing.ts);
@@ -120,7 +124,7 @@ impl Ledger {
     pub fn assign(&mut self, breach: &Breach) {
         let key = (breach.device.clone(), breach.model.clone());
         if let Some(open) = self.open.get_mut(&key) {
-            open.breach.incident.clone_from(&breach.incident);
+            open.incident.clone_from(&breach.incident);
         }
     }
 
@@ -178,7 +182,7 @@ fn judge(breach: &mut Breach, firing: &Firing<'_>, channels: &Channels) -> bool 
     let bounded = |text: String| text.chars().take(TEXT_LEN_MAX).collect::<String>();
     breach.text = bounded(model.owner.render(firing.row));
     breach.detail = bounded(model.engineer.render(firing.row));
-    if let Calibration::Health { priority } = model.calibration {
+    if let Some(priority) = model.priority() {
         breach.priority = Some(priority);
         return true;
     }
@@ -187,13 +191,20 @@ fn judge(breach: &mut Breach, firing: &Firing<'_>, channels: &Channels) -> bool 
     };
     let rarity = model.rarity_text.render(firing.row);
     let mut waterfall = Waterfall::new(all.rate, all.high, bounded(explain(&all, rarity)));
-    for defeat in model.defeats.iter().filter(|defeat| defeat.when.eval(firing.row)) {
+    for defeat in model
+        .defeats
+        .iter()
+        .filter(|defeat| defeat.when.eval(firing.row))
+    {
         let text = bounded(defeat.text.render(firing.row));
         waterfall.defeat(&defeat.name, defeat.rate_times, text);
     }
     let times = waterfall.rate() / all.rate.max(f64::MIN_POSITIVE);
-    (breach.rate, breach.rate_low, breach.rate_high) =
-        (Rate(all.rate * times), Rate(all.low * times), Rate(all.high * times));
+    (breach.rate, breach.rate_low, breach.rate_high) = (
+        Rate(all.rate * times),
+        Rate(all.low * times),
+        Rate(all.high * times),
+    );
     breach.provisional = all.provisional;
     let (terms, score, sure) = waterfall.close(model.impact);
     breach.terms = terms;
@@ -204,7 +215,11 @@ fn judge(breach: &mut Breach, firing: &Firing<'_>, channels: &Channels) -> bool 
 /// The first term's sentence: what was seen, and what its rate means.
 fn explain(all: &Estimate, seen: String) -> String {
     let rate = Rate(all.rate).rounded();
-    let basis = if all.provisional { " (prior: unfitted)" } else { "" };
+    let basis = if all.provisional {
+        " (prior: unfitted)"
+    } else {
+        ""
+    };
     format!("{seen} An innocent network shows as much {rate} times per 1,000 device-weeks{basis}.")
 }
 

@@ -8,6 +8,6 @@ mod channels;
 mod ledger;
 mod score;
 
-pub use channels::{Channels, Estimate, Saved as SavedChannels};
-pub use ledger::{Firing, Ledger, OpenBreach};
-pub use score::{Waterfall, cap, rarity};
+pub use channels::{Channels, Estimate, Saved as SavedChannels, SavedFirings};
+pub use ledger::{Firing, Ledger};
+pub use score::rarity;

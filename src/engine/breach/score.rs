@@ -7,25 +7,19 @@
 
 use tapir_message::Term;
 
+use crate::model::cap;
+
 /// The rarity of a rate, 0–100, rounded.
 #[must_use]
 pub fn rarity(rate: f64) -> u8 {
     let value = 50.0 + 23.06 * libm::log10(100.0 / rate.max(1e-9));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=100"
+    )]
     let rounded = libm::round(value.clamp(0.0, 100.0)) as u8;
     rounded
-}
-
-/// The highest score an impact of 1–5 allows.
-#[must_use]
-pub fn cap(impact: u8) -> u8 {
-    match impact {
-        0 | 1 => 39,
-        2 => 59,
-        3 => 79,
-        4 => 94,
-        _ => 100,
-    }
 }
 
 /// A score built step by step: each term's points are the change of the integer score it made.
@@ -42,8 +36,17 @@ impl Waterfall {
     #[must_use]
     pub fn new(rate: f64, high: f64, text: String) -> Self {
         let score = rarity(rate);
-        let terms = vec![Term { name: "rarity".into(), points: i32::from(score), text }];
-        Self { terms, rate, high, score }
+        let terms = vec![Term {
+            name: "rarity".into(),
+            points: i32::from(score),
+            text,
+        }];
+        Self {
+            terms,
+            rate,
+            high,
+            score,
+        }
     }
 
     /// Applies counter-evidence: it makes the firing `times` as common.
@@ -73,7 +76,11 @@ impl Waterfall {
 
     fn step(&mut self, name: &str, score: u8, text: String) {
         let points = i32::from(score) - i32::from(self.score);
-        self.terms.push(Term { name: name.to_owned(), points, text });
+        self.terms.push(Term {
+            name: name.to_owned(),
+            points,
+            text,
+        });
         self.score = score;
     }
 }
@@ -84,7 +91,14 @@ mod tests {
 
     #[test]
     fn scores_stand_for_the_rates_of_the_design() {
-        for (rate, score) in [(100.0, 50), (13.6, 70), (5.0, 80), (1.8, 90), (0.68, 100), (1e9, 0)] {
+        for (rate, score) in [
+            (100.0, 50),
+            (13.6, 70),
+            (5.0, 80),
+            (1.8, 90),
+            (0.68, 100),
+            (1e9, 0),
+        ] {
             assert_eq!(rarity(rate), score, "{rate}");
         }
         assert_eq!(rarity(0.0), 100);
@@ -96,7 +110,10 @@ mod tests {
         waterfall.defeat("privacy", 4.0, "Phones do so.".into());
         let (terms, score, sure) = waterfall.close(2);
         let sum: i32 = terms.iter().map(|t| t.points).sum();
-        assert_eq!(terms.iter().map(|t| t.points).collect::<Vec<_>>(), [80, -14, -7]);
+        assert_eq!(
+            terms.iter().map(|t| t.points).collect::<Vec<_>>(),
+            [80, -14, -7]
+        );
         assert_eq!((sum, score, sure), (59, 59, 55));
     }
 

@@ -30,7 +30,10 @@ impl Incidents {
                 open.insert(device.clone(), incident);
             }
         }
-        Self { sensor_id: sensor_id.to_owned(), open }
+        Self {
+            sensor_id: sensor_id.to_owned(),
+            open,
+        }
     }
 
     /// Incidents refused because too many were open.
@@ -43,7 +46,13 @@ impl Incidents {
     #[must_use]
     pub fn save(&self, ts: Timestamp) -> Vec<Incident> {
         let live = |i: &Incident| ts.since(i.last_ts) < JOIN_NS;
-        self.open.sorted().into_iter().map(|(_, i)| i).filter(|i| live(i)).cloned().collect()
+        self.open
+            .sorted()
+            .into_iter()
+            .map(|(_, i)| i)
+            .filter(|i| live(i))
+            .cloned()
+            .collect()
     }
 
     /// Takes in a breach, new or updated, writes its incident into it and returns the incident.
@@ -130,4 +139,3 @@ fn title(incident: &Incident, breach: &Breach) -> String {
         n => format!("{head} and {} others", n - 1),
     }
 }
-

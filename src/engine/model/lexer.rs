@@ -2,7 +2,7 @@
 //!
 //! Words:   `[A-Za-z_][A-Za-z0-9_.]*`; operators spelled as words are words here.
 //! Numbers: digits with `_` between, decimals, a size (`KB MB GB TB` by 1000, `KiB MiB GiB TiB` by 1024) or a
-//!          length of time (`ns us ms s m h d w`) attached.
+//!          length of time (`ns us ms s m h d w`) attached; `5%` is 0.05.
 //! Texts:   `'…'` or `"…"` on one line, without escapes: a text with one quote is written in the other.
 //! Nets:    IPv4 and IPv6 addresses, with `/bits` attached a block.
 //! Notes:   from `#` to the end of the line.
@@ -184,6 +184,10 @@ impl<'a> Lexer<'a> {
         let (start, rest) = (self.at, self.rest());
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':');
         let len = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        // A per cent sign belongs to the number before it; it is no operator.
+        let is_number = rest.starts_with(|c: char| c.is_ascii_digit());
+        let percent = is_number && rest.get(len..).is_some_and(|tail| tail.starts_with('%'));
+        let len = len + usize::from(percent);
         let word = rest.get(..len).unwrap_or_default();
         self.at += len;
         if word.contains(':') {
@@ -242,6 +246,12 @@ fn number(word: &str, start: usize) -> Result<TokenKind, Fault> {
             .map(TokenKind::Num)
             .or_else(|_| fault(format!("\"{word}\" is no number")));
     }
+    let scale = 10_i128.pow(u32::try_from(decimals.len()).unwrap_or(0));
+    let mantissa: i128 = format!("{whole}{decimals}").parse().unwrap_or(0);
+    if unit == "%" {
+        // Both are whole and below 2^67, so there is one rounding, as in the decimal written out.
+        return Ok(TokenKind::Num(mantissa as f64 / (scale * 100) as f64));
+    }
     let Some((_, one, is_time)) = UNITS
         .iter()
         .find(|(name, ..)| *name == unit)
@@ -252,8 +262,6 @@ fn number(word: &str, start: usize) -> Result<TokenKind, Fault> {
             "unknown unit \"{unit}\"; sizes are {sizes}, times ns us ms s m h d w"
         ));
     };
-    let scale = 10_i128.pow(u32::try_from(decimals.len()).unwrap_or(0));
-    let mantissa: i128 = format!("{whole}{decimals}").parse().unwrap_or(0);
     let product = mantissa.saturating_mul(*one);
     if product % scale != 0 {
         let what = if *is_time { "nanoseconds" } else { "bytes" };
@@ -285,6 +293,7 @@ mod tests {
             ("1.5KiB", TokenKind::Int(1_536)),
             ("1_000", TokenKind::Int(1_000)),
             ("0.05", TokenKind::Num(0.05)),
+            ("0.1%", TokenKind::Num(0.001)),
             ("500ms", TokenKind::Interval(500_000_000)),
             ("1.5h", TokenKind::Interval(5_400_000_000_000)),
             ("7d", TokenKind::Interval(604_800_000_000_000)),
@@ -321,6 +330,7 @@ mod tests {
             ("1.2.3", 0, "no number"),
             ("99999999999999999999", 0, "no number"),
             ("999999999999999999TB", 0, "too large"),
+            ("a % 2", 2, "unexpected character '%'"),
             ("0.0001KB", 0, "whole number of bytes"),
             ("fe80::zz", 0, "no address"),
         ] {

@@ -394,3 +394,7 @@ pub(super) fn id_taken(path: &str, text: &str, at: usize, id: &str, other: &str)
         format!("id \"{id}\" is already used by {other}"),
     )
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -21,6 +21,7 @@ mod models;
 mod net;
 mod parser;
 mod reader;
+mod reference;
 mod schema;
 mod suggest;
 mod template;
@@ -30,6 +31,11 @@ pub use error::ModelError;
 pub use eval::Condition;
 pub use model::{Calibration, Defeat, DeviceRole, LeastResponse, Model, cap};
 pub use models::{ModelIndex, Models, Source};
+pub use reference::reference;
 pub use schema::{Common, Row, Schema};
 pub use template::Template;
 pub use trial::{Expect, Trial, TrialRow};
+
+#[cfg(test)]
+#[path = "shipped_tests.rs"]
+mod tests;

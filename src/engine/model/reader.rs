@@ -263,10 +263,9 @@ fn inner_offset(raw: &str, value: &str, at: usize) -> Option<usize> {
     let (mut decoded, mut found) = (0_usize, None);
     let mut characters = inner.char_indices().peekable();
     while let Some((index, character)) = characters.next() {
-        if decoded >= at {
-            found.get_or_insert(index);
-        }
+        let here = (decoded >= at).then_some(index);
         if !(escapes && character == '\\') {
+            found = found.or(here);
             decoded = decoded.saturating_add(character.len_utf8());
             continue;
         }
@@ -281,6 +280,7 @@ fn inner_offset(raw: &str, value: &str, at: usize) -> Option<usize> {
             }
             _ => 0,
         };
+        found = found.or(here);
         let code: String = characters.by_ref().take(digits).map(|(_, c)| c).collect();
         let scalar = u32::from_str_radix(&code, 16).ok().and_then(char::from_u32);
         decoded = decoded.saturating_add(scalar.map_or(1, char::len_utf8));

@@ -17,13 +17,8 @@ pub use observation::{
     Body, Clue, ClueKind, FlowEvent, Mark, Observation, Observations, Phase, Sighting,
 };
 pub use record::{Fields, Record, RecordBody};
-<<<<<<< HEAD
-pub use sink::{Json, is_hostile};
-pub use text::{Text, text};
-=======
 pub use sink::Json;
 pub use text::{Text, escaped, is_hostile, text};
->>>>>>> report
 pub use value::{FieldInfo, FieldType, FieldValue, Interval, Value};
 
 pub use tapir_message::{MacAddr, Timestamp};

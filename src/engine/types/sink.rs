@@ -101,17 +101,6 @@ fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-<<<<<<< HEAD
-/// Whether a character could move a cursor, colour a terminal or turn the reading direction.
-#[must_use]
-pub fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-=======
->>>>>>> report
 #[cfg(test)]
 mod tests {
     use super::*;

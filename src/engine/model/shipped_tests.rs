@@ -1,0 +1,227 @@
+//! The shipped models: they load, their own tests hold, their priors land in their bands, and the
+//! README tells the fields as they are.
+
+use crate::types::{FieldInfo, FieldType};
+
+use super::*;
+
+macro_rules! shipped {
+    ($($path:literal),* $(,)?) => {
+        &[$( Source { path: concat!("models/", $path), text: include_str!(concat!("../../../models/", $path)) } ),*]
+    };
+}
+
+const SHIPPED: &[Source<'static>] = shipped![
+    "command/rhythmic-beacon.toml",
+    "device/unknown-thing.toml",
+    "exfil/large-upload.toml",
+    "exposure/credential-file.toml",
+    "recon/address-sweep.toml",
+    "sensor/mirror-wrong.toml",
+    "sensor/packets-lost.toml",
+];
+
+macro_rules! fields {
+    ($($name:literal $field_type:ident $doc:literal),* $(,)?) => {
+        &[$( FieldInfo { name: $name, field_type: FieldType::$field_type, doc: $doc } ),*]
+    };
+}
+
+/// The kinds the shipped models speak of, as the detectors and the SMB parser declare them.
+fn schema() -> Schema {
+    Schema::new(&[
+        (
+            "smb_files",
+            fields![
+                "action" Str "What was done: `SMB::FILE_OPEN`, `SMB::FILE_READ`, `SMB::FILE_WRITE`, `SMB::FILE_DELETE`, `SMB::FILE_RENAME` …",
+                "path" Str "Share it was done on.",
+                "name" Str "File name with its folders inside the share.",
+                "size" Int "Bytes the file has.",
+            ],
+        ),
+        (
+            "scan",
+            fields![
+                "failed" Int "Failed first contacts, answered ones taken off.",
+                "contacts" Int "First contacts.",
+                "targets" Int "Distinct addresses tried.",
+                "ports" Int "Distinct ports tried.",
+                "llr" Num "Log-likelihood ratio of a scan against ordinary work.",
+                "span" Interval "From the first to the last contact.",
+                "example" Str "Some of the addresses and ports.",
+            ],
+        ),
+        (
+            "beacon",
+            fields![
+                "connections" Int "Connections judged.",
+                "period" Interval "Time from one to the next.",
+                "jitter" Num "Spread of that time, as a share of it.",
+                "bytes_mean" Num "Mean bytes of one.",
+                "devices" Int "Devices of this site that ever talked to the endpoint.",
+                "age" Interval "Since the endpoint was first seen on this site.",
+                "endpoint" Str "Name or address of the other side.",
+                "statistic" Num "Evidence for rhythm.",
+                "hours" Int "Distinct hours with a connection.",
+            ],
+        ),
+        (
+            "upload",
+            fields![
+                "bytes_out" Int "Bytes sent to the outside in the window.",
+                "usual" Int "The device's own usual for such a window.",
+                "peers_usual" Int "Its peers' usual.",
+                "surprise" Num "How surprising, −ln p.",
+                "days" Num "Days of baseline.",
+                "endpoint" Str "Where most of it went.",
+                "share" Num "Share of it that went there.",
+            ],
+        ),
+        (
+            "device_new",
+            fields![
+                "mac" Str "Hardware address.",
+                "vendor" Str "Its maker, if the address tells.",
+                "name" Str "What it calls itself, if it does.",
+                "randomised" Bool "Whether the hardware address is made up.",
+                "site_age" Interval "How long the sensor has watched this site.",
+                "evidence" Str "What it was first seen by.",
+            ],
+        ),
+        (
+            "loss",
+            fields![
+                "ratio" Num "Share of packets lost.",
+                "missed" Int "Packets lost.",
+                "packets" Int "Packets seen.",
+            ],
+        ),
+        (
+            "mirror",
+            fields![
+                "one_way" Num "Share of TCP flows seen in one direction.",
+                "duplicates" Num "Share of packets that were copies.",
+                "flows" Int "TCP flows judged.",
+            ],
+        ),
+    ])
+}
+
+fn models() -> Models {
+    Models::load(SHIPPED, &schema()).unwrap_or_else(|errors| {
+        panic!(
+            "{}",
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    })
+}
+
+#[test]
+fn shipped_models_load_and_pass_their_own_tests() {
+    let models = models();
+    let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "CMD-01", "DEV-01", "EXF-01", "EXP-01", "REC-01", "SEN-01", "SEN-02"
+        ]
+    );
+    let told: Vec<String> = models.iter().flat_map(Model::check_tests).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+/// Rate of all channels together for a firing whose own is `own` (design §5).
+fn combined(models: &Models, own: f64) -> f64 {
+    let channel = |model: &Model| match &model.calibration {
+        Calibration::Rate { prior, .. } if *prior <= own => *prior,
+        Calibration::Family { .. } => own,
+        _ => 0.0,
+    };
+    models.iter().map(channel).sum()
+}
+
+#[test]
+fn every_prior_lands_in_the_bands_of_its_own_tests() {
+    let models = models();
+    for model in models.iter() {
+        let Calibration::Rate { prior, .. } = model.calibration else {
+            continue;
+        };
+        for trial in model
+            .tests
+            .iter()
+            .filter(|trial| trial.expect == Expect::Breach)
+        {
+            let (row, (low, high)) = (trial.row.as_ref().unwrap(), trial.band.unwrap());
+            let defeats = model.defeats.iter().filter(|defeat| defeat.when.eval(row));
+            let own = defeats.fold(prior, |rate, defeat| rate * defeat.rate_times);
+            // A defeated firing is no longer among its own channel's ordinary ones: it counts beside them.
+            let rate = combined(&models, own) + if own > prior { own - prior } else { 0.0 };
+            let rarity = (50.0 + 23.06 * libm::log10(100.0 / rate)).clamp(0.0, 100.0);
+            let score = rarity.min(f64::from(model.cap()));
+            let band = f64::from(low)..=f64::from(high);
+            assert!(
+                band.contains(&score),
+                "{}:{}: {score:.1} of {rate:.1}",
+                model.path,
+                trial.line
+            );
+        }
+    }
+}
+
+#[test]
+fn sentences_read_well() {
+    let models = models();
+    let sentence = |id: &str, which: fn(&Model) -> &Template| {
+        let model = models.find(id).unwrap();
+        which(model).render(model.tests[0].row.as_ref().unwrap())
+    };
+    assert_eq!(
+        sentence("EXP-01", |model| &model.engineer),
+        "SMB::FILE_OPEN finance\\passwords.xls (27.1 KB) on \\\\fs\\buero of 10.77.0.10 by 10.77.0.25 \
+         over SMB; the content was not inspected."
+    );
+    assert!(sentence("CMD-01", |model| &model.owner).starts_with(
+        "pc-albers calls static.kiesel-cdn.example every 90 s, as regularly as a machine"
+    ));
+    assert!(sentence("EXF-01", |model| &model.owner).starts_with(
+        "pc-albers has sent 26 MB to the outside, most of it to ablage.fernweh.example; usual is 900 KB."
+    ));
+    for model in models.iter() {
+        for text in [&model.owner, &model.engineer, &model.rarity_text] {
+            let source = text.source();
+            let ended = source.ends_with('.') && !source.contains("  ") && !source.contains('\n');
+            assert!(ended, "{}: {source}", model.id);
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_is_a_model() {
+    let readme = include_str!("../../../models/README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let source = Source {
+        path: "README.md",
+        text,
+    };
+    let models = Models::load(&[source], &Schema::new(crate::proto::SCHEMAS)).unwrap();
+    assert_eq!(models.iter().next().unwrap().check_tests(), [""; 0]);
+}
+
+#[test]
+fn the_readme_lists_the_fields_as_they_are() {
+    let readme = include_str!("../../../models/README.md");
+    let (_, rest) = readme.split_once("<!-- fields: generated -->\n").unwrap();
+    let (written, _) = rest.split_once("<!-- end of fields -->").unwrap();
+    let generated = reference(&schema());
+    assert!(
+        written.trim() == generated.trim(),
+        "models/README.md should say:\n\n{generated}"
+    );
+}
