@@ -1,5 +1,8 @@
 //! The one integration-test binary: each file beside this one is a module and a topic.
 
+mod alloc;
+mod bad_input;
+mod determinism;
 mod licences;
 mod oracle;
 mod support;
