@@ -16,7 +16,7 @@ pub use observation::{
 };
 pub use record::{Fields, Record, RecordBody};
 pub use sink::Json;
-pub use text::{Text, text};
+pub use text::{Text, escaped, is_hostile, text};
 pub use value::{FieldInfo, FieldType, FieldValue, Interval, Value};
 
 pub use tapir_message::{MacAddr, Timestamp};
