@@ -1,1 +1,3 @@
 //! The appliance library; names the rooms in reading order.
+
+pub mod report;
