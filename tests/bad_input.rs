@@ -24,7 +24,9 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -40,7 +42,12 @@ impl Bench {
 
     /// Analyses a file into `out`.
     fn analyze(&self, input: &Path, more: &[&str]) -> Ran {
-        run(tapir_command().arg("analyze").arg(input).arg("--out").arg(self.path("out")).args(more))
+        run(tapir_command()
+            .arg("analyze")
+            .arg(input)
+            .arg("--out")
+            .arg(self.path("out"))
+            .args(more))
     }
 
     fn stats(&self) -> Value {
@@ -52,7 +59,12 @@ impl Bench {
 /// The run failed with one line that holds every one of `words`, and left nothing that looks whole.
 fn assert_refused(ran: &Ran, code: i32, out: &Path, words: &[&str]) {
     assert_eq!(ran.code, Some(code), "{ran:?}");
-    assert_eq!(ran.stderr.lines().count(), 1, "more than one line: {}", ran.stderr);
+    assert_eq!(
+        ran.stderr.lines().count(),
+        1,
+        "more than one line: {}",
+        ran.stderr
+    );
     assert_eq!(ran.stdout, "", "an answer in spite of an error");
     for word in words {
         assert!(ran.stderr.contains(word), "no `{word}` in: {}", ran.stderr);
@@ -84,18 +96,36 @@ fn a_missing_file_is_named() {
 fn an_empty_file_is_named() {
     let bench = Bench::new();
     let ran = bench.analyze(&bench.write("empty.pcap", b""), &[]);
-    assert_refused(&ran, 1, &bench.path("out"), &["empty.pcap", "empty", "capture again"]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["empty.pcap", "empty", "capture again"],
+    );
 }
 
 #[test]
 fn what_is_no_capture_is_named() {
     let bench = Bench::new();
-    let ran = bench.analyze(&bench.write("notes.txt", b"Monday: call the printer people\n"), &[]);
+    let ran = bench.analyze(
+        &bench.write("notes.txt", b"Monday: call the printer people\n"),
+        &[],
+    );
     let words = ["notes.txt", "not a capture", "Monday", "pcap or pcapng"];
     assert_refused(&ran, 1, &bench.path("out"), &words);
     let ran = bench.analyze(&bench.write("a.zip", b"PK\x03\x04\x14\0\0\0\x08\0"), &[]);
-    assert_refused(&ran, 1, &bench.path("out"), &["a.zip", "zip", "unpack it first"]);
-    let ran = bench.analyze(&bench.write("folder/readme.md", b"# nothing").with_file_name(""), &[]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["a.zip", "zip", "unpack it first"],
+    );
+    let ran = bench.analyze(
+        &bench
+            .write("folder/readme.md", b"# nothing")
+            .with_file_name(""),
+        &[],
+    );
     assert_refused(&ran, 1, &bench.path("out"), &["folder", "no capture"]);
 }
 
@@ -113,8 +143,17 @@ fn an_output_folder_that_cannot_be_is_named() {
     let bench = Bench::new();
     let input = bench.write("a.pcap", &pcap(1, &chatter(4)));
     let file = bench.write("file", b"x");
-    let ran = run(tapir_command().arg("analyze").arg(&input).arg("--out").arg(file.join("out")));
-    assert_refused(&ran, 1, &bench.path("out"), &["file/out", "cannot write", "--out"]);
+    let ran = run(tapir_command()
+        .arg("analyze")
+        .arg(&input)
+        .arg("--out")
+        .arg(file.join("out")));
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["file/out", "cannot write", "--out"],
+    );
     assert_eq!(fs::read(&file).expect("the file"), b"x");
 }
 
@@ -135,12 +174,25 @@ fn a_full_disk_is_named_and_leaves_nothing() {
     fs::create_dir(&small).expect("room");
     let in_namespace = |script: &str| {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-        command.arg(&small).arg(env!("CARGO_BIN_EXE_tapir")).arg(&input);
+        command.args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ]);
+        command
+            .arg(&small)
+            .arg(env!("CARGO_BIN_EXE_tapir"))
+            .arg(&input);
         command
     };
     let mount = "mount -t tmpfs -o size=64k small \"$1\"";
-    let allowed = in_namespace(mount).output().is_ok_and(|output| output.status.success());
+    let allowed = in_namespace(mount)
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !allowed {
         println!("SKIPPED full disk: this user may not mount in a namespace of its own");
         return;
@@ -150,7 +202,12 @@ fn a_full_disk_is_named_and_leaves_nothing() {
     );
     // What `find` prints joins the error: a file left behind is a second line.
     let ran = run(&mut in_namespace(&script));
-    assert_refused(&ran, 1, &bench.path("out"), &["small/out", "No space left", "--out"]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["small/out", "No space left", "--out"],
+    );
 }
 
 /// Models with a mistake, made from a shipped one.
@@ -160,18 +217,37 @@ fn a_model_with_a_mistake_is_named() {
     let input = bench.write("a.pcap", &pcap(1, &chatter(4)));
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/recon/address-sweep.toml");
     let shipped = fs::read_to_string(shipped).expect("a shipped model");
-    let condition = shipped.lines().find(|line| line.starts_with("when = ")).expect("a condition");
+    let condition = shipped
+        .lines()
+        .find(|line| line.starts_with("when = "))
+        .expect("a condition");
     let changed = |by: &str| shipped.replacen(condition, &format!("when = \"{by}\""), 1);
     let mistakes = [
-        ("unknown field", changed("tragets >= 8"), vec!["tragets", "targets"]),
+        (
+            "unknown field",
+            changed("tragets >= 8"),
+            vec!["tragets", "targets"],
+        ),
         ("ill type", changed("targets >= '8'"), vec!["targets"]),
-        ("unknown key", shipped.replacen("impact = ", "impcat = ", 1), vec!["impcat"]),
-        ("a word for a number", shipped.replacen("impact = 3", "impact = \"high\"", 1), vec!["impact"]),
+        (
+            "unknown key",
+            shipped.replacen("impact = ", "impcat = 3\nimpact = ", 1),
+            vec!["impcat"],
+        ),
+        (
+            "a word for a number",
+            shipped.replacen("impact = 3", "impact = \"high\"", 1),
+            vec!["impact"],
+        ),
     ];
     for (name, text, words) in mistakes {
         assert_ne!(text, shipped, "{name}: nothing was changed");
         let models = bench.write(&format!("{name}/sweep.toml"), text.as_bytes());
-        let models = models.parent().expect("a folder").to_string_lossy().into_owned();
+        let models = models
+            .parent()
+            .expect("a folder")
+            .to_string_lossy()
+            .into_owned();
         let ran = bench.analyze(&input, &["--models", &models]);
         let place = ["sweep.toml:"];
         let words: Vec<&str> = words.into_iter().chain(place).collect();
@@ -179,7 +255,12 @@ fn a_model_with_a_mistake_is_named() {
     }
     let none = bench.write("no models/readme.md", b"x").with_file_name("");
     let ran = bench.analyze(&input, &["--models", &none.to_string_lossy()]);
-    assert_refused(&ran, 1, &bench.path("out"), &["no models", "no .toml file", "--models"]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["no models", "no .toml file", "--models"],
+    );
 }
 
 #[test]
@@ -195,7 +276,12 @@ fn damaged_state_is_named() {
     fs::write(&file, bytes).expect("room");
     fs::remove_dir_all(bench.path("out")).expect("the first answer");
     let ran = bench.analyze(&input, &["--state", &state]);
-    assert_refused(&ran, 1, &bench.path("out"), &["analysis.state", "damaged", "previous"]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["analysis.state", "damaged", "previous"],
+    );
 }
 
 /// Mistakes on the command line: exit 2, and the flag is named.
@@ -216,7 +302,10 @@ fn mistakes_on_the_command_line_are_usage_errors() {
         let ran = bench.analyze(&input, arguments);
         assert_eq!(ran.code, Some(2), "{arguments:?}: {ran:?}");
         assert!(ran.stderr.contains(word), "{arguments:?}: {}", ran.stderr);
-        assert!(files(&bench.path("out")).is_empty(), "{arguments:?} left files behind");
+        assert!(
+            files(&bench.path("out")).is_empty(),
+            "{arguments:?} left files behind"
+        );
     }
     assert_eq!(tapir(&["analyze"]).code, Some(2), "no file was named");
     assert_eq!(tapir(&["analyse"]).code, Some(2), "no such command");
@@ -253,7 +342,11 @@ fn an_unknown_link_type_is_counted() {
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     let stats = bench.stats();
     assert_eq!(stats["packets"], 30);
-    let counts: Vec<&Value> = stats["not_decoded"].as_object().expect("counts").values().collect();
+    let counts: Vec<&Value> = stats["not_decoded"]
+        .as_object()
+        .expect("counts")
+        .values()
+        .collect();
     assert_eq!(counts, [30], "{}", stats["not_decoded"]);
     assert_eq!(stats["warnings"].as_array().map(Vec::len), Some(1));
 }
@@ -277,17 +370,36 @@ fn hostile_texts_stay_quoted() {
     const HOSTILE: &str = "a\u{1b}[31m\u{7}\u{9b}2J\u{202e}<script>alert(1)</script>\u{2028}z";
     let bench = Bench::new();
     let (web, browser) = (end("10.1.0.6", 80), end("10.1.0.5", 40_000));
-    let request = format!("GET /{HOSTILE} HTTP/1.1\r\nHost: {HOSTILE}\r\nUser-Agent: {HOSTILE}\r\n\r\n");
+    let request =
+        format!("GET /{HOSTILE} HTTP/1.1\r\nHost: {HOSTILE}\r\nUser-Agent: {HOSTILE}\r\n\r\n");
     let segment = |flags, seq, ack| Segment { flags, seq, ack };
     let mut frames = vec![
         (MONDAY, tcp(browser, web, 0, segment(SYN, 99, 0), &[])),
-        (MONDAY + 10, tcp(web, browser, 0, segment(SYN | ACK, 199, 100), &[])),
-        (MONDAY + 20, tcp(browser, web, 0, segment(PSH | ACK, 100, 200), request.as_bytes())),
+        (
+            MONDAY + 10,
+            tcp(web, browser, 0, segment(SYN | ACK, 199, 100), &[]),
+        ),
+        (
+            MONDAY + 20,
+            tcp(
+                browser,
+                web,
+                0,
+                segment(PSH | ACK, 100, 200),
+                request.as_bytes(),
+            ),
+        ),
     ];
     let (resolver, client) = (end("10.1.0.7", 53), end("10.1.0.5", 40_001));
-    frames.push((MONDAY + 30, udp(client, resolver, 0, &dns_query(HOSTILE.as_bytes()))));
+    frames.push((
+        MONDAY + 30,
+        udp(client, resolver, 0, &dns_query(HOSTILE.as_bytes())),
+    ));
     let dhcp = dhcp_request(HOSTILE.as_bytes());
-    frames.push((MONDAY + 40, udp(end("0.0.0.0", 68), end("255.255.255.255", 67), 0, &dhcp)));
+    frames.push((
+        MONDAY + 40,
+        udp(end("0.0.0.0", 68), end("255.255.255.255", 67), 0, &dhcp),
+    ));
     // Cut at the end, so that the name of the file is part of a warning as well.
     let mut bytes = pcap(1, &frames);
     bytes.extend_from_slice(&[0; 20]);
@@ -304,9 +416,16 @@ fn hostile_texts_stay_quoted() {
         let text = String::from_utf8(bytes.clone()).expect("UTF-8");
         seen += usize::from(text.contains("alert(1)"));
         assert_harmless(name, &text);
-        assert!(!name.ends_with(".html") || !text.contains("<script>alert(1)"), "{name}");
+        assert!(
+            !name.ends_with(".html") || !text.contains("<script>alert(1)"),
+            "{name}"
+        );
     }
-    assert!(seen >= 3, "the texts reached only {seen} files of {:?}", files.keys());
+    assert!(
+        seen >= 3,
+        "the texts reached only {seen} files of {:?}",
+        files.keys()
+    );
     // And when the name itself is the mistake.
     let ran = bench.analyze(&bench.path(HOSTILE), &[]);
     assert_harmless("stderr", &ran.stderr);
@@ -338,5 +457,11 @@ fn dhcp_request(name: &[u8]) -> Vec<u8> {
     fixed.extend_from_slice(&[2, 0x14, 0, 0, 0, 5]);
     fixed.resize(236, 0);
     let len = u8::try_from(name.len()).expect("a short name");
-    [&fixed[..], &[99, 130, 83, 99, 53, 1, 3, 12, len], name, &[255]].concat()
+    [
+        &fixed[..],
+        &[99, 130, 83, 99, 53, 1, 3, 12, len],
+        name,
+        &[255],
+    ]
+    .concat()
 }

@@ -73,9 +73,13 @@ fn the_demo_gives_the_same_bytes_every_way() {
 
 #[test]
 fn shared_captures_give_the_same_bytes_every_way() {
-    let Some(corpus) = corpus("determinism corpus") else { return };
-    let captures: Vec<PathBuf> =
-        CAPTURES.iter().map(|name| corpus.join("pcaps").join(name)).collect();
+    let Some(corpus) = corpus("determinism corpus") else {
+        return;
+    };
+    let captures: Vec<PathBuf> = CAPTURES
+        .iter()
+        .map(|name| corpus.join("pcaps").join(name))
+        .collect();
     let complaints = Mutex::new(Vec::new());
     let (next, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
@@ -100,32 +104,56 @@ fn shared_captures_give_the_same_bytes_every_way() {
 
 /// Compares every way of reading a capture with the first; true if it could also be cut.
 fn compare(capture: &Path, room: &Path, complaints: &mut Vec<String>) -> bool {
-    let name = capture.file_name().expect("a name").to_string_lossy().into_owned();
+    let name = capture
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
     let first = analyze(capture, &room.join("first"), WAYS[0]);
     assert!(first.contains_key("stats.json"), "{name}: no stats.json");
     for (number, way) in WAYS.iter().enumerate().skip(1) {
         let other = analyze(capture, &room.join(format!("way{number}")), *way);
         let (workers, key) = way;
-        differences(&format!("{name}, {workers} workers, key {key}"), &first, &other, complaints);
+        differences(
+            &format!("{name}, {workers} workers, key {key}"),
+            &first,
+            &other,
+            complaints,
+        );
     }
     // The parts stand in a folder of the capture's own name: that is the name the report shows.
     let parts = room.join("parts").join(&name);
     let bytes = fs::read(capture).expect("a readable capture");
-    let Some(cut) = in_three(&bytes) else { return false };
+    let Some(cut) = in_three(&bytes) else {
+        return false;
+    };
     fs::create_dir_all(&parts).expect("room");
     for (number, part) in cut.iter().enumerate() {
         fs::write(parts.join(format!("part{number}.pcap")), part).expect("room");
     }
     let other = analyze(&parts, &room.join("cut"), (2, 3));
-    differences(&format!("{name}, in three files"), &first, &other, complaints);
+    differences(
+        &format!("{name}, in three files"),
+        &first,
+        &other,
+        complaints,
+    );
     true
 }
 
 /// The files of the output folder but for `run.json`.
 fn analyze(input: &Path, out: &Path, (workers, key): (u8, u64)) -> BTreeMap<String, Vec<u8>> {
+    // The report tells the input as it was named: here, by its last part.
     let ran = run(tapir_command()
-        .args(["analyze", "--workers", &workers.to_string(), "--hash-key", &key.to_string()])
-        .arg(input)
+        .current_dir(input.parent().expect("a folder"))
+        .args([
+            "analyze",
+            "--workers",
+            &workers.to_string(),
+            "--hash-key",
+            &key.to_string(),
+        ])
+        .arg(input.file_name().expect("a name"))
         .arg("--out")
         .arg(out));
     assert_eq!(ran.code, Some(0), "{}: {}", input.display(), ran.stderr);
@@ -152,7 +180,9 @@ fn differences(
             let lines = one.lines().zip(two.lines()).enumerate();
             let place = lines.into_iter().find(|(_, (a, b))| a != b).map_or_else(
                 || "one is longer".to_owned(),
-                |(line, (a, b))| format!("line {}:\n  {}\n  {}", line + 1, shortened(a), shortened(b)),
+                |(line, (a, b))| {
+                    format!("line {}:\n  {}\n  {}", line + 1, shortened(a), shortened(b))
+                },
             );
             complaints.push(format!("{way}: {name} differs, {place}"));
         }
@@ -174,7 +204,11 @@ fn in_three(file: &[u8]) -> Option<[Vec<u8>; 3]> {
     };
     let word = |record: &[u8], at: usize| {
         let bytes: [u8; 4] = record.get(at..at + 4)?.try_into().ok()?;
-        Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+        Some(if big_endian {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        })
     };
     let mut records = Vec::new();
     while !rest.is_empty() {
@@ -185,7 +219,9 @@ fn in_three(file: &[u8]) -> Option<[Vec<u8>; 3]> {
     }
     let third = records.len().div_ceil(3).max(1);
     let parts: Vec<&[&[u8]]> = records.chunks(third).collect();
-    let [a, b, c] = parts.as_slice() else { return None };
+    let [a, b, c] = parts.as_slice() else {
+        return None;
+    };
     let first = |part: &[&[u8]]| Some((word(part.first()?, 0)?, word(part.first()?, 4)?));
     let in_order = first(a)? < first(b)? && first(b)? < first(c)?;
     in_order.then(|| [a, b, c].map(|part| [&[head], *part].concat().concat()))
@@ -194,13 +230,17 @@ fn in_three(file: &[u8]) -> Option<[Vec<u8>; 3]> {
 /// Cutting loses nothing and invents nothing.
 #[test]
 fn a_cut_capture_is_still_all_there() {
-    let frames: Vec<(u64, Vec<u8>)> =
-        (0_u8..8).map(|n| (1_000_000 + u64::from(n), vec![n; usize::from(n) + 1])).collect();
+    let frames: Vec<(u64, Vec<u8>)> = (0_u8..8)
+        .map(|n| (1_000_000 + u64::from(n), vec![n; usize::from(n) + 1]))
+        .collect();
     let whole = crate::support::frames::pcap(1, &frames);
     let parts = in_three(&whole).expect("cut");
     let joined: Vec<u8> = parts.iter().flat_map(|part| part[24..].to_vec()).collect();
     assert_eq!(joined, whole[24..]);
     assert!(parts.iter().all(|part| part[..24] == whole[..24]));
-    assert!(in_three(&whole[..whole.len() - 1]).is_none(), "a damaged file is not cut");
+    assert!(
+        in_three(&whole[..whole.len() - 1]).is_none(),
+        "a damaged file is not cut"
+    );
     assert!(in_three(b"\x0a\x0d\x0d\x0a pcapng is not classic pcap").is_none());
 }

@@ -34,7 +34,10 @@ const BANNED: [(&str, &str); 5] = [
     ("evalexpr", "AGPL-3.0-only in its newer releases"),
     ("ssh-parser", "LGPL-2.1-or-later"),
     ("openssl", "C library with a history; TLS comes from rustls"),
-    ("openssl-sys", "C library with a history; TLS comes from rustls"),
+    (
+        "openssl-sys",
+        "C library with a history; TLS comes from rustls",
+    ),
     ("native-tls", "brings openssl"),
 ];
 
@@ -61,9 +64,14 @@ fn what_we_are_built_of_is_fit_to_ship() {
     let lock = std::fs::read_to_string(lock).expect("Cargo.lock");
     let locked = lock.lines().filter(|line| *line == "[[package]]").count();
     if locked >= PACKAGES_MAX {
-        complaints.push(format!("{locked} packages in Cargo.lock, at most {PACKAGES_MAX}"));
+        complaints.push(format!(
+            "{locked} packages in Cargo.lock, at most {PACKAGES_MAX}"
+        ));
     }
-    println!("{locked} packages in Cargo.lock, {} reached on this machine", packages.len());
+    println!(
+        "{locked} packages in Cargo.lock, {} reached on this machine",
+        packages.len()
+    );
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
@@ -71,9 +79,18 @@ fn what_we_are_built_of_is_fit_to_ship() {
 fn packages() -> Vec<Value> {
     let compiler = Command::new("rustc").arg("-vV").output().expect("rustc");
     let compiler = String::from_utf8(compiler.stdout).expect("UTF-8");
-    let machine = compiler.lines().find_map(|line| line.strip_prefix("host: "));
+    let machine = compiler
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "));
     let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--locked", "--format-version", "1", "--filter-platform"])
+        .args([
+            "metadata",
+            "--offline",
+            "--locked",
+            "--format-version",
+            "1",
+            "--filter-platform",
+        ])
         .arg(machine.expect("a host"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -87,42 +104,48 @@ fn packages() -> Vec<Value> {
 /// Whether a licence expression leaves us a way that is on the list: of `OR` one side, of `AND` both.
 fn is_allowed(expression: &str) -> bool {
     // Before SPDX expressions, a slash stood for OR.
-    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let spaced = expression
+        .replace('/', " OR ")
+        .replace('(', " ( ")
+        .replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut rest = words.as_slice();
-    let allowed = either(&mut rest);
-    allowed && rest.is_empty()
+    either(&mut rest) == Some(true) && rest.is_empty()
 }
 
-fn either(rest: &mut &[&str]) -> bool {
-    let mut allowed = both(rest);
+/// `None` if the words make no expression.
+fn either(rest: &mut &[&str]) -> Option<bool> {
+    let mut allowed = both(rest)?;
     while next_is(rest, "OR") {
-        allowed |= both(rest);
+        allowed |= both(rest)?;
     }
-    allowed
+    Some(allowed)
 }
 
-fn both(rest: &mut &[&str]) -> bool {
-    let mut allowed = one(rest);
+fn both(rest: &mut &[&str]) -> Option<bool> {
+    let mut allowed = one(rest)?;
     while next_is(rest, "AND") {
-        allowed &= one(rest);
+        allowed &= one(rest)?;
     }
-    allowed
+    Some(allowed)
 }
 
-fn one(rest: &mut &[&str]) -> bool {
+fn one(rest: &mut &[&str]) -> Option<bool> {
     if next_is(rest, "(") {
-        return either(rest) & next_is(rest, ")");
+        let allowed = either(rest)?;
+        return next_is(rest, ")").then_some(allowed);
     }
-    let Some((licence, after)) = rest.split_first() else { return false };
-    *rest = after;
-    let mut name = (*licence).to_owned();
+    let mut name = take(rest)?.to_owned();
     if next_is(rest, "WITH") {
-        let Some((exception, after)) = rest.split_first() else { return false };
-        *rest = after;
-        name = format!("{name} WITH {exception}");
+        name = format!("{name} WITH {}", take(rest)?);
     }
-    ALLOWED.contains(&name.as_str())
+    Some(ALLOWED.contains(&name.as_str()))
+}
+
+fn take<'a>(rest: &mut &[&'a str]) -> Option<&'a str> {
+    let (first, after) = rest.split_first()?;
+    *rest = after;
+    Some(first)
 }
 
 /// Takes the next word if it is this one.

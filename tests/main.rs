@@ -2,6 +2,7 @@
 
 mod alloc;
 mod bad_input;
+mod demo;
 mod determinism;
 mod licences;
 mod oracle;

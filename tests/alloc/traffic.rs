@@ -35,8 +35,14 @@ pub(super) struct Flow {
 }
 
 impl Mix {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Unknown, Self::Tagged, Self::V6, Self::Datagrams, Self::HttpBody, Self::Tls];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Unknown,
+        Self::Tagged,
+        Self::V6,
+        Self::Datagrams,
+        Self::HttpBody,
+        Self::Tls,
+    ];
 
     /// The flow numbered `n` of this kind.
     pub(super) fn flow(self, n: u16) -> Flow {
@@ -54,13 +60,22 @@ impl Mix {
         };
         let seq = (!matches!(self, Self::Datagrams)).then_some((1_000, 2_000));
         let pair = [Vec::new(), Vec::new()];
-        let mut flow = Flow { opening: Vec::new(), orig, resp, vlan, seq, payload, pair };
+        let mut flow = Flow {
+            opening: Vec::new(),
+            orig,
+            resp,
+            vlan,
+            seq,
+            payload,
+            pair,
+        };
         if seq.is_some() {
             flow.handshake();
         }
         let first: [Vec<u8>; 2] = match self {
             Self::HttpBody => [
-                b"POST /up HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000000\r\n\r\n".into(),
+                b"POST /up HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000000\r\n\r\n"
+                    .into(),
                 b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n".into(),
             ],
             Self::Tls => [client_hello(), server_hello()],
@@ -68,6 +83,10 @@ impl Mix {
         };
         flow.data(&first);
         flow.opening.extend(flow.pair.clone());
+        if matches!(self, Self::Tls) {
+            flow.data(&[client_finished(), server_finished()]);
+            flow.opening.extend(flow.pair.clone());
+        }
         flow
     }
 }
@@ -121,21 +140,35 @@ impl Flow {
         };
     }
 
-    fn segment(&self, from_orig: bool, flags: u8, (seq, ack): (u32, u32), payload: &[u8]) -> Vec<u8> {
-        let (from, to) = if from_orig { (self.orig, self.resp) } else { (self.resp, self.orig) };
+    fn segment(
+        &self,
+        from_orig: bool,
+        flags: u8,
+        (seq, ack): (u32, u32),
+        payload: &[u8],
+    ) -> Vec<u8> {
+        let (from, to) = if from_orig {
+            (self.orig, self.resp)
+        } else {
+            (self.resp, self.orig)
+        };
         tcp(from, to, self.vlan, Segment { flags, seq, ack }, payload)
     }
 }
 
 /// A TLS record: RFC 8446 §5.1.
 fn record(kind: u8, body: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(body.len()).expect("a short record").to_be_bytes();
+    let len = u16::try_from(body.len())
+        .expect("a short record")
+        .to_be_bytes();
     [&[kind, 3, 3], &len[..], body].concat()
 }
 
 /// A handshake message: RFC 8446 §4.
 fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(body.len()).expect("a short message").to_be_bytes();
+    let len = u32::try_from(body.len())
+        .expect("a short message")
+        .to_be_bytes();
     record(22, &[&[kind], &len[1..], body].concat())
 }
 
@@ -146,12 +179,29 @@ fn client_hello() -> Vec<u8> {
     let list = [&[0, name_len + 3, 0, 0, name_len], &name[..]].concat();
     let extension = [&[0, 0, 0, name_len + 5], &list[..]].concat();
     let len = u8::try_from(extension.len()).expect("a short extension");
-    let fixed = [&[3, 3][..], &[0x11; 32], &[0], &[0, 4, 0x13, 0x01, 0xc0, 0x2f], &[1, 0]].concat();
+    let fixed = [
+        &[3, 3][..],
+        &[0x11; 32],
+        &[0],
+        &[0, 4, 0x13, 0x01, 0xc0, 0x2f],
+        &[1, 0],
+    ]
+    .concat();
     handshake(1, &[&fixed[..], &[0, len], &extension].concat())
 }
 
-/// Version, random, no session, the suite chosen, no compression; then the change to cipher.
+/// Version, random, no session, the suite chosen, no compression; no certificate; done.
 fn server_hello() -> Vec<u8> {
     let body = [&[3, 3][..], &[0x22; 32], &[0], &[0xc0, 0x2f], &[0]].concat();
-    [handshake(2, &body), record(20, &[1])].concat()
+    [handshake(2, &body), handshake(14, &[])].concat()
+}
+
+/// Key exchange, change to cipher, and what is encrypted from there on.
+fn client_finished() -> Vec<u8> {
+    [handshake(16, &[0x33; 66]), server_finished()].concat()
+}
+
+/// Change to cipher, and a message that is encrypted.
+fn server_finished() -> Vec<u8> {
+    [record(20, &[1]), record(22, &[0x44; 40])].concat()
 }

@@ -19,13 +19,16 @@ pub(crate) fn end(addr: &str, port: u16) -> End {
         IpAddr::V4(addr) => addr.octets()[3],
         IpAddr::V6(addr) => addr.octets()[15],
     };
-    End { mac: [0x02, 0x14, 0, 0, 0, last], addr, port }
+    End {
+        mac: [0x02, 0x14, 0, 0, 0, last],
+        addr,
+        port,
+    }
 }
 
 /// TCP flags.
 pub(crate) const FIN: u8 = 0x01;
 pub(crate) const SYN: u8 = 0x02;
-pub(crate) const RST: u8 = 0x04;
 pub(crate) const PSH: u8 = 0x08;
 pub(crate) const ACK: u8 = 0x10;
 
@@ -138,7 +141,10 @@ pub(crate) fn pcap(link: u32, frames: &[(u64, Vec<u8>)]) -> Vec<u8> {
 /// Known answers: the example header of RFC 1071 §3, and an IPv4 header whose sum is common knowledge.
 #[test]
 fn checksums_are_right() {
-    assert_eq!(checksum(&[&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]]), !0xddf2);
+    assert_eq!(
+        checksum(&[&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]]),
+        !0xddf2
+    );
     let header = [
         0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11, 0, 0, 0xc0, 0xa8, 0x00, 0x01,
         0xc0, 0xa8, 0x00, 0xc7,

@@ -36,7 +36,10 @@ pub(crate) fn tapir_command() -> Command {
 
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ran {
-    let output = command.stdin(Stdio::null()).output().expect("the program starts");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8 on the terminal");
     Ran {
         code: output.status.code(),
@@ -50,7 +53,9 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
-        let Ok(entries) = fs::read_dir(&next) else { continue };
+        let Ok(entries) = fs::read_dir(&next) else {
+            continue;
+        };
         for path in entries.map(|entry| entry.expect("a readable entry").path()) {
             if path.is_dir() {
                 open.push(path);

@@ -36,7 +36,10 @@ pub(super) fn rooms(source: &Source, out: &mut Vec<Complaint>) {
     for (line, used) in paths(source, inside) {
         let later = ROOMS.iter().position(|name| *name == used) > Some(rank);
         if later || ABOVE.contains(&used.as_str()) {
-            out.push(source.complain(line, format!("`{room}` uses `{used}`, which comes after it")));
+            out.push(source.complain(
+                line,
+                format!("`{room}` uses `{used}`, which comes after it"),
+            ));
         }
     }
 }
@@ -75,21 +78,20 @@ pub(super) fn siblings(source: &Source, out: &mut Vec<Complaint>) {
 /// `super::` as lead there from this file.
 fn paths(source: &Source, inside: &str) -> Vec<(usize, String)> {
     let depth = inside.matches('/').count() + usize::from(!inside.ends_with("mod.rs"));
+    let mut prefixes = vec!["crate::".to_owned()];
+    if depth > 0 {
+        prefixes.push("super::".repeat(depth));
+    }
     let mut found = Vec::new();
-    let code = source.code.as_str();
-    let to_root = [(1, "crate::".to_owned()), (depth, "super::".repeat(depth))];
-    for (length, prefix) in to_root {
-        let mut from = 0;
-        while let Some(at) = code.get(from..).and_then(|rest| rest.find(&prefix)) {
-            let begin = from + at;
-            from = begin + prefix.len();
-            let continued = code[..begin].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-            if length == 0 || continued {
+    for prefix in prefixes {
+        for (at, _) in source.code.match_indices(&prefix) {
+            let (before, rest) = source.code.split_at(at);
+            let (_, path) = rest.split_at(prefix.len());
+            if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
                 continue;
             }
-            let line = code[..begin].matches('\n').count() + 1;
-            let names = first_names(&code[from..]);
-            found.extend(names.into_iter().map(|name| (line, name)));
+            let line = before.matches('\n').count() + 1;
+            found.extend(first_names(path).into_iter().map(|name| (line, name)));
         }
     }
     found
@@ -99,28 +101,25 @@ fn paths(source: &Source, inside: &str) -> Vec<(usize, String)> {
 fn first_names(path: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         let text = text.trim_start();
-        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+        text.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
     };
     let Some(group) = path.strip_prefix('{') else {
         return vec![name(path)];
     };
     let mut names = Vec::new();
-    let (mut depth, mut begin) = (0_usize, 0);
-    for (at, c) in group.char_indices() {
+    let (mut depth, mut item) = (0_usize, String::new());
+    for c in group.chars() {
         match c {
+            ',' if depth == 0 => names.push(name(&std::mem::take(&mut item))),
+            '}' if depth == 0 => break,
             '{' => depth += 1,
-            ',' if depth == 0 => {
-                names.push(name(&group[begin..at]));
-                begin = at + 1;
-            }
-            '}' if depth == 0 => {
-                names.push(name(&group[begin..at]));
-                break;
-            }
             '}' => depth -= 1,
-            _ => {}
+            c => item.push(c),
         }
     }
+    names.push(name(&item));
     names
 }
 
@@ -136,21 +135,63 @@ mod tests {
     #[test]
     fn a_later_room_is_complained_of() {
         let count = |path, text| complaints(rooms, path, text);
-        assert_eq!(count("src/engine/flow/tcp.rs", "use crate::proto::Weird;"), 1);
-        assert_eq!(count("src/engine/flow/tcp.rs", "use crate::{types::Text, device::Device};"), 1);
-        assert_eq!(count("src/engine/flow/tcp.rs", "use crate::{a::{b, device}, types::{c}};"), 0);
-        assert_eq!(count("src/engine/flow/mod.rs", "use super::device::Device;"), 1);
-        assert_eq!(count("src/engine/flow/tcp.rs", "fn f(x: super::super::device::D) {}"), 1);
-        assert_eq!(count("src/engine/flow/tcp.rs", "use crate::decode::Tcp; // crate::device"), 0);
-        assert_eq!(count("src/engine/proto/driver.rs", "use crate::flow::Conn;"), 0);
-        assert_eq!(count("src/engine/proto/driver.rs", "use crate::tracker::Tracker;"), 1);
-        assert_eq!(count("src/engine/tracker/mod.rs", "use crate::proto::Weird;"), 0);
+        assert_eq!(
+            count("src/engine/flow/tcp.rs", "use crate::proto::Weird;"),
+            1
+        );
+        assert_eq!(
+            count(
+                "src/engine/flow/tcp.rs",
+                "use crate::{types::Text, device::Device};"
+            ),
+            1
+        );
+        assert_eq!(
+            count(
+                "src/engine/flow/tcp.rs",
+                "use crate::{a::{b, device}, types::{c}};"
+            ),
+            0
+        );
+        assert_eq!(
+            count("src/engine/flow/mod.rs", "use super::device::Device;"),
+            1
+        );
+        assert_eq!(
+            count(
+                "src/engine/flow/tcp.rs",
+                "fn f(x: super::super::device::D) {}"
+            ),
+            1
+        );
+        assert_eq!(
+            count(
+                "src/engine/flow/tcp.rs",
+                "use crate::decode::Tcp; // crate::device"
+            ),
+            0
+        );
+        assert_eq!(
+            count("src/engine/proto/driver.rs", "use crate::flow::Conn;"),
+            0
+        );
+        assert_eq!(
+            count("src/engine/proto/driver.rs", "use crate::tracker::Tracker;"),
+            1
+        );
+        assert_eq!(
+            count("src/engine/tracker/mod.rs", "use crate::proto::Weird;"),
+            0
+        );
     }
 
     #[test]
     fn strangers_are_complained_of() {
         let count = |path, text| complaints(crates, path, text);
-        assert_eq!(count("src/capture/file.rs", "use tapir_engine::Tracker;"), 1);
+        assert_eq!(
+            count("src/capture/file.rs", "use tapir_engine::Tracker;"),
+            1
+        );
         assert_eq!(count("src/engine/lib.rs", "use tapir_capture::Frame;"), 1);
         assert_eq!(count("src/engine/lib.rs", "use tapir_message::Stats;"), 0);
         assert_eq!(count("src/message/lib.rs", "pub use tapir_engine::x;"), 1);

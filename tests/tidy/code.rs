@@ -19,27 +19,29 @@ pub(super) fn code_of(text: &str) -> String {
 
 /// Blanks items marked `#[cfg(test)]`; takes what [`code_of`] gave.
 pub(super) fn without_tests(code: &str) -> String {
-    let mut out = code.to_owned();
-    let mut from = 0;
-    while let Some(found) = out.get(from..).and_then(|rest| rest.find("#[cfg(test)]")) {
-        let begin = from + found;
-        let end = end_of_item(&out, begin);
-        let blank: String = out[begin..end].chars().map(blanked).collect();
-        out.replace_range(begin..end, &blank);
-        from = begin + blank.len();
+    let mut out = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some(at) = rest.find("#[cfg(test)]") {
+        let (before, item) = rest.split_at(at);
+        let (item, after) = item.split_at(item_len(item));
+        out.push_str(before);
+        out.extend(item.chars().map(blanked));
+        rest = after;
     }
+    out.push_str(rest);
     out
 }
 
-/// One past the item at `begin`: behind its closing brace, or its semicolon if it has no braces.
-fn end_of_item(code: &str, begin: usize) -> usize {
+/// Length of the item that `code` begins with: to its closing brace, or its semicolon if that comes
+/// before any brace.
+fn item_len(code: &str) -> usize {
     let mut depth = 0_usize;
-    for (offset, c) in code[begin..].char_indices() {
+    for (at, c) in code.char_indices() {
         match c {
             '{' => depth += 1,
-            '}' if depth <= 1 => return begin + offset + 1,
+            '}' if depth <= 1 => return at + 1,
             '}' => depth -= 1,
-            ';' if depth == 0 => return begin + offset + 1,
+            ';' if depth == 0 => return at + 1,
             _ => {}
         }
     }
@@ -80,7 +82,8 @@ impl Lexer {
 
     fn blank(&mut self, count: usize) {
         for _ in 0..count {
-            self.out.extend(self.chars.get(self.at).map(|c| blanked(*c)));
+            self.out
+                .extend(self.chars.get(self.at).map(|c| blanked(*c)));
             self.at += 1;
         }
     }
@@ -100,7 +103,9 @@ impl Lexer {
     fn in_word(&self) -> bool {
         let mut before = self.chars[..self.at].iter().rev();
         match before.next() {
-            Some('b' | 'c') => before.next().is_some_and(|c| c.is_alphanumeric() || *c == '_'),
+            Some('b' | 'c') => before
+                .next()
+                .is_some_and(|c| c.is_alphanumeric() || *c == '_'),
             Some(c) => c.is_alphanumeric() || *c == '_',
             None => false,
         }
@@ -181,7 +186,10 @@ mod tests {
         assert_eq!(code.chars().count(), text.chars().count());
         assert!(!code.contains("unsafe") && !code.contains('{') && !code.contains('z'));
         assert!(code.ends_with("b(' ', '  ', ' ')"), "{code}");
-        assert_eq!(code_of("r#\"a\"b\"# r\"c\" br\"d\" r#type x"), "r#\"   \"# r\" \" br\" \" r#type x");
+        assert_eq!(
+            code_of("r#\"a\"b\"# r\"c\" br\"d\" r#type x"),
+            "r#\"   \"# r\" \" br\" \" r#type x"
+        );
         assert_eq!(code_of("fn f<'a>(x: &'a str)"), "fn f<'a>(x: &'a str)");
     }
 

@@ -8,7 +8,10 @@ const LINES_MAX: usize = 500;
 
 /// Where `unsafe` may stand.
 const UNSAFE_FILES: [&str; 4] = [
-    "src/capture/ring.rs", "src/capture/inject.rs", "src/capture/armed.rs", "tests/alloc.rs",
+    "src/capture/ring.rs",
+    "src/capture/inject.rs",
+    "src/capture/armed.rs",
+    "tests/alloc.rs",
 ];
 
 /// Comment lines above an `unsafe` block that are searched for its notes.
@@ -65,7 +68,10 @@ pub(super) fn header(source: &Source, out: &mut Vec<Complaint>) {
 pub(super) fn length(source: &Source, out: &mut Vec<Complaint>) {
     let lines = source.text.lines().count();
     if lines > LINES_MAX {
-        out.push(source.complain(lines, format!("{lines} lines, at most {LINES_MAX}: split by topic")));
+        out.push(source.complain(
+            lines,
+            format!("{lines} lines, at most {LINES_MAX}: split by topic"),
+        ));
     }
 }
 
@@ -83,7 +89,10 @@ pub(super) fn unsafe_code(source: &Source, out: &mut Vec<Complaint>) {
             out.push(source.complain(line, "`unsafe` may not stand in this file".to_owned()));
         }
         // A function of an unsafe trait inherits its contract; its body's blocks carry notes.
-        if code.get(line - 1).is_some_and(|text| text.contains("unsafe fn")) {
+        if code
+            .get(line - 1)
+            .is_some_and(|text| text.contains("unsafe fn"))
+        {
             continue;
         }
         let above: Vec<&str> = lines[..line - 1]
@@ -112,16 +121,15 @@ fn is_note(line: &str) -> bool {
 
 /// A lint is silenced with a reason or not at all.
 pub(super) fn allowances(source: &Source, out: &mut Vec<Complaint>) {
-    let mut from = 0;
-    let code = source.code.as_str();
-    while let Some(at) = code.get(from..).and_then(|rest| rest.find("allow(")) {
-        let begin = from + at;
-        from = begin + 1;
-        let before = code[..begin].trim_end();
-        let attribute = before.ends_with("#[") || before.ends_with("#![") || before.ends_with(',');
-        let end = code[begin..].find(']').map_or(code.len(), |at| begin + at);
-        if attribute && !code[begin..end].contains("reason") {
-            let line = code[..begin].matches('\n').count() + 1;
+    for (at, _) in source.code.match_indices("allow(") {
+        let (before, rest) = source.code.split_at(at);
+        let line = before.matches('\n').count() + 1;
+        let before = before.trim_end();
+        let attribute = ["#[", "#![", ","]
+            .iter()
+            .any(|opening| before.ends_with(opening));
+        let inside = rest.split(']').next().unwrap_or_default();
+        if attribute && !inside.contains("reason") {
             out.push(source.complain(line, "a lint is silenced without a reason".to_owned()));
         }
     }
@@ -172,10 +180,28 @@ mod tests {
         let good = format!("{TOP}{NOTES}unsafe {{ f() }}");
         assert_eq!(count("tests/alloc.rs", &good), 0);
         assert_eq!(count("src/store/disk.rs", &good), 1);
-        assert_eq!(count("tests/alloc.rs", &format!("{TOP}// SAFETY: a\nunsafe {{ f() }}")), 1);
-        assert_eq!(count("tests/alloc.rs", &format!("{TOP}{NOTES}let a;\nunsafe {{ f() }}")), 2);
-        assert_eq!(count("tests/alloc.rs", &format!("{NOTES}unsafe {{ f() }}")), 1);
-        assert_eq!(count("src/x.rs", "#![forbid(unsafe_code)] // unsafe\n\"unsafe\""), 0);
+        assert_eq!(
+            count(
+                "tests/alloc.rs",
+                &format!("{TOP}// SAFETY: a\nunsafe {{ f() }}")
+            ),
+            1
+        );
+        assert_eq!(
+            count(
+                "tests/alloc.rs",
+                &format!("{TOP}{NOTES}let a;\nunsafe {{ f() }}")
+            ),
+            2
+        );
+        assert_eq!(
+            count("tests/alloc.rs", &format!("{NOTES}unsafe {{ f() }}")),
+            1
+        );
+        assert_eq!(
+            count("src/x.rs", "#![forbid(unsafe_code)] // unsafe\n\"unsafe\""),
+            0
+        );
     }
 
     #[test]
@@ -192,11 +218,20 @@ mod tests {
     fn banned_words_are_complained_of() {
         let count = |line: &str| {
             let mut out = Vec::new();
-            banned(&Text { path: "README.md".to_owned(), text: line.to_owned() }, &mut out);
+            banned(
+                &Text {
+                    path: "README.md".to_owned(),
+                    text: line.to_owned(),
+                },
+                &mut out,
+            );
             out.len()
         };
         for (first, second, _) in BANNED {
-            assert!(count(&format!("a {first}{second} b")) >= 1, "{first}{second}");
+            assert!(
+                count(&format!("a {first}{second} b")) >= 1,
+                "{first}{second}"
+            );
         }
         assert_eq!(count("Todoist, hexXXXdigits, before nowhere"), 0);
     }

@@ -97,7 +97,11 @@ fn the_tree_keeps_the_rules() {
         }
     }
     let count = complaints.len();
-    assert!(complaints.is_empty(), "{count} complaints:\n{}", complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{count} complaints:\n{}",
+        complaints.join("\n")
+    );
 }
 
 /// Reads the text files below `folder`, in order of their names.
@@ -122,7 +126,7 @@ fn collect(folder: &Path, prefix: &str, texts: &mut Vec<Text>) {
 }
 
 fn is_text(name: &str) -> bool {
-    let ending = name.rsplit_once('.').map(|(stem, ending)| (stem, ending));
+    let ending = name.rsplit_once('.');
     match ending {
         None => true,
         Some(("", _)) => false,
