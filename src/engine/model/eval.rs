@@ -45,11 +45,11 @@ pub(super) enum Test {
     Literal(bool),
     Field(At),
     Exists(At),
-    Not(Box<Test>),
-    And(Vec<Test>),
-    Or(Vec<Test>),
+    Not(Box<Self>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
     /// Both true or both false.
-    Same(Box<Test>, Box<Test>),
+    Same(Box<Self>, Box<Self>),
     Compare(Relation, Scalar, Scalar),
     OneOf(Scalar, Vec<Scalar>),
     TextSame(StrExpr, StrExpr),
@@ -74,8 +74,8 @@ pub(super) enum Relation {
 pub(super) enum Scalar {
     Literal(Value<'static>),
     Field(At),
-    Negative(Box<Scalar>),
-    Arithmetic(Arithmetic, Box<Scalar>, Box<Scalar>),
+    Negative(Box<Self>),
+    Arithmetic(Arithmetic, Box<Self>, Box<Self>),
     TextLen(StrExpr),
     ListLen(At),
 }
@@ -94,8 +94,8 @@ pub(super) enum Arithmetic {
 pub(super) enum StrExpr {
     Literal(String),
     Field(At),
-    Lower(Box<StrExpr>),
-    Basename(Box<StrExpr>),
+    Lower(Box<Self>),
+    Basename(Box<Self>),
 }
 
 /// What is matched: one text, or any of a list.
