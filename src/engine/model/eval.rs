@@ -201,10 +201,19 @@ impl Relation {
 
 impl Scalar {
     /// The value; `Value::None` if something it needs is absent.
+    #[inline]
     fn value<'a>(&'a self, row: &'a dyn Row) -> Value<'a> {
         match self {
             Self::Literal(value) => *value,
             Self::Field(at) => at.of(row),
+            computed => computed.compute(row),
+        }
+    }
+
+    /// The value of what is neither literal nor field, apart so that those two are inlined.
+    fn compute<'a>(&'a self, row: &'a dyn Row) -> Value<'a> {
+        match self {
+            Self::Literal(_) | Self::Field(_) => self.value(row),
             Self::Negative(inner) => match inner.value(row) {
                 Value::Int(v) => Value::Int(v.saturating_neg()),
                 Value::Num(v) => Value::Num(-v),
@@ -313,6 +322,7 @@ fn number(value: Value<'_>) -> Option<f64> {
 }
 
 /// How two values of one type stand; unknown if one is absent or no number.
+#[inline]
 fn order(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
         (Value::Int(l), Value::Int(r)) => Some(l.cmp(&r)),
