@@ -1,1 +1,9 @@
 //! The appliance library; names the rooms in reading order.
+
+pub mod store;
+
+pub mod report;
+
+pub mod run;
+
+pub mod cli;

@@ -1,3 +1,18 @@
 //! Arguments to command; exit codes.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tapir::cli::Cli;
+
+fn main() -> ExitCode {
+    let quiet = tracing_subscriber::EnvFilter::try_from_env("TAPIR_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(quiet)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .init();
+    Cli::parse().run()
+}

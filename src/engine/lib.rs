@@ -16,4 +16,40 @@ pub mod decode;
 pub mod flow;
 pub mod proto;
 
+pub mod device;
+
+pub mod baseline;
+
 pub mod model;
+
+pub mod breach;
+
+pub mod incident;
+
+mod analysis;
+
+/// Kinds and fields of every row a model may be written on: records and verdicts.
+#[must_use]
+pub fn schemas() -> Vec<(&'static str, &'static [types::FieldInfo])> {
+    use types::Fields;
+    fn of<T: Fields>() -> (&'static str, &'static [types::FieldInfo]) {
+        (T::KIND, T::FIELDS)
+    }
+    let mut all = proto::SCHEMAS.to_vec();
+    all.extend([
+        of::<device::DeviceNew>(),
+        of::<baseline::Scan>(),
+        of::<baseline::Beacon>(),
+        of::<baseline::Upload>(),
+        of::<baseline::Window>(),
+        of::<baseline::Loss>(),
+        of::<baseline::Mirror>(),
+    ]);
+    all
+}
+
+pub use analysis::{Analysis, AnalysisSettings, Effect, SavedState};
+
+mod tracker;
+
+pub use tracker::{Numbers, Tracker, TrackerConfig, TrackerStats};

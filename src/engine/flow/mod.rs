@@ -1,5 +1,39 @@
 //! Flows: both directions of one 5-tuple while alive.
+//!
+//! Input:  decoded packets, one at a time, from a `Tracker`.
+//! Output: flow events, `conn` records, stream bytes in order for whoever parses them.
+//! Bounds: see `table` (flows), `stream` (bytes held out of order), `fragment` (pieces of packets).
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+mod community_id;
 mod conn;
+mod digest;
+mod dir;
+mod duplicate;
+mod event;
+mod fragment;
+mod history;
+mod key;
+mod state;
+mod stream;
+mod table;
+mod tcp;
+mod wheel;
 
+pub use community_id::community_id;
 pub use conn::Conn;
+pub use digest::{NonIp, digest};
+pub use dir::Dir;
+pub use duplicate::Copied;
+pub use event::{conn, event};
+pub use fragment::{Datagram, Fragments, Outcome as FragmentOutcome};
+pub use history::History;
+pub use key::{Key, counterpart, is_likely_server};
+pub use state::{Flow, Side, Tcp as TcpState, bit};
+pub use stream::{Room, Stream};
+pub use table::{Index, Table};
+pub use tcp::Step;

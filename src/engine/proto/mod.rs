@@ -10,8 +10,11 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+pub(crate) mod driver;
+pub(crate) mod sense;
 mod weird;
 
+pub use crate::flow::Dir;
 pub use weird::Weird;
 
 use crate::types::{
@@ -20,26 +23,6 @@ use crate::types::{
 
 /// Longest piece of one direction a parser may wait for.
 pub const BUFFER_BYTES_MAX: usize = 64 * 1024;
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dir {
-    /// The originator.
-    Orig,
-    /// The responder.
-    Resp,
-}
-
-impl Dir {
-    /// The other side.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::Orig => Self::Resp,
-            Self::Resp => Self::Orig,
-        }
-    }
-}
 
 /// A port to look at first; never proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +113,7 @@ impl<'a> Out<'a> {
             flow: *self.flow,
             orig_device: None,
             resp_device: None,
+            local: None,
             body: Box::new(body),
         };
         self.emit(Body::Record(Box::new(record)));
@@ -255,9 +239,22 @@ macro_rules! protocols {
 
 protocols! {
     protocols {
+        Smb in smb,
         Ssh in ssh,
+        Dns in dns,
+        Dhcp in dhcp,
+        Http in http,
+        Tls in tls,
     }
     records {
+        smb::SmbFile,
+        smb::SmbMapping,
+        smb::Ntlm,
         ssh::SshRecord,
+        dns::DnsRecord,
+        dhcp::DhcpRecord,
+        http::HttpRecord,
+        tls::SslRecord,
+        tls::X509Record,
     }
 }

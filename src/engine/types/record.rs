@@ -48,6 +48,8 @@ pub struct Record {
     pub orig_device: Option<String>,
     /// Device id of the responder.
     pub resp_device: Option<String>,
+    /// Whether originator and responder lie in the home networks.
+    pub local: Option<(bool, bool)>,
     /// What it says.
     pub body: Box<dyn RecordBody>,
 }

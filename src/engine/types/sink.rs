@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::text::push_escaped;
 use super::{Interval, Timestamp, Value};
 
 /// One JSON object on one line, keys in the order of the calls.
@@ -94,26 +95,10 @@ fn quoted(out: &mut String, text: &str) {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if is_hostile(c) => {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    let _infallible = write!(out, "\\u{unit:04x}");
-                }
-            }
-            c => out.push(c),
+            c => push_escaped(out, c),
         }
     }
     out.push('"');
-}
-
-/// Whether a character could move a cursor, colour a terminal or turn the reading direction.
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -22,9 +22,59 @@ pub fn text(bytes: &[u8], limit: usize) -> Text {
     out
 }
 
+/// `text` as it may be shown on a terminal or a page: hostile characters become `\n`, `\r`, `\t` or
+/// `\uXXXX`, everything else stays, quotes and backslashes included.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        push_escaped(&mut out, character);
+    }
+    out
+}
+
+/// Appends one character, escaped if it is hostile.
+pub(super) fn push_escaped(out: &mut String, character: char) {
+    match character {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c if is_hostile(c) => {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _infallible = write!(out, "\\u{unit:04x}");
+            }
+        }
+        c => out.push(c),
+    }
+}
+
+/// Whether a character could move a cursor, colour a terminal, turn the reading direction or hide.
+#[must_use]
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{escaped, text};
+
+    #[test]
+    fn escapes_what_could_act_and_nothing_else() {
+        // ESC, a right-to-left override, the Arabic letter mark, C1's CSI, a tag character.
+        assert_eq!(escaped("a\u{1b}[31m\u{202e}"), "a\\u001b[31m\\u202e");
+        assert_eq!(
+            escaped("\u{61c}\u{9b}\u{e0041}"),
+            "\\u061c\\u009b\\udb40\\udc41"
+        );
+        assert_eq!(
+            escaped("\\\\fs\\büro \"x\"\t\n"),
+            "\\\\fs\\büro \"x\"\\t\\n"
+        );
+    }
 
     #[test]
     fn keeps_utf8_and_shows_the_rest() {

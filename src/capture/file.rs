@@ -1,0 +1,204 @@
+//! One capture file: unpacked if need be, recognised by its first bytes, read record by record.
+//!
+//! Input:    a path; gzip and zstd are recognised by their magic numbers, not by name.
+//! Output:   [`Record`]s whose bytes lie in the file's window, and the file's [`FileReport`].
+//! Bounds:   one read buffer a file; a zstd stream that wants a window over 128 MiB is damaged.
+//! Not done: a packed file inside a packed file.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+use crate::pcap::PcapWalk;
+use crate::pcapng::PcapngWalk;
+use crate::report::{Compression, Damage, FileReport, Format};
+use crate::window::{Short, Window};
+use crate::{LinkType, SourceError};
+
+/// One packet as its file has it; the bytes are fetched with [`CaptureFile::bytes`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record {
+    /// Time as the file has it, if it has one.
+    pub(crate) ts_ns: Option<i64>,
+    pub(crate) wire_len: u32,
+    pub(crate) link: LinkType,
+    /// Where the packet lies, counted from the window's start.
+    pub(crate) at: usize,
+    pub(crate) len: usize,
+}
+
+/// A file being read.
+pub(crate) struct CaptureFile {
+    window: Window,
+    walk: Walk,
+}
+
+enum Walk {
+    Pcap(PcapWalk),
+    Pcapng(PcapngWalk),
+    /// A header that could not be read: no packets.
+    Nothing,
+}
+
+impl CaptureFile {
+    /// Opens `path` and reads as much of it as it takes to know its format. The report is new and
+    /// may already tell of damage. `buffer` is used for reading; an empty one is made 1 MiB.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] if there is no such file, it may not be read, or it is no capture.
+    pub(crate) fn open(path: &Path, buffer: Vec<u8>) -> Result<(Self, FileReport), SourceError> {
+        let refused = |error| SourceError::from_io(path, error);
+        // Looked at before it is opened: opening a pipe would wait for its writer.
+        if !std::fs::metadata(path).map_err(refused)?.is_file() {
+            return Err(SourceError::NotAFile {
+                path: path.to_path_buf(),
+            });
+        }
+        let mut file = File::open(path).map_err(refused)?;
+        let mut magic = Vec::with_capacity(4);
+        file.by_ref()
+            .take(4)
+            .read_to_end(&mut magic)
+            .map_err(refused)?;
+        file.rewind().map_err(refused)?;
+        if magic.is_empty() {
+            return Err(SourceError::Empty {
+                path: path.to_path_buf(),
+            });
+        }
+        let (reader, compression) = unpacked(file, &magic).map_err(refused)?;
+        let mut window = Window::new(reader, buffer);
+        let (walk, format, damage) = start(path, &mut window, compression)?;
+        let report = FileReport {
+            path: path.to_path_buf(),
+            format,
+            compression,
+            packets: 0,
+            bytes: 0,
+            snapped: 0,
+            filtered: 0,
+            filter_inapplicable: 0,
+            first_ns: None,
+            last_ns: None,
+            damage,
+            done: false,
+        };
+        Ok((Self { window, walk }, report))
+    }
+
+    /// The next record, counted in `report`; `None` at the end or at damage, which `report` tells.
+    #[inline]
+    pub(crate) fn next(&mut self, report: &mut FileReport) -> Option<Record> {
+        let read = match &mut self.walk {
+            Walk::Pcap(walk) => walk.next(&mut self.window),
+            Walk::Pcapng(walk) => walk.next(&mut self.window),
+            Walk::Nothing => Ok(None),
+        };
+        match read {
+            Ok(Some(record)) => {
+                report.packets += 1;
+                report.bytes += record.len as u64;
+                report.snapped += u64::from(record.len < record.wire_len as usize);
+                report.first_ns = report.first_ns.or(record.ts_ns);
+                report.last_ns = record.ts_ns.or(report.last_ns);
+                Some(record)
+            }
+            Ok(None) => {
+                report.done = true;
+                None
+            }
+            Err(damage) => {
+                self.walk = Walk::Nothing;
+                report.damage = Some(damage);
+                report.done = true;
+                None
+            }
+        }
+    }
+
+    /// The captured bytes of the record read last.
+    #[inline]
+    pub(crate) fn bytes(&self, record: &Record) -> &[u8] {
+        self.window.bytes(record.at, record.len)
+    }
+
+    /// Closes the file and gives its buffer back.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.window.into_buffer()
+    }
+}
+
+/// A reader of what the file holds once unpacked.
+fn unpacked(file: File, magic: &[u8]) -> io::Result<(Box<dyn Read + Send>, Compression)> {
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => (
+            Box::new(flate2::read::MultiGzDecoder::new(file)),
+            Compression::Gzip,
+        ),
+        // A zstd frame, or the skippable frame that pzstd puts before it.
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => (
+            Box::new(zstd::stream::read::Decoder::new(file)?),
+            Compression::Zstd,
+        ),
+        _ => (Box::new(file), Compression::None),
+    })
+}
+
+/// Recognises the format at the head of `window`.
+fn start(
+    path: &Path,
+    window: &mut Window,
+    compression: Compression,
+) -> Result<(Walk, Format, Option<Damage>), SourceError> {
+    let packed = match compression {
+        Compression::None => None,
+        Compression::Gzip => Some("gzip data"),
+        Compression::Zstd => Some("zstd data"),
+    };
+    if window.need(4).is_err() {
+        let have = (1..4)
+            .rev()
+            .find(|len| window.need(*len).is_ok())
+            .unwrap_or(0);
+        if let (0, Err(Short::Failed(_)), Some(packed)) = (have, window.need(1), packed) {
+            return Err(SourceError::NotACapture {
+                path: path.to_path_buf(),
+                found: format!("its {packed} is damaged at the very start"),
+                remedy: "copy the file again from where it came",
+            });
+        }
+        return Err(SourceError::not_a_capture(
+            path,
+            window.bytes(0, have),
+            packed,
+        ));
+    }
+    let magic = window.array(0);
+    if PcapngWalk::recognise(magic) {
+        return Ok((
+            Walk::Pcapng(PcapngWalk::new(compression)),
+            Format::Pcapng,
+            None,
+        ));
+    }
+    let Some((big_endian, nanoseconds, _)) = PcapWalk::recognise(magic) else {
+        let have = (5..=16)
+            .rev()
+            .find(|len| window.need(*len).is_ok())
+            .unwrap_or(4);
+        return Err(SourceError::not_a_capture(
+            path,
+            window.bytes(0, have),
+            packed,
+        ));
+    };
+    let format = Format::Pcap {
+        nanoseconds,
+        big_endian,
+    };
+    Ok(match PcapWalk::open(window, compression) {
+        Ok(walk) => (Walk::Pcap(walk), format, None),
+        Err(damage) => (Walk::Nothing, format, Some(damage)),
+    })
+}

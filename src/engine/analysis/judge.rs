@@ -1,0 +1,142 @@
+//! Rows meet models; what fires becomes a breach and an incident.
+
+use super::row::Subject;
+use super::{Analysis, Effect};
+use crate::baseline::Family;
+use crate::breach::Firing;
+use crate::device::DeviceIx;
+use crate::model::{DeviceRole, ModelIndex};
+use crate::types::{FlowRef, RecordBody, Timestamp};
+
+/// Whom and what a row is about.
+struct About<'a> {
+    ts: Timestamp,
+    first_ts: Timestamp,
+    device: Option<DeviceIx>,
+    flow: Option<FlowRef>,
+    body: &'a dyn RecordBody,
+    family: Option<Family>,
+    cumulative: bool,
+}
+
+impl Analysis {
+    /// Lets the models on this kind of record see it.
+    pub(super) fn judge_record(
+        &mut self,
+        ts: Timestamp,
+        body: &dyn RecordBody,
+        flow: &FlowRef,
+        orig: Option<DeviceIx>,
+        resp: Option<DeviceIx>,
+    ) {
+        for index in self.models.on(body.kind()).to_vec() {
+            let Some(model) = self.models.get(index) else {
+                continue;
+            };
+            let device = match model.device {
+                DeviceRole::Orig => orig.or(resp),
+                DeviceRole::Resp => resp.or(orig),
+                DeviceRole::Sensor => None,
+            };
+            let about = About {
+                ts,
+                first_ts: flow.first_ts,
+                device,
+                flow: Some(*flow),
+                body,
+                family: None,
+                cumulative: false,
+            };
+            self.judge(index, &about);
+        }
+    }
+
+    /// Lets the models on this kind of verdict see it.
+    pub(super) fn judge_verdict(
+        &mut self,
+        ts: Timestamp,
+        first_ts: Timestamp,
+        device: Option<DeviceIx>,
+        flow: Option<FlowRef>,
+        body: &dyn RecordBody,
+        family: Option<Family>,
+    ) {
+        for index in self.models.on(body.kind()).to_vec() {
+            let about = About {
+                ts,
+                first_ts,
+                device,
+                flow,
+                body,
+                family,
+                cumulative: true,
+            };
+            self.judge(index, &about);
+        }
+    }
+
+    /// Evaluates one model on one row.
+    fn judge(&mut self, index: ModelIndex, about: &About<'_>) {
+        let peer = about.flow.map(|flow| {
+            let device_ip = about
+                .device
+                .and_then(|ix| self.devices.by_ip(flow.resp.ip()).filter(|r| *r == ix));
+            let other = if device_ip.is_some() {
+                flow.orig
+            } else {
+                flow.resp
+            };
+            self.endpoint(other.ip())
+        });
+        let entry = about.device.and_then(|ix| self.devices.entry(ix));
+        let unknown = about
+            .flow
+            .map(|flow| flow.orig.ip().to_string())
+            .unwrap_or_default();
+        let (id, name) = entry.map_or(("", unknown.as_str()), |e| {
+            (e.device.id.as_str(), e.device.name.as_str())
+        });
+        let subject = Subject {
+            body: about.body,
+            ts: about.ts,
+            device: name,
+            device_ip: entry.and_then(crate::device::Entry::main_address),
+            peer: peer.as_deref(),
+            flow: about.flow,
+            home: self.devices.home(),
+            time_zone: &self.settings.time_zone,
+        };
+        let Some(model) = self.models.get(index).filter(|m| m.when.eval(&subject)) else {
+            return;
+        };
+        let firing = Firing {
+            index,
+            model,
+            row: &subject,
+            ts: about.ts,
+            first_ts: about.first_ts,
+            device: id,
+            device_name: name,
+            flow: about.flow,
+            family: about.family,
+            exposure: self.site.exposure(),
+            loss: self.site.loss(),
+            cumulative: about.cumulative,
+        };
+        let Some((mut breach, new)) = self.ledger.fire(&firing, &mut self.channels) else {
+            return;
+        };
+        if let Some(incident) = self.incidents.join(&mut breach) {
+            if new {
+                self.ledger.assign(&breach);
+            }
+            if let Some(device) = about.device {
+                self.site.breached(device);
+            }
+            self.effects.push_back(Effect::Breach(Box::new(breach)));
+            self.effects.push_back(Effect::Incident(Box::new(incident)));
+        } else {
+            self.effects.push_back(Effect::Breach(Box::new(breach)));
+        }
+    }
+}

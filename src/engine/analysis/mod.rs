@@ -1,0 +1,402 @@
+//! The warm half: observations in order of time in, effects out.
+//!
+//! Everything that joins flows happens here: names to addresses, addresses to devices, devices to
+//! baselines, rows to models, breaches to incidents. The only clock is the observations'.
+
+mod judge;
+mod row;
+mod state;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use jiff::tz::TimeZone;
+use tapir_message::{Breach, Device, Incident};
+
+use crate::baseline::{Contact, Ended, Feature, Site, SiteSettings};
+use crate::breach::{Channels, Ledger};
+use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
+use crate::incident::Incidents;
+use crate::model::Models;
+use crate::types::{
+    Body, Clue, ClueKind, FlowEvent, FlowRef, Map, Mark, Observation, Phase, Record, RecordBody,
+    Seed, Timestamp, Value,
+};
+
+pub use state::SavedState;
+
+/// A new device is judged this long after its first frame, when it has said its name.
+const INTRODUCTION_NS: i64 = 60 * 1_000_000_000;
+/// Names of addresses outside.
+const NAMES_MAX: usize = 65_536;
+
+/// What the operator decides about the analysis.
+#[derive(Clone, Debug)]
+pub struct AnalysisSettings {
+    /// Part of every id.
+    pub sensor_id: String,
+    /// Whose addresses are devices.
+    pub home: Home,
+    /// Where hours and workdays come from.
+    pub time_zone: TimeZone,
+    /// Key of the hash tables; it changes nothing that is written out.
+    pub seed: Seed,
+}
+
+/// What comes out.
+#[derive(Debug)]
+pub enum Effect {
+    /// A record to write.
+    Record(Box<Record>),
+    /// A new breach, or a newer state of one with the same id.
+    Breach(Box<Breach>),
+    /// A new incident, or a newer state of one with the same id.
+    Incident(Box<Incident>),
+}
+
+/// The warm half of the engine.
+#[derive(Debug)]
+pub struct Analysis {
+    settings: AnalysisSettings,
+    models: Models,
+    devices: Inventory,
+    /// Devices not yet judged as new, with their deadlines, in order.
+    newcomers: VecDeque<(Timestamp, DeviceIx)>,
+    /// Names of addresses outside, from DNS answers, TLS and HTTP.
+    names: Map<IpAddr, String>,
+    site: Site,
+    channels: Channels,
+    ledger: Ledger,
+    incidents: Incidents,
+    effects: VecDeque<Effect>,
+    now: Timestamp,
+}
+
+impl Analysis {
+    /// An analysis with what it knew before.
+    #[must_use]
+    pub fn new(settings: AnalysisSettings, models: Models, saved: SavedState) -> Self {
+        let seed = settings.seed;
+        let site_settings = SiteSettings {
+            time_zone: settings.time_zone.clone(),
+            seed,
+        };
+        let mut ledger = Ledger::new(&settings.sensor_id, seed);
+        ledger.restore(saved.breaches);
+        Self {
+            devices: Inventory::new(
+                &settings.sensor_id,
+                settings.home.clone(),
+                seed,
+                saved.devices,
+            ),
+            newcomers: saved.newcomers.into(),
+            names: Map::new(NAMES_MAX, seed),
+            site: Site::new(site_settings, saved.site),
+            channels: Channels::new(&models, &saved.channels),
+            ledger,
+            incidents: Incidents::new(&settings.sensor_id, seed, saved.incidents),
+            effects: VecDeque::new(),
+            now: Timestamp::MIN,
+            settings,
+            models,
+        }
+    }
+
+    /// Takes in an observation; they come in order of time.
+    pub fn observe(&mut self, observation: Observation) {
+        let Observation { ts, flow, body } = observation;
+        self.advance(ts);
+        match body {
+            Body::Sighting(sighting) => {
+                self.devices.sighted(ts, &sighting);
+                self.introduce(ts);
+            }
+            Body::Clue(clue) => self.clue(ts, &clue),
+            Body::Record(record) => self.record(ts, record),
+            Body::Flow(event) => self.flow(ts, &flow, &event),
+            Body::Mark(Mark::Epoch) => {
+                self.site.epoch(ts);
+                self.now = ts;
+            }
+        }
+        self.conclude();
+    }
+
+    /// Lets time pass up to `ts`: whatever is due fires at its deadline.
+    pub fn advance(&mut self, ts: Timestamp) {
+        while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
+            let newcomer = self
+                .newcomers
+                .front()
+                .is_some_and(|(at, _)| *at <= deadline);
+            if let Some((at, device)) = self.newcomers.pop_front_if(|_| newcomer) {
+                self.newcomer(at, device);
+            } else {
+                self.site.advance(deadline);
+            }
+            self.conclude();
+        }
+        self.site.advance(ts);
+        self.now = self.now.max(ts);
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let newcomer = self.newcomers.front().map(|(at, _)| *at);
+        [newcomer, self.site.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The input is over: judges what is still open.
+    pub fn finish(&mut self, ts: Timestamp) {
+        self.advance(ts);
+        while let Some((_, device)) = self.newcomers.pop_front() {
+            self.newcomer(self.now, device);
+            self.conclude();
+        }
+        self.site.finish();
+        self.conclude();
+    }
+
+    /// The next effect, in order of emission.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// The inventory in order of first frames, then of hardware address or address.
+    #[must_use]
+    pub fn devices(&self) -> Vec<Device> {
+        let mut all: Vec<Device> = self
+            .devices
+            .entries()
+            .iter()
+            .map(|e| e.device.clone())
+            .collect();
+        all.sort_by(|a, b| (a.first_ts, a.mac, &a.id).cmp(&(b.first_ts, b.mac, &b.id)));
+        all
+    }
+
+    /// How long this site has been watched, in days.
+    #[must_use]
+    pub fn site_days(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "days of a lifetime")]
+        let ns = self.site.age(self.now).0 as f64;
+        ns / 86_400e9
+    }
+
+    /// Entries refused by tables at their bound, by table.
+    #[must_use]
+    pub fn refused(&self) -> [(&'static str, u64); 5] {
+        [
+            ("devices", self.devices.refused()),
+            ("names", self.names.refused()),
+            ("endpoints", self.site.refused()),
+            ("open_breaches", self.ledger.refused()),
+            ("open_incidents", self.incidents.refused()),
+        ]
+    }
+
+    /// Sets a deadline for every device just born.
+    fn introduce(&mut self, ts: Timestamp) {
+        for device in self.devices.take_born() {
+            self.newcomers.push_back((ts.plus(INTRODUCTION_NS), device));
+        }
+    }
+
+    /// Takes in evidence about a device or the name of an address outside.
+    fn clue(&mut self, ts: Timestamp, clue: &Clue) {
+        if let (ClueKind::DnsName, Some(ip)) = (clue.kind, clue.ip) {
+            self.name(ip, &clue.value);
+        }
+        self.devices.clue(ts, clue);
+        self.introduce(ts);
+    }
+
+    /// Notes that `ip`, if outside, goes by `name`.
+    fn name(&mut self, ip: IpAddr, name: &str) {
+        if !name.is_empty() && !self.devices.home().holds(ip) {
+            self.names.insert(ip, name.to_owned());
+        }
+    }
+
+    /// Takes in a record: stamps it, counts it, lets the models see it, passes it on.
+    fn record(&mut self, ts: Timestamp, mut record: Box<Record>) {
+        let flow = record.flow;
+        let orig = self.devices.by_ip(flow.orig.ip());
+        let resp = self.devices.by_ip(flow.resp.ip());
+        let id = |ix: Option<DeviceIx>| Some(self.devices.entry(ix?)?.device.id.clone());
+        (record.orig_device, record.resp_device) = (id(orig), id(resp));
+        let home = self.devices.home();
+        record.local = Some((home.holds(flow.orig.ip()), home.holds(flow.resp.ip())));
+        self.learn_from(ts, record.body.as_ref(), &flow, orig);
+        self.judge_record(ts, record.body.as_ref(), &flow, orig, resp);
+        self.effects.push_back(Effect::Record(record));
+    }
+
+    /// What a record teaches the site.
+    fn learn_from(
+        &mut self,
+        ts: Timestamp,
+        body: &dyn RecordBody,
+        flow: &FlowRef,
+        orig: Option<DeviceIx>,
+    ) {
+        let text = |name: &str| match field(body, name) {
+            Value::Str(text) => Some(text),
+            _ => None,
+        };
+        match body.kind() {
+            "dns" => {
+                let Some(device) = orig else { return };
+                self.site.count(ts, device, Feature::DnsQueries, 1);
+                if text("rcode_name") == Some("NXDOMAIN") {
+                    self.site.count(ts, device, Feature::DnsNxdomain, 1);
+                }
+            }
+            "smb_files" => {
+                if let Some(device) = orig {
+                    self.site.count(ts, device, Feature::SmbFiles, 1);
+                }
+            }
+            "ssl" => self.name(flow.resp.ip(), text("server_name").unwrap_or_default()),
+            "http" => {
+                let host = text("host").unwrap_or_default();
+                self.name(
+                    flow.resp.ip(),
+                    host.rsplit_once(':').map_or(host, |(name, _)| name),
+                );
+            }
+            "conn" => self.flow_over(body, flow, orig),
+            _ => {}
+        }
+    }
+
+    /// A flow's last word: its size for the rhythm, its gaps for the mirror.
+    fn flow_over(&mut self, body: &dyn RecordBody, flow: &FlowRef, orig: Option<DeviceIx>) {
+        let count = |name: &str| match field(body, name) {
+            Value::Int(n) => u64::try_from(n).unwrap_or(0),
+            _ => 0,
+        };
+        let content = count("orig_bytes").saturating_add(count("resp_bytes"));
+        if flow.proto == 6 {
+            self.site.mirrored(&Ended {
+                missed: count("missed_bytes"),
+                content,
+                packets: [count("orig_pkts"), count("resp_pkts")],
+                duplicates: count("duplicate_pkts"),
+            });
+        }
+        if let Some(device) = orig {
+            let endpoint = self.endpoint(flow.resp.ip());
+            let inside = self.inside(flow.resp.ip());
+            self.site.ended(
+                &Contact {
+                    device,
+                    flow,
+                    inside,
+                    endpoint: &endpoint,
+                },
+                content,
+            );
+        }
+    }
+
+    /// Takes in a stage of a flow.
+    fn flow(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent) {
+        let (orig_ip, resp_ip) = (flow.orig.ip(), flow.resp.ip());
+        self.devices
+            .flow(ts, orig_ip, resp_ip, event, event.phase == Phase::New);
+        let (orig, resp) = (self.devices.by_ip(orig_ip), self.devices.by_ip(resp_ip));
+        let endpoint = self.endpoint(resp_ip);
+        let inside = self.inside(resp_ip);
+        if let Some(device) = orig {
+            let contact = Contact {
+                device,
+                flow,
+                inside,
+                endpoint: &endpoint,
+            };
+            match event.phase {
+                Phase::New => self.site.began(ts, &contact),
+                Phase::Answered => self.site.outcome(ts, &contact, false),
+                Phase::Failed => self.site.outcome(ts, &contact, true),
+                Phase::Update | Phase::Close => {}
+            }
+            self.site
+                .moved(ts, &contact, event.orig_payload, event.resp_payload);
+        }
+        // What a device sends to those who come from outside leaves the house as well.
+        if let Some(device) = resp.filter(|_| !self.inside(orig_ip)) {
+            let endpoint = self.endpoint(orig_ip);
+            let contact = Contact {
+                device,
+                flow,
+                inside: false,
+                endpoint: &endpoint,
+            };
+            self.site
+                .moved(ts, &contact, event.resp_payload, event.orig_payload);
+        }
+    }
+
+    /// Whether traffic to `ip` stays in the house.
+    fn inside(&self, ip: IpAddr) -> bool {
+        let everyone = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast()) || ip.is_multicast();
+        everyone || ip.is_unspecified() || self.devices.home().holds(ip)
+    }
+
+    /// The best name of an address: its device's, one from DNS, TLS or HTTP, else itself.
+    fn endpoint(&self, ip: IpAddr) -> String {
+        let device = self.devices.by_ip(ip).and_then(|ix| self.devices.entry(ix));
+        device
+            .map(|entry| entry.device.name.clone())
+            .or_else(|| self.names.get(&ip).cloned())
+            .unwrap_or_else(|| ip.to_string())
+    }
+
+    /// Judges a device that nobody had seen before.
+    fn newcomer(&mut self, ts: Timestamp, device: DeviceIx) {
+        let Some(entry) = self.devices.entry(device) else {
+            return;
+        };
+        let first_ts = entry.device.first_ts;
+        let row = DeviceNew {
+            mac: entry.device.mac.map(|mac| mac.to_string()),
+            vendor: entry.device.vendor.clone(),
+            name: entry.device.names.last().map(|name| name.name.clone()),
+            randomised: entry
+                .device
+                .mac
+                .is_some_and(tapir_message::MacAddr::is_local),
+            site_age: self.site.age(first_ts),
+            evidence: entry.first_evidence.clone(),
+        };
+        self.judge_verdict(ts, first_ts, Some(device), None, &row, None);
+    }
+
+    /// Judges what the site has reached a verdict on.
+    fn conclude(&mut self) {
+        for verdict in self.site.take_verdicts() {
+            let first_ts = verdict.flow.map_or(verdict.ts, |flow| flow.first_ts);
+            let row = verdict.row.as_ref();
+            self.judge_verdict(
+                verdict.ts,
+                first_ts,
+                verdict.device,
+                verdict.flow,
+                row,
+                verdict.family,
+            );
+        }
+    }
+}
+
+/// A record's field by name.
+fn field<'a>(body: &'a dyn RecordBody, name: &str) -> Value<'a> {
+    let at = body.fields().iter().position(|field| field.name == name);
+    at.map_or(Value::None, |index| body.value(index))
+}

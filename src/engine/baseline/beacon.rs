@@ -1,0 +1,460 @@
+//! Rhythm: does this device call one endpoint as a machine does?
+//!
+//! Three statistics of one edge (device, endpoint, port): how concentrated its intervals are, how
+//! constant its sizes, how many hours it covers. Each is ranked against the site's own edges; the sum
+//! of −ln rank is the edge's statistic. Rarity and age of the endpoint are left to the model.
+//!
+//! Source: detection §3.4 (T, Z, H; threshold 6.79 at one false pair per host-day, in sample).
+//! Bounds: 48 edges a device; eviction takes the least regular among those silent for eight of their
+//! own intervals, else the least regular of all; 120 bytes an edge.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::tail::{Prior, Tail};
+use crate::record;
+use crate::types::{Interval, Text, Timestamp};
+
+/// Edges remembered per device.
+const EDGES_MAX: usize = 48;
+/// Characters kept of an endpoint's name.
+pub(super) const NAME_LEN_MAX: usize = 64;
+/// Quarter-octave bins of the interval: 1/4 s to about 4.5 h, the ends take the rest.
+const BINS: usize = 64;
+/// Intervals before an edge is judged.
+const INTERVALS_MIN: u32 = 8;
+/// Connections closer than this are one call (a page, a retry).
+const CALL_NS: i64 = 1_000_000_000;
+/// Sum of −ln rank that makes a verdict.
+const STATISTIC_MIN: f64 = 6.79;
+/// Ranks of the three statistics before the site has edges of its own: unfitted, from the demo.
+const PRIORS: [Prior; 3] = [
+    Prior {
+        threshold: 24.0,
+        excess: 8.0,
+    },
+    Prior {
+        threshold: 4.0,
+        excess: 1.5,
+    },
+    Prior {
+        threshold: 0.9,
+        excess: 0.4,
+    },
+];
+
+record! {
+    /// A device that calls one endpoint in a rhythm.
+    pub struct Beacon = "beacon" {
+        /// Calls seen on this edge.
+        pub connections: u64 = "connections",
+        /// Median interval.
+        pub period: Interval = "period",
+        /// Half the width of the middle half of the intervals against the median, 0–1.
+        pub jitter: f64 = "jitter",
+        /// Mean payload bytes a call, both ways.
+        pub bytes_mean: f64 = "bytes_mean",
+        /// Devices of this site that ever called the endpoint.
+        pub devices: u64 = "devices",
+        /// Since the endpoint was first seen on this site.
+        pub age: Interval = "age",
+        /// How long the sensor has watched this site.
+        pub site_age: Interval = "site_age",
+        /// Name of the endpoint, else its address.
+        pub endpoint: Text = "endpoint",
+        /// Sum of −ln rank of the three statistics.
+        pub statistic: f64 = "statistic",
+        /// Distinct hours with a call.
+        pub hours: u64 = "hours",
+    }
+}
+
+/// One edge of a device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Edge {
+    endpoint: u64,
+    first_ts: Timestamp,
+    last_ts: Timestamp,
+    bins: Vec<u8>,
+    intervals: u32,
+    /// Welford over ln(bytes + 1).
+    sizes: u32,
+    size_mean: f64,
+    size_m2: f64,
+    bytes: f64,
+    hours: u32,
+    last_hour: i64,
+    fired: u32,
+    /// The endpoint's name when it first fired.
+    name: String,
+}
+
+/// The edges of one device.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Edges(Vec<Edge>);
+
+/// The site's ranks of T, Z and H.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Rhythm {
+    ranks: [Tail; 3],
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            ranks: PRIORS.map(Tail::new),
+        }
+    }
+}
+
+impl Rhythm {
+    /// Sum of −ln rank.
+    fn statistic(&self, stats: &[f64; 3]) -> f64 {
+        self.ranks
+            .iter()
+            .zip(stats)
+            .map(|(tail, value)| -libm::log(tail.p(*value)))
+            .sum()
+    }
+
+    /// Lets the past fade.
+    pub(super) fn decay(&mut self, factor: f64) {
+        self.ranks.iter_mut().for_each(|tail| tail.decay(factor));
+    }
+
+    /// Takes in the edges of a device that spoke in the last hour, those judged harmful excepted.
+    pub(super) fn learn(&mut self, edges: &Edges, since: Timestamp) {
+        for edge in edges
+            .0
+            .iter()
+            .filter(|e| e.judged() && e.last_ts >= since && e.fired == 0)
+        {
+            for (tail, value) in self.ranks.iter_mut().zip(edge.statistics()) {
+                tail.learn(value);
+            }
+        }
+    }
+}
+
+impl Edges {
+    /// Takes in a connection's start. A verdict at eight intervals and at each doubling after.
+    pub(super) fn call(
+        &mut self,
+        ts: Timestamp,
+        endpoint: u64,
+        name: &str,
+        rhythm: &Rhythm,
+    ) -> Option<Beacon> {
+        let edge = self.edge(ts, endpoint)?;
+        let gap = ts.since(edge.last_ts);
+        if gap < CALL_NS {
+            return None;
+        }
+        edge.interval(gap);
+        edge.last_ts = ts;
+        edge.hour(ts);
+        let due = INTERVALS_MIN.max(edge.fired.saturating_mul(2));
+        if edge.intervals < due {
+            return None;
+        }
+        let statistic = rhythm.statistic(&edge.statistics());
+        if statistic < STATISTIC_MIN {
+            return None;
+        }
+        edge.fired = edge.intervals;
+        edge.name = name.chars().take(NAME_LEN_MAX).collect();
+        Some(edge.verdict(statistic))
+    }
+
+    /// Takes in a connection's payload bytes, both ways.
+    pub(super) fn size(&mut self, endpoint: u64, bytes: u64) {
+        let Some(edge) = self.0.iter_mut().find(|edge| edge.endpoint == endpoint) else {
+            return;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+        let bytes = bytes as f64;
+        edge.sizes = edge.sizes.saturating_add(1);
+        let log = libm::log(bytes + 1.0);
+        let delta = log - edge.size_mean;
+        edge.size_mean += delta / f64::from(edge.sizes);
+        edge.size_m2 += delta * (log - edge.size_mean);
+        edge.bytes += (bytes - edge.bytes) / f64::from(edge.sizes);
+    }
+
+    /// Verdicts given before on edges that called after `since`, as they stand now.
+    pub(super) fn standing(&self, since: Timestamp, rhythm: &Rhythm) -> Vec<Beacon> {
+        let live = |edge: &&Edge| edge.fired > 0 && edge.last_ts >= since;
+        let verdict = |e: &Edge| e.verdict(rhythm.statistic(&e.statistics()));
+        self.0.iter().filter(live).map(verdict).collect()
+    }
+
+    /// The edge to `endpoint`; `None` when it was made just now.
+    fn edge(&mut self, ts: Timestamp, endpoint: u64) -> Option<&mut Edge> {
+        if let Some(at) = self.0.iter().position(|edge| edge.endpoint == endpoint) {
+            return self.0.get_mut(at);
+        }
+        if self.0.len() >= EDGES_MAX {
+            let quiet = |e: &Edge| ts.since(e.last_ts) > e.period().saturating_mul(8);
+            let least = |a: &(usize, &Edge), b: &(usize, &Edge)| {
+                let rank = |e: &Edge| (!quiet(e), e.statistics().iter().sum::<f64>());
+                let ((qa, sa), (qb, sb)) = (rank(a.1), rank(b.1));
+                qa.cmp(&qb)
+                    .then(sa.total_cmp(&sb))
+                    .then(a.1.last_ts.cmp(&b.1.last_ts))
+            };
+            let (worst, _) = self.0.iter().enumerate().min_by(least)?;
+            self.0.swap_remove(worst);
+        }
+        self.0.push(Edge::new(ts, endpoint));
+        None
+    }
+}
+
+impl Edge {
+    fn new(ts: Timestamp, endpoint: u64) -> Self {
+        Self {
+            endpoint,
+            first_ts: ts,
+            last_ts: ts,
+            bins: vec![0; BINS],
+            intervals: 0,
+            sizes: 0,
+            size_mean: 0.0,
+            size_m2: 0.0,
+            bytes: 0.0,
+            hours: 1,
+            last_hour: hour(ts),
+            fired: 0,
+            name: String::new(),
+        }
+    }
+
+    fn judged(&self) -> bool {
+        self.intervals >= INTERVALS_MIN
+    }
+
+    /// Counts an interval; when a bin is full all are halved, so that the past fades.
+    fn interval(&mut self, ns: i64) {
+        self.intervals = self.intervals.saturating_add(1);
+        let bin = bin_of(ns);
+        if self.bins.get(bin) == Some(&u8::MAX) {
+            self.bins.iter_mut().for_each(|count| *count /= 2);
+        }
+        if let Some(count) = self.bins.get_mut(bin) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn hour(&mut self, ts: Timestamp) {
+        let now = hour(ts);
+        if now != self.last_hour {
+            self.last_hour = now;
+            self.hours = self.hours.saturating_add(1);
+        }
+    }
+
+    /// Concentration of intervals T, constancy of sizes Z, coverage of hours H.
+    fn statistics(&self) -> [f64; 3] {
+        [self.concentration(), self.constancy(), self.coverage()]
+    }
+
+    /// Largest KL divergence of a window of 0.5, 1 or 2 octaves from an even spread, times n ≤ 200.
+    fn concentration(&self) -> f64 {
+        let total: u32 = self.bins.iter().map(|count| u32::from(*count)).sum();
+        if total == 0 {
+            return 0.0;
+        }
+        let mut best = 0.0_f64;
+        for width in [2_u32, 4, 8] {
+            for window in self.bins.windows(usize::try_from(width).unwrap_or(2)) {
+                let inside: u32 = window.iter().map(|count| u32::from(*count)).sum();
+                let share = f64::from(inside) / f64::from(total);
+                // An even spread over the five octaves that human use commonly fills.
+                let even = f64::from(width) / 20.0;
+                if share > even {
+                    let rest = if share < 1.0 {
+                        (1.0 - share) * libm::log((1.0 - share) / (1.0 - even))
+                    } else {
+                        0.0
+                    };
+                    best = best.max(share * libm::log(share / even) + rest);
+                }
+            }
+        }
+        best * f64::from(total.min(200))
+    }
+
+    /// −ln variance of log sizes, weighed by how many there are.
+    fn constancy(&self) -> f64 {
+        if self.sizes < 2 {
+            return 0.0;
+        }
+        let variance = (self.size_m2 / f64::from(self.sizes)).max(1e-4);
+        (-libm::log(variance)).max(0.0) * f64::from(self.sizes.min(50)) / 50.0
+    }
+
+    /// Share of the hours of its span with a call, weighed by the span up to six hours.
+    fn coverage(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "hours of a lifetime")]
+        let span = (hour(self.last_ts) - hour(self.first_ts) + 1) as f64;
+        f64::from(self.hours) / span * (span / 6.0).min(1.0)
+    }
+
+    /// Interval at share `q` of the histogram, nanoseconds.
+    fn quantile(&self, q: f64) -> i64 {
+        let total: u32 = self.bins.iter().map(|count| u32::from(*count)).sum();
+        let mut left = f64::from(total) * q;
+        for (bin, count) in self.bins.iter().enumerate() {
+            left -= f64::from(*count);
+            if left <= 0.0 && total > 0 {
+                #[expect(clippy::cast_precision_loss, reason = "at most 64")]
+                let octave = (bin as f64 + 0.5) / 4.0 - 2.0;
+                #[expect(clippy::cast_possible_truncation, reason = "at most 2^15 s")]
+                return (libm::exp2(octave) * 1e9) as i64;
+            }
+        }
+        0
+    }
+
+    /// Mean interval while the edge was alive: finer than the histogram's median.
+    fn period(&self) -> i64 {
+        let median = self.quantile(0.5);
+        let mean = self.last_ts.since(self.first_ts) / i64::from(self.intervals.max(1));
+        if (mean - median).abs() * 4 < median {
+            mean
+        } else {
+            median
+        }
+    }
+
+    fn verdict(&self, statistic: f64) -> Beacon {
+        let (low, high) = (self.quantile(0.25), self.quantile(0.75));
+        let median = self.quantile(0.5).max(1);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "intervals of hours in nanoseconds"
+        )]
+        let jitter = (high - low) as f64 / 2.0 / median as f64;
+        Beacon {
+            connections: u64::from(self.intervals).saturating_add(1),
+            period: Interval(self.period()),
+            jitter,
+            bytes_mean: self.bytes,
+            devices: 0,
+            age: Interval(0),
+            site_age: Interval(0),
+            endpoint: self.name.clone(),
+            statistic,
+            hours: u64::from(self.hours),
+        }
+    }
+}
+
+/// What the site knows of an endpoint outside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Endpoint {
+    /// First seen on this site.
+    pub first_ts: Timestamp,
+    /// Last seen.
+    pub last_ts: Timestamp,
+    /// Devices that called it, 64 at most.
+    pub devices: BTreeSet<u32>,
+}
+
+/// Hour since the epoch.
+fn hour(ts: Timestamp) -> i64 {
+    ts.secs().div_euclid(3_600)
+}
+
+/// Quarter-octave bin of an interval, from a quarter of a second on.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the bins"
+)]
+fn bin_of(ns: i64) -> usize {
+    let octaves = libm::log2((ns.max(1) as f64) / 1e9) + 2.0;
+    (octaves * 4.0).clamp(0.0, (BINS - 1) as f64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls at the given seconds with the given size; number of verdicts and the last one.
+    fn calls(
+        times: impl IntoIterator<Item = f64>,
+        size: impl Fn(u64) -> u64,
+    ) -> (usize, Option<Beacon>) {
+        let (mut edges, rhythm) = (Edges::default(), Rhythm::default());
+        let mut verdicts = vec![];
+        for (n, s) in (0..).zip(times) {
+            let ts = Timestamp::from_nanos((s * 1e9) as i64);
+            verdicts.extend(edges.call(ts, 7, "x", &rhythm));
+            edges.size(7, size(n));
+        }
+        (verdicts.len(), verdicts.pop())
+    }
+
+    /// A small generator, so that the test needs no crate: splitmix64 to [0, 1).
+    fn noise(n: u64) -> f64 {
+        let mut z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    #[test]
+    fn a_jittered_beacon_of_constant_size_is_found() {
+        let mut now = 1e9;
+        let times: Vec<f64> = (0..160)
+            .map(|n| {
+                now += 90.0 * (0.8 + 0.4 * noise(n));
+                now
+            })
+            .collect();
+        let (_, verdict) = calls(times, |_| 2_700);
+        let beacon = verdict.expect("a verdict");
+        assert!(
+            (80.0..100.0).contains(&(beacon.period.0 as f64 / 1e9)),
+            "{beacon:?}"
+        );
+        assert!(beacon.jitter < 0.3, "{beacon:?}");
+    }
+
+    #[test]
+    fn browsing_is_not_a_beacon() {
+        let mut now = 1e9;
+        let times: Vec<f64> = (0..200)
+            .map(|n| {
+                // Think times spread over four orders of magnitude.
+                now += libm::exp(noise(n) * 9.0);
+                now
+            })
+            .collect();
+        let (verdicts, last) = calls(times, |n| (noise(n + 77) * 300_000.0) as u64);
+        assert_eq!(verdicts, 0, "{last:?}");
+    }
+
+    #[test]
+    fn a_device_keeps_its_most_regular_edges() {
+        let (mut edges, rhythm) = (Edges::default(), Rhythm::default());
+        for n in 0..30_i64 {
+            edges.call(Timestamp::from_secs(1_000_000 + 60 * n), 1, "x", &rhythm);
+            edges.size(1, 100);
+            for other in 0..20 {
+                let ts = Timestamp::from_secs(1_000_000 + 60 * n + 1 + other);
+                edges.call(ts, 1_000 + 20 * n as u64 + other as u64, "y", &rhythm);
+            }
+        }
+        assert_eq!(edges.0.len(), EDGES_MAX);
+        assert!(
+            edges
+                .standing(Timestamp::MIN, &rhythm)
+                .iter()
+                .any(|b| b.endpoint == "x")
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! What is normal: per device, for its peers, for the site; and the detectors that watch for more.
+//!
+//! Input:  flow events and records with the devices they belong to, in order of time.
+//! Output: verdicts: rows that models are evaluated on.
+//! Bounds: a watch (contacts seen, scan walk) for every device, 8 KiB; a baseline (levels, edges) of
+//!         at most 20 KiB after ten minutes and one answered exchange; 65,536 endpoints outside.
+
+mod beacon;
+mod counts;
+mod device;
+mod features;
+mod health;
+mod hours;
+mod negbin;
+mod novelty;
+mod scan;
+mod site;
+mod tail;
+
+pub use beacon::Beacon;
+pub use features::{Feature, Upload, Window};
+pub use health::{Ended, Loss, Mirror};
+pub use novelty::stable_hash;
+pub use scan::Scan;
+pub use site::{Contact, Family, Saved, Site, SiteSettings, Verdict};

@@ -1,0 +1,113 @@
+//! "Was this ever seen before?" in fixed memory.
+//!
+//! Two Bloom filters that take turns: what is asked is looked up in both, what is new goes into the
+//! young one; when that is half full or 45 days old, the old one is forgotten.
+//! Bounds: 4 KiB; one in about 200 new things is taken for old when the young filter is full.
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::Timestamp;
+
+/// 64-bit words of one filter: 2 KiB.
+const WORDS: usize = 256;
+const BITS: u64 = WORDS as u64 * 64;
+/// Bits set for one thing.
+const HASHES: u64 = 4;
+/// Things in the young filter before it becomes the old one.
+const THINGS_MAX: u32 = 1_200;
+/// Age of the young filter before it becomes the old one.
+const AGE_NS: i64 = 45 * 86_400 * 1_000_000_000;
+
+/// A set that forgets the oldest and may take something new for old, never the reverse.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Seen {
+    young: Vec<u64>,
+    old: Vec<u64>,
+    things: u32,
+    since: Option<Timestamp>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            young: vec![0; WORDS],
+            old: vec![0; WORDS],
+            things: 0,
+            since: None,
+        }
+    }
+}
+
+impl Seen {
+    /// Whether `thing` (a hash) was noted before; notes it.
+    pub(super) fn note(&mut self, ts: Timestamp, thing: u64) -> bool {
+        let since = *self.since.get_or_insert(ts);
+        if self.things >= THINGS_MAX || ts.since(since) > AGE_NS {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.fill(0);
+            self.things = 0;
+            self.since = Some(ts);
+        }
+        let known = self.contains(thing);
+        if !holds(&self.young, thing) {
+            self.things = self.things.saturating_add(1);
+            for (word, mask) in places(thing) {
+                if let Some(slot) = self.young.get_mut(word) {
+                    *slot |= mask;
+                }
+            }
+        }
+        known
+    }
+
+    /// Whether `thing` was noted before.
+    #[must_use]
+    pub(super) fn contains(&self, thing: u64) -> bool {
+        holds(&self.young, thing) || holds(&self.old, thing)
+    }
+}
+
+fn holds(filter: &[u64], thing: u64) -> bool {
+    places(thing).all(|(word, mask)| filter.get(word).is_some_and(|slot| slot & mask != 0))
+}
+
+/// Word and bit of each of the hashes: double hashing after Kirsch and Mitzenmacher.
+fn places(thing: u64) -> impl Iterator<Item = (usize, u64)> {
+    let step = thing.rotate_left(32) | 1;
+    (0..HASHES).map(move |n| {
+        let bit = thing.wrapping_add(step.wrapping_mul(n)) % BITS;
+        (usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
+    })
+}
+
+/// A stable hash of bytes for [`Seen`] and the endpoint tables: the same in every run and state file.
+#[must_use]
+pub fn stable_hash(parts: &[&[u8]]) -> u64 {
+    // FNV-1a with a final mix; keyless on purpose, as it is kept in the state.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in part.iter().chain(&[0xff]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_forgets_the_young_and_seldom_invents() {
+        let mut seen = Seen::default();
+        let ts = Timestamp::from_secs(1);
+        let thing = |n: u32| stable_hash(&[&n.to_be_bytes()]);
+        let invented = (0..1_000).filter(|n| seen.note(ts, thing(*n))).count();
+        assert!(invented < 10, "{invented}");
+        assert!((0..1_000).all(|n| seen.contains(thing(n))));
+        let wrong = (5_000..10_000).filter(|n| seen.contains(thing(*n))).count();
+        assert!(wrong < 100, "{wrong}");
+    }
+}

@@ -1,0 +1,414 @@
+//! The site: every device's watch and baseline, the clock of hours and days, the verdicts.
+//!
+//! Hours are UTC hours of packet time; which bucket of the day they fall into comes from the
+//! configured time zone. An hour closes at its deadline, whenever that is noticed.
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::beacon::{Beacon, Endpoint, NAME_LEN_MAX, Rhythm};
+use super::counts::Levels;
+use super::device::{Hour, Watch};
+use super::features::{FEATURES, Feature};
+use super::health;
+use super::hours::{baseline, edge_key, watch};
+use super::novelty::stable_hash;
+use super::tail::{Prior, Tail};
+use crate::device::DeviceIx;
+use crate::types::{FlowRef, Interval, Map, RecordBody, Seed, Timestamp};
+
+pub(super) const HOUR_NS: i64 = 3_600 * 1_000_000_000;
+/// A baseline begins this long after the first flow.
+pub(super) const TENURE_NS: i64 = 600 * 1_000_000_000;
+/// Only detectors speak in the site's first day.
+pub(super) const LEARNING_NS: i64 = 24 * HOUR_NS;
+/// Endpoints outside that the site remembers.
+const ENDPOINTS_MAX: usize = 65_536;
+/// Devices remembered per endpoint: beyond a few it is simply common.
+const ENDPOINT_DEVICES_MAX: usize = 64;
+/// An upload is judged within the hour from here on, and at every doubling.
+pub(super) const UPLOAD_BYTES_MIN: u64 = 256 * 1024;
+/// Half-life of what is ranked against, in days.
+pub(super) const PAST_DAYS: f64 = 30.0;
+/// Evidence of an hour is cut off here, and what an ordinary hour adds is taken away.
+pub(super) const EVIDENCE_MAX: f64 = 14.0;
+pub(super) const EVIDENCE_DRIFT: f64 = 2.0;
+pub(super) const EVIDENCE_KEEP: f64 = 0.9;
+
+/// Hourly surprise of innocent devices: 99 % quantile and mean excess. `prior: unfitted`, from the
+/// learning days of the demo; `tests/demo.rs` prints the site's own figures beside these.
+const SURPRISE_PRIOR: Prior = Prior {
+    threshold: 4.5,
+    excess: 1.5,
+};
+/// The same for the day's peak of accumulated evidence, in units of the device's usual peak.
+const PEAK_PRIOR: Prior = Prior {
+    threshold: 4.0,
+    excess: 2.0,
+};
+
+/// What a site needs to know from outside.
+#[derive(Clone, Debug)]
+pub struct SiteSettings {
+    /// Where hour of day and workday come from.
+    pub time_zone: TimeZone,
+    /// Key of the hash tables.
+    pub seed: Seed,
+}
+
+/// A row for the models, and whom it is about.
+#[derive(Debug)]
+pub struct Verdict {
+    /// When the evidence was complete.
+    pub ts: Timestamp,
+    /// The device; `None` if it is about the sensor.
+    pub device: Option<DeviceIx>,
+    /// The flow that completed it.
+    pub flow: Option<FlowRef>,
+    /// The row.
+    pub row: Box<dyn RecordBody>,
+    /// For continuous families: the value's innocent rate per 1,000 device-weeks, and exceedances.
+    pub family: Option<Family>,
+}
+
+/// A continuous family's answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Family {
+    /// 7,000 × the device-day tail probability.
+    pub rate: f64,
+    /// Exceedances seen on this site.
+    pub exceedances: f64,
+}
+
+/// A flow's ends as the site sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct Contact<'a> {
+    /// The originator's device.
+    pub device: DeviceIx,
+    /// The flow.
+    pub flow: &'a FlowRef,
+    /// Whether the responder is inside.
+    pub inside: bool,
+    /// Name of the responder outside, else its address.
+    pub endpoint: &'a str,
+}
+
+/// Everything that outlives a run, except the inventory.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    started: Option<Timestamp>,
+    hour: i64,
+    levels: Levels,
+    surprises: Vec<Tail>,
+    peaks: Option<Tail>,
+    raw_peaks: Option<Tail>,
+    rhythm: Rhythm,
+    endpoints: Vec<(u64, Endpoint)>,
+    watches: Vec<Option<Box<Watch>>>,
+    device_days: f64,
+}
+
+/// The site.
+#[derive(Debug)]
+pub struct Site {
+    pub(super) settings: SiteSettings,
+    /// First packet ever.
+    pub(super) started: Option<Timestamp>,
+    /// The open hour, counted from the epoch.
+    pub(super) hour: i64,
+    pub(super) levels: Levels,
+    pub(super) surprises: Vec<Tail>,
+    pub(super) peaks: Tail,
+    pub(super) raw_peaks: Tail,
+    pub(super) rhythm: Rhythm,
+    pub(super) endpoints: Map<u64, Endpoint>,
+    pub(super) watches: Vec<Option<Box<Watch>>>,
+    pub(super) health: health::Hour,
+    pub(super) last_loss: f64,
+    pub(super) device_days: f64,
+    pub(super) verdicts: Vec<Verdict>,
+}
+
+impl Site {
+    /// A site with what it knew before.
+    #[must_use]
+    pub fn new(settings: SiteSettings, saved: Saved) -> Self {
+        let mut endpoints = Map::new(ENDPOINTS_MAX, settings.seed);
+        for (key, endpoint) in saved.endpoints {
+            endpoints.insert(key, endpoint);
+        }
+        let mut surprises = saved.surprises;
+        surprises.resize_with(FEATURES.len(), || Tail::new(SURPRISE_PRIOR));
+        Self {
+            settings,
+            started: saved.started,
+            hour: saved.hour,
+            levels: saved.levels,
+            surprises,
+            peaks: saved.peaks.unwrap_or_else(|| Tail::new(PEAK_PRIOR)),
+            raw_peaks: saved.raw_peaks.unwrap_or_else(|| Tail::new(PEAK_PRIOR)),
+            rhythm: saved.rhythm,
+            endpoints,
+            watches: saved.watches,
+            health: health::Hour::default(),
+            last_loss: 0.0,
+            device_days: saved.device_days,
+            verdicts: Vec::new(),
+        }
+    }
+
+    /// What outlives this run.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        Saved {
+            started: self.started,
+            hour: self.hour,
+            levels: self.levels.clone(),
+            surprises: self.surprises.clone(),
+            peaks: Some(self.peaks.clone()),
+            raw_peaks: Some(self.raw_peaks.clone()),
+            rhythm: self.rhythm.clone(),
+            endpoints: self
+                .endpoints
+                .sorted()
+                .iter()
+                .map(|(k, v)| (**k, (*v).clone()))
+                .collect(),
+            watches: self.watches.clone(),
+            device_days: self.device_days,
+        }
+    }
+
+    /// How long the site has been watched.
+    #[must_use]
+    pub fn age(&self, ts: Timestamp) -> Interval {
+        Interval(self.started.map_or(0, |started| ts.since(started)))
+    }
+
+    /// Device-weeks of exposure in thousands.
+    #[must_use]
+    pub fn exposure(&self) -> f64 {
+        self.device_days / 7_000.0
+    }
+
+    /// Share of content lost in the last hour judged.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.last_loss
+    }
+
+    /// Endpoints refused because the table was full.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.endpoints.refused()
+    }
+
+    /// Verdicts reached since the last call, in order.
+    pub fn take_verdicts(&mut self) -> Vec<Verdict> {
+        std::mem::take(&mut self.verdicts)
+    }
+
+    /// When the open hour ends; `None` before the first packet.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.started?;
+        Some(Timestamp::from_nanos(
+            self.hour.saturating_add(1).saturating_mul(HOUR_NS),
+        ))
+    }
+
+    /// Lets time pass: closes every hour that ended by `ts`.
+    pub fn advance(&mut self, ts: Timestamp) {
+        let now = ts.nanos().div_euclid(HOUR_NS);
+        if self.started.is_none() {
+            self.started = Some(ts);
+            self.hour = now;
+        }
+        // A gap of years must not cost as many steps: beyond 90 days everything has faded anyway.
+        self.hour = self.hour.max(now.saturating_sub(90 * 24));
+        while self.hour < now {
+            self.close_hour();
+            self.hour = self.hour.saturating_add(1);
+        }
+    }
+
+    /// Ends the open hour early: the input is over.
+    pub fn finish(&mut self) {
+        if self.started.is_some() {
+            self.judge_hour(Timestamp::from_nanos(
+                self.hour.saturating_add(1).saturating_mul(HOUR_NS),
+            ));
+        }
+    }
+
+    /// Time jumped: the open hour teaches nothing.
+    pub fn epoch(&mut self, ts: Timestamp) {
+        self.hour = ts.nanos().div_euclid(HOUR_NS);
+        for watch in self.watches.iter_mut().flatten() {
+            if let Some(baseline) = &mut watch.baseline {
+                baseline.hour = Hour::default();
+            }
+        }
+    }
+
+    /// A device's flow began: rhythm and rarity.
+    pub fn began(&mut self, ts: Timestamp, contact: &Contact<'_>) {
+        self.count(ts, contact.device, Feature::Flows, 1);
+        if contact.inside {
+            return;
+        }
+        let name: String = contact.endpoint.chars().take(NAME_LEN_MAX).collect();
+        let endpoint = self
+            .endpoints
+            .entry(stable_hash(&[name.as_bytes()]), || Endpoint {
+                first_ts: ts,
+                last_ts: ts,
+                devices: std::collections::BTreeSet::new(),
+            });
+        if let Some(endpoint) = endpoint {
+            endpoint.last_ts = ts;
+            if endpoint.devices.len() < ENDPOINT_DEVICES_MAX {
+                endpoint.devices.insert(contact.device.0);
+            }
+        }
+        let edge = edge_key(contact);
+        let rhythm = &self.rhythm;
+        let beacon = baseline(&mut self.watches, ts, contact.device)
+            .and_then(|baseline| baseline.edges.call(ts, edge, contact.endpoint, rhythm));
+        if let Some(beacon) = beacon {
+            self.beacon(ts, contact.device, Some(*contact.flow), beacon);
+        }
+    }
+
+    /// A device's contact was answered or failed: the scan walk, on TCP first contacts.
+    pub fn outcome(&mut self, ts: Timestamp, contact: &Contact<'_>, failed: bool) {
+        let (ip, port) = (contact.flow.resp.ip(), contact.flow.resp.port);
+        let Some(watch) = watch(&mut self.watches, ts, contact.device) else {
+            return;
+        };
+        watch.answered |= !failed;
+        let thing = stable_hash(&[
+            &contact.flow.resp.addr,
+            &port.to_be_bytes(),
+            &[contact.flow.proto],
+        ]);
+        if watch.contacts.note(ts, thing) {
+            return;
+        }
+        let tcp = contact.flow.proto == 6;
+        let scan = if tcp {
+            watch.walk.contact(ts, ip, port, failed)
+        } else {
+            None
+        };
+        self.count(ts, contact.device, Feature::FirstContacts, 1);
+        if failed && tcp {
+            self.count(ts, contact.device, Feature::FailedContacts, 1);
+        }
+        if let Some(scan) = scan {
+            self.push(
+                ts,
+                Some(contact.device),
+                Some(*contact.flow),
+                Box::new(scan),
+                None,
+            );
+        }
+    }
+
+    /// A device's flow moved bytes, as payload since its last event.
+    pub fn moved(&mut self, ts: Timestamp, contact: &Contact<'_>, sent: u64, received: u64) {
+        let Some(base) = baseline(&mut self.watches, ts, contact.device) else {
+            return;
+        };
+        base.hour.alive = true;
+        let kib = |bytes: u64| bytes.saturating_add(512) / 1024;
+        if contact.inside {
+            self.count(ts, contact.device, Feature::KibOutInside, kib(sent));
+            return;
+        }
+        base.hour.upload(contact.endpoint, sent);
+        let due = base
+            .hour
+            .judged_bytes
+            .saturating_mul(2)
+            .max(UPLOAD_BYTES_MIN);
+        let judge = base.hour.bytes_out >= due;
+        self.count(ts, contact.device, Feature::KibInOutside, kib(received));
+        if judge {
+            self.judge_upload(ts, contact.device, Some(*contact.flow));
+        }
+    }
+
+    /// A device's flow is over: its size belongs to its rhythm.
+    pub fn ended(&mut self, contact: &Contact<'_>, payload: u64) {
+        if contact.inside {
+            return;
+        }
+        let edge = edge_key(contact);
+        if let Some(Some(watch)) = self.watches.get_mut(contact.device.index())
+            && let Some(baseline) = &mut watch.baseline
+        {
+            baseline.edges.size(edge, payload);
+        }
+    }
+
+    /// A TCP flow is over: what it says of the mirror.
+    pub fn mirrored(&mut self, flow: &health::Ended) {
+        self.health.ended(flow);
+    }
+
+    /// Adds to a count of the open hour.
+    pub fn count(&mut self, ts: Timestamp, device: DeviceIx, feature: Feature, by: u64) {
+        let Some(baseline) = baseline(&mut self.watches, ts, device) else {
+            return;
+        };
+        baseline.hour.alive = true;
+        if let Some(count) = baseline.hour.counts.get_mut(feature.index()) {
+            *count = count.saturating_add(by);
+        }
+    }
+
+    /// A breach of `device` is open: this hour teaches little.
+    pub fn breached(&mut self, device: DeviceIx) {
+        if let Some(Some(watch)) = self.watches.get_mut(device.index())
+            && let Some(baseline) = &mut watch.baseline
+        {
+            baseline.hour.breached = true;
+        }
+    }
+
+    pub(super) fn push(
+        &mut self,
+        ts: Timestamp,
+        device: Option<DeviceIx>,
+        flow: Option<FlowRef>,
+        row: Box<dyn RecordBody>,
+        family: Option<Family>,
+    ) {
+        self.verdicts.push(Verdict {
+            ts,
+            device,
+            flow,
+            row,
+            family,
+        });
+    }
+
+    /// Adds what the site knows of the endpoint to a rhythm and passes it on.
+    pub(super) fn beacon(
+        &mut self,
+        ts: Timestamp,
+        device: DeviceIx,
+        flow: Option<FlowRef>,
+        mut beacon: Beacon,
+    ) {
+        let key = stable_hash(&[beacon.endpoint.as_bytes()]);
+        if let Some(endpoint) = self.endpoints.get(&key) {
+            beacon.devices = u64::try_from(endpoint.devices.len()).unwrap_or(u64::MAX);
+            beacon.age = Interval(ts.since(endpoint.first_ts));
+        }
+        beacon.site_age = self.age(ts);
+        self.push(ts, Some(device), flow, Box::new(beacon), None);
+    }
+}

@@ -1,0 +1,34 @@
+//! The inventory: who is on the network, and on what evidence.
+//!
+//! Input:  sightings (a hardware address with the address it spoke for), clues, flow events.
+//! Output: a device for every address of ours, from its first frame; `device_new` verdicts.
+//! Bounds: 20,000 devices; 32 addresses, 16 names, 32 claims a device, oldest replaced; counted.
+
+mod home;
+mod inventory;
+mod oui;
+
+pub use home::{Home, Net, NetError};
+pub use inventory::{DeviceIx, Entry, Inventory};
+pub use oui::vendor;
+
+use crate::record;
+use crate::types::{Interval, Text};
+
+record! {
+    /// A device nobody has seen before, judged a minute after its first frame.
+    pub struct DeviceNew = "device_new" {
+        /// Hardware address, if known.
+        pub mac: Option<Text> = "mac",
+        /// Vendor of the hardware address.
+        pub vendor: Option<Text> = "vendor",
+        /// What it calls itself.
+        pub name: Option<Text> = "name",
+        /// Whether its hardware address was made up locally, as phones do for privacy.
+        pub randomised: bool = "randomised",
+        /// How long the sensor had watched this site.
+        pub site_age: Interval = "site_age",
+        /// What its first frame was.
+        pub evidence: Text = "evidence",
+    }
+}

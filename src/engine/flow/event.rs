@@ -1,0 +1,128 @@
+//! What is told of a flow: its events and its `conn` record.
+
+use super::state::{Tcp, bit};
+use super::{Conn, Dir, Flow};
+use crate::types::{FlowEvent, Interval, Phase, Timestamp};
+
+/// Bytes of both sides above which every doubling is told.
+const DOUBLING_BYTES_MIN: u64 = 64 * 1024;
+/// A flow that lives is told of this often.
+const UPDATE_NS: i64 = 60_000_000_000;
+/// More new bytes than this are told at once, so that the counters hold them.
+const NEW_BYTES_MAX: u32 = 1 << 31;
+
+/// The event `phase` of a flow at `ts`; what it counts is counted once.
+#[must_use]
+pub fn event<A>(
+    flow: &mut Flow<A>,
+    phase: Phase,
+    ts: Timestamp,
+    service: Option<&'static str>,
+) -> FlowEvent {
+    flow.event_age = age(flow, ts);
+    let (orig, resp) = (&mut flow.orig, &mut flow.resp);
+    let orig_bytes = u64::from(std::mem::take(&mut orig.new_bytes));
+    let resp_bytes = u64::from(std::mem::take(&mut resp.new_bytes));
+    let orig_pkts = u64::from(std::mem::take(&mut orig.new_pkts));
+    let resp_pkts = u64::from(std::mem::take(&mut resp.new_pkts));
+    FlowEvent {
+        phase,
+        orig_bytes,
+        resp_bytes,
+        orig_pkts,
+        resp_pkts,
+        orig_payload: flow.orig.payload,
+        resp_payload: flow.resp.payload,
+        duration: Interval(flow.last_ts.since(flow.first_ts)),
+        service,
+        from_start: flow.is(bit::FROM_START),
+        handshake: flow.is(bit::HANDSHAKE),
+        orig_mac: flow.orig.mac,
+        resp_mac: flow.resp.mac,
+    }
+}
+
+/// Time since the first packet in units of 2^26 ns.
+#[inline]
+fn age<A>(flow: &Flow<A>, ts: Timestamp) -> u32 {
+    u32::try_from(ts.since(flow.first_ts) >> 26).unwrap_or(u32::MAX)
+}
+
+impl<A> Flow<A> {
+    /// Whether an update is due after a packet of `bytes` at `ts`.
+    #[inline]
+    #[must_use]
+    pub fn wants_update(&self, ts: Timestamp, bytes: u32) -> bool {
+        let total = self.orig.ip_bytes.wrapping_add(self.resp.ip_bytes);
+        let doubled = total >= DOUBLING_BYTES_MIN
+            && total.leading_zeros() != total.wrapping_sub(u64::from(bytes)).leading_zeros();
+        doubled
+            || i64::from(age(self, ts).wrapping_sub(self.event_age)) >= UPDATE_NS >> 26
+            || self.orig.new_bytes | self.resp.new_bytes >= NEW_BYTES_MAX
+    }
+}
+
+/// The `conn` record of a flow that is over.
+#[must_use]
+pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>) -> Conn {
+    let answered = flow.resp.pkts > 0;
+    let proto = match flow.key.proto {
+        6 => "tcp",
+        17 => "udp",
+        1 | 58 => "icmp",
+        _ => "unknown_transport",
+    };
+    let more_than_one = flow.orig.pkts.saturating_add(flow.resp.pkts) > 1;
+    let duration = Interval(flow.last_ts.since(flow.first_ts));
+    let measured = more_than_one || flow.key.proto == 6 && answered;
+    Conn {
+        proto,
+        service,
+        duration: measured.then_some(duration),
+        orig_bytes: measured.then_some(flow.orig.payload),
+        resp_bytes: measured.then_some(flow.resp.payload),
+        conn_state: conn_state(flow),
+        local_orig: None,
+        local_resp: None,
+        missed_bytes: flow.missed,
+        history: flow.history.text(),
+        orig_pkts: flow.orig.pkts,
+        orig_ip_bytes: flow.orig.ip_bytes,
+        resp_pkts: flow.resp.pkts,
+        resp_ip_bytes: flow.resp.ip_bytes,
+    }
+}
+
+/// Zeek's connection state.
+fn conn_state<A>(flow: &Flow<A>) -> &'static str {
+    use Tcp::{Closed, Established, Inactive, Partial, Reset, SynAckSent, SynSent};
+    match flow.key.proto {
+        6 => {}
+        17 => {
+            return match (flow.orig.pkts > 0, flow.resp.pkts > 0) {
+                (true, true) => "SF",
+                (true, false) => "S0",
+                (false, true) => "SHR",
+                (false, false) => "OTH",
+            };
+        }
+        _ => return "OTH",
+    }
+    let empty = flow.side(Dir::Orig).payload | flow.side(Dir::Resp).payload == 0;
+    match (flow.orig.state, flow.resp.state) {
+        (SynSent | SynAckSent, Reset) => "REJ",
+        (Reset, Reset) if empty => "REJ",
+        (Inactive | Partial, Reset) => "RSTRH",
+        (_, Reset) => "RSTR",
+        (Reset, Inactive | Partial) => "RSTOS0",
+        (Reset, _) => "RSTO",
+        (Closed, Closed) => "SF",
+        (Closed, Inactive | Partial) => "SH",
+        (Closed, _) => "S2",
+        (Inactive | Partial, Closed) => "SHR",
+        (_, Closed) => "S3",
+        (SynSent, Inactive) => "S0",
+        (Established, Established) => "S1",
+        _ => "OTH",
+    }
+}

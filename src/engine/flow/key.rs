@@ -1,0 +1,132 @@
+//! What makes two packets the same flow.
+//!
+//! Addresses, ports, protocol and outer VLAN id, the smaller endpoint first. ICMP has the type in the
+//! sender's port; the other port holds the type of the answer, or the code where there is none, as in
+//! Zeek, so that a request and its reply share a key.
+
+use crate::types::Endpoint;
+
+/// The canonical key of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    /// Smaller endpoint's address.
+    pub a: [u8; 16],
+    /// Larger endpoint's address.
+    pub b: [u8; 16],
+    /// Smaller endpoint's port.
+    pub a_port: u16,
+    /// Larger endpoint's port.
+    pub b_port: u16,
+    /// Outer VLAN id.
+    pub vlan: u16,
+    /// IP protocol.
+    pub proto: u8,
+}
+
+impl Key {
+    /// The key of a packet from `src` to `dst`, and whether its sender is endpoint `a`.
+    #[inline]
+    #[must_use]
+    pub fn new(src: Endpoint, dst: Endpoint, proto: u8, vlan: u16) -> (Self, bool) {
+        // Compared as numbers: the same order as that of `Endpoint`, without a call to memcmp.
+        let (s, d) = (u128::from_be_bytes(src.addr), u128::from_be_bytes(dst.addr));
+        let forward = s < d || (s == d && src.port <= dst.port);
+        let (low, high) = if forward { (src, dst) } else { (dst, src) };
+        let key = Self {
+            a: low.addr,
+            b: high.addr,
+            a_port: low.port,
+            b_port: high.port,
+            vlan,
+            proto,
+        };
+        (key, forward)
+    }
+
+    /// The key as words, for the hasher.
+    #[inline]
+    #[must_use]
+    pub fn words(&self) -> [u64; 5] {
+        let halves = |addr: [u8; 16]| {
+            let word = u128::from_le_bytes(addr);
+            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = word.to_le_bytes();
+            (
+                u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+                u64::from_le_bytes([i, j, k, l, m, n, o, p]),
+            )
+        };
+        let ((a0, a1), (b0, b1)) = (halves(self.a), halves(self.b));
+        let [p0, p1] = self.a_port.to_le_bytes();
+        let [p2, p3] = self.b_port.to_le_bytes();
+        let [v0, v1] = self.vlan.to_le_bytes();
+        [
+            a0,
+            a1,
+            b0,
+            b1,
+            u64::from_le_bytes([p0, p1, p2, p3, v0, v1, self.proto, 0]),
+        ]
+    }
+
+    /// Endpoint `a` and endpoint `b`.
+    #[must_use]
+    pub fn endpoints(&self) -> (Endpoint, Endpoint) {
+        let a = Endpoint {
+            addr: self.a,
+            port: self.a_port,
+        };
+        let b = Endpoint {
+            addr: self.b,
+            port: self.b_port,
+        };
+        (a, b)
+    }
+}
+
+/// The type that answers ICMP type `icmp_type`, if it is one half of a pair.
+#[must_use]
+pub fn counterpart(v6: bool, icmp_type: u8) -> Option<u8> {
+    let pairs: &[(u8, u8)] = if v6 {
+        &[
+            (128, 129),
+            (133, 134),
+            (135, 136),
+            (130, 131),
+            (139, 140),
+            (144, 145),
+        ]
+    } else {
+        &[(8, 0), (13, 14), (15, 16), (10, 9), (17, 18)]
+    };
+    pairs.iter().find_map(|&(request, reply)| match icmp_type {
+        t if t == request => Some(reply),
+        t if t == reply => Some(request),
+        _ => None,
+    })
+}
+
+/// Whether a port is one that servers listen on. Used only where no SYN tells who called whom: a first
+/// packet from such a port to one that is not is taken for an answer (Zeek's `likely_server_ports`).
+#[must_use]
+pub fn is_likely_server(proto: u8, port: u16) -> bool {
+    let ports: &[u16] = match proto {
+        6 => TCP_SERVER_PORTS,
+        17 => UDP_SERVER_PORTS,
+        _ => &[],
+    };
+    ports.binary_search(&port).is_ok()
+}
+
+/// Ascending.
+const TCP_SERVER_PORTS: &[u16] = &[
+    21, 22, 23, 25, 53, 80, 81, 88, 110, 111, 135, 139, 143, 389, 443, 445, 465, 502, 514, 587,
+    631, 636, 853, 993, 995, 1080, 1433, 1883, 2049, 3128, 3268, 3269, 3306, 3389, 5060, 5061,
+    5222, 5223, 5432, 5900, 5985, 5986, 6379, 6667, 8000, 8080, 8443, 8883, 8888, 9389, 20000,
+    44818,
+];
+
+/// Ascending.
+const UDP_SERVER_PORTS: &[u16] = &[
+    53, 67, 69, 88, 123, 137, 138, 161, 162, 389, 443, 464, 500, 514, 1434, 1812, 1813, 1900, 3478,
+    3544, 3702, 4500, 4789, 5060, 5353, 5355,
+];

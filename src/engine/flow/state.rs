@@ -1,0 +1,284 @@
+//! One flow: what is kept of it while it is alive.
+//!
+//! Bounds: 256 bytes, whatever a parser keeps in `app` aside.
+
+use super::{Dir, History, Key};
+use crate::types::{FlowRef, MacAddr, Ordinal, Timestamp};
+
+/// Bits of [`Flow::flags`] and [`Side::seen`].
+pub mod bit {
+    /// Endpoint `a` of the key is the originator.
+    pub const A_IS_ORIG: u16 = 1;
+    /// The first packet was a SYN, or the protocol has none.
+    pub const FROM_START: u16 = 2;
+    /// `Answered` was told.
+    pub const ANSWERED: u16 = 4;
+    /// `Failed` was told.
+    pub const FAILED: u16 = 8;
+    /// The SYN-ACK acknowledged the SYN.
+    pub const SYN_ACKED: u16 = 16;
+    /// The handshake was seen complete both ways.
+    pub const HANDSHAKE: u16 = 32;
+    /// The originator went on after the SYN-ACK.
+    pub const ESTABLISHED: u16 = 64;
+    /// Second copies of packets are not counted.
+    pub const DUPLICATES: u16 = 128;
+    /// The originator has sent an acknowledgement; the responder's bit is the next.
+    pub const ACKS: u16 = 256;
+    /// A bad checksum of the originator was told; the responder's bit is the next.
+    pub const BAD_CHECKSUM: u16 = 1_024;
+    /// Differing copies of a byte were told.
+    pub const INCONSISTENT: u16 = 4_096;
+
+    /// A SYN.
+    pub const SYN: u8 = 1;
+    /// A FIN.
+    pub const FIN: u8 = 2;
+    /// A RST.
+    pub const RST: u8 = 4;
+    /// Data.
+    pub const DATA: u8 = 8;
+    /// A pure ACK.
+    pub const ACK: u8 = 16;
+    /// Flags that exclude each other.
+    pub const MULTI: u8 = 32;
+    /// A checksum that was right.
+    pub const CHECKSUM: u8 = 64;
+    /// `next` is valid.
+    pub const SEQ: u8 = 128;
+}
+
+/// State of one end of a TCP connection, as Zeek has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tcp {
+    /// Nothing sent.
+    #[default]
+    Inactive,
+    /// SYN sent.
+    SynSent,
+    /// SYN-ACK sent, SYN not seen.
+    SynAckSent,
+    /// Sending, but its SYN was not seen.
+    Partial,
+    /// Handshake seen.
+    Established,
+    /// FIN sent.
+    Closed,
+    /// RST sent.
+    Reset,
+}
+
+/// What is kept of one direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Side {
+    /// Packets.
+    pub pkts: u64,
+    /// Their bytes from the IP header on.
+    pub ip_bytes: u64,
+    /// Payload bytes; TCP: by sequence numbers, so repeated bytes count once and lost ones too.
+    pub payload: u64,
+    /// Bytes since the last event.
+    pub new_bytes: u32,
+    /// Packets since the last event.
+    pub new_pkts: u32,
+    /// TCP: next sequence number expected.
+    pub next: u32,
+    /// TCP: highest acknowledgement sent by this side.
+    pub ack: u32,
+    /// TCP: the youngest range not seen, from its first byte to behind its last; equal if none.
+    pub hole: (u32, u32),
+    /// Digests of the last two packets.
+    pub digests: [u32; 2],
+    /// Their times in units of 2^16 ns.
+    pub digest_times: [u16; 2],
+    /// Last hardware address.
+    pub mac: MacAddr,
+    /// TCP state.
+    pub state: Tcp,
+    /// What was seen of it; see [`bit`].
+    pub seen: u8,
+    /// Content gaps, retransmissions and zero windows, for the history.
+    pub gaps: u8,
+    /// See `gaps`.
+    pub retransmissions: u8,
+    /// See `gaps`.
+    pub zero_windows: u8,
+    /// Pieces probed for a protocol; 255 once given up.
+    pub sensed: u8,
+}
+
+/// One flow, with whatever `A` its payload is parsed by.
+#[derive(Debug)]
+pub struct Flow<A> {
+    /// Its key.
+    pub key: Key,
+    /// The originator's direction.
+    pub orig: Side,
+    /// The responder's direction.
+    pub resp: Side,
+    /// First packet's time.
+    pub first_ts: Timestamp,
+    /// Last packet's time.
+    pub last_ts: Timestamp,
+    /// Sensing or parsing state, if any is needed.
+    pub app: Option<Box<A>>,
+    /// Payload bytes known to be lost.
+    pub missed: u64,
+    /// Time of the last event since the first packet, in units of 2^26 ns (67 ms).
+    pub event_age: u32,
+    /// Sequence number of the last SYN.
+    pub isn: u32,
+    /// Neighbours in the timing wheel.
+    pub(super) links: (u32, u32),
+    /// Slot of the timing wheel.
+    pub(super) slot: u16,
+    /// See [`Ordinal`].
+    pub ordinal: Ordinal,
+    /// See [`bit`].
+    pub flags: u16,
+    /// Bytes of second copies, each direction; at most 64 KiB are known.
+    pub duplicate_bytes: (u16, u16),
+    /// Second copies, each direction.
+    pub duplicates: (u8, u8),
+    /// Protocol sensed: 1 + its place in the list, 0 if none.
+    pub service: u8,
+    /// History letters.
+    pub history: History,
+}
+
+const _: () = assert!(size_of::<Flow<u8>>() <= 256, "a flow is at most 256 bytes");
+
+const SECOND: i64 = 1_000_000_000;
+
+impl<A> Flow<A> {
+    /// A flow whose first packet comes at `ts`.
+    #[must_use]
+    pub fn new(key: Key, a_is_orig: bool, ts: Timestamp, ordinal: Ordinal) -> Self {
+        Self {
+            key,
+            orig: Side::default(),
+            resp: Side::default(),
+            first_ts: ts,
+            last_ts: ts,
+            app: None,
+            missed: 0,
+            event_age: 0,
+            isn: 0,
+            links: (u32::MAX, u32::MAX),
+            slot: 0,
+            ordinal,
+            flags: if a_is_orig { bit::A_IS_ORIG } else { 0 },
+            duplicate_bytes: (0, 0),
+            duplicates: (0, 0),
+            service: 0,
+            history: History::default(),
+        }
+    }
+
+    /// The direction of `dir`.
+    #[inline]
+    #[must_use]
+    pub fn side(&self, dir: Dir) -> &Side {
+        match dir {
+            Dir::Orig => &self.orig,
+            Dir::Resp => &self.resp,
+        }
+    }
+
+    /// The direction of `dir`, to change.
+    #[inline]
+    pub fn side_mut(&mut self, dir: Dir) -> &mut Side {
+        match dir {
+            Dir::Orig => &mut self.orig,
+            Dir::Resp => &mut self.resp,
+        }
+    }
+
+    /// Whether all of `mask` is set in the flags.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, mask: u16) -> bool {
+        self.flags & mask == mask
+    }
+
+    /// Direction of a packet sent by endpoint `a`, or by `b`.
+    #[inline]
+    #[must_use]
+    pub fn dir(&self, from_a: bool) -> Dir {
+        if from_a == self.is(bit::A_IS_ORIG) {
+            Dir::Orig
+        } else {
+            Dir::Resp
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn flow_ref(&self) -> FlowRef {
+        let (a, b) = self.key.endpoints();
+        let (orig, resp) = if self.is(bit::A_IS_ORIG) {
+            (a, b)
+        } else {
+            (b, a)
+        };
+        FlowRef {
+            orig,
+            resp,
+            proto: self.key.proto,
+            vlan: self.key.vlan,
+            ordinal: self.ordinal,
+            first_ts: self.first_ts,
+        }
+    }
+
+    /// When it is over, if nothing more comes.
+    #[inline]
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        self.last_ts.plus(self.timeout_ns())
+    }
+
+    /// How long it may be silent.
+    #[must_use]
+    pub fn timeout_ns(&self) -> i64 {
+        use Tcp::{Closed, Inactive, Reset, SynAckSent, SynSent};
+        let seconds = if self.key.proto != 6 {
+            60
+        } else {
+            match (self.orig.state, self.resp.state) {
+                (Reset, _) | (_, Reset) => 1,
+                (Closed, Closed) => 5,
+                (Closed, _) | (_, Closed) => 60,
+                _ if self.is(bit::ESTABLISHED) => 3_600,
+                // A SYN-ACK without its SYN, or data after an unanswered SYN: one way is not seen.
+                (SynSent | SynAckSent, Inactive) | (Inactive, SynSent | SynAckSent)
+                    if self.orig.payload | self.resp.payload == 0 =>
+                {
+                    5
+                }
+                _ if self.is(bit::SYN_ACKED) => 5,
+                _ => 300,
+            }
+        };
+        SECOND.saturating_mul(seconds)
+    }
+
+    /// Whether it is over for TCP: both sides finished, or one reset it.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(
+            (self.orig.state, self.resp.state),
+            (Tcp::Reset, _) | (_, Tcp::Reset) | (Tcp::Closed, Tcp::Closed)
+        )
+    }
+
+    /// Counts packets of one direction: `pkts` of them with `bytes` from the IP header on.
+    #[inline]
+    pub fn count(&mut self, dir: Dir, pkts: u32, bytes: u32) {
+        let side = self.side_mut(dir);
+        side.pkts = side.pkts.wrapping_add(u64::from(pkts));
+        side.ip_bytes = side.ip_bytes.wrapping_add(u64::from(bytes));
+        side.new_pkts = side.new_pkts.saturating_add(pkts);
+        side.new_bytes = side.new_bytes.saturating_add(bytes);
+    }
+}

@@ -1,0 +1,298 @@
+//! Stream bytes of one direction in order, while somebody wants them.
+//!
+//! Input:  segments as they come, and what the receiver acknowledges.
+//! Output: each byte once and in order, straight from the frame where nothing is missing before it; a
+//!         gap is told when its receiver acknowledged it, when a bound is met, and at the end.
+//! Policy: of two copies of a byte the first to arrive counts; copies that differ while one is held are
+//!         told.
+//! Bounds: 256 KiB and 256 pieces held out of order a direction, and what [`Room`] leaves in all.
+
+use std::collections::VecDeque;
+
+use super::tcp::ahead;
+
+/// Most bytes held out of order, one direction.
+const HELD_BYTES_MAX: usize = 256 * 1024;
+/// Most pieces held apart, one direction.
+const HELD_PIECES_MAX: usize = 256;
+
+/// Bytes that all flows together may still hold.
+#[derive(Debug)]
+pub struct Room {
+    /// Bytes held now.
+    pub used: usize,
+    /// Most bytes held.
+    pub max: usize,
+    /// How often there was no room.
+    pub refused: u64,
+}
+
+impl Room {
+    /// Whether `bytes` more fit; counted if not.
+    pub fn fits(&mut self, bytes: usize) -> bool {
+        let fits = self.used.saturating_add(bytes) <= self.max;
+        if !fits {
+            self.refused = self.refused.saturating_add(1);
+        }
+        fits
+    }
+
+    /// Something that held `before` bytes holds `after` now.
+    pub fn changed(&mut self, before: usize, after: usize) {
+        self.used = self.used.saturating_sub(before).saturating_add(after);
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Stream {
+    expect: u32,
+    held: VecDeque<Piece>,
+    held_bytes: usize,
+}
+
+/// Bytes held out of order.
+#[derive(Debug)]
+struct Piece {
+    seq: u32,
+    data: Vec<u8>,
+}
+
+impl Piece {
+    /// Sequence number behind its last byte.
+    fn end(&self) -> u32 {
+        self.seq.wrapping_add(len32(&self.data))
+    }
+}
+
+/// Length in sequence space.
+fn len32(data: &[u8]) -> u32 {
+    u32::try_from(data.len()).unwrap_or(u32::MAX)
+}
+
+/// `data` from `skip` bytes on.
+fn from(data: &[u8], skip: u32) -> &[u8] {
+    usize::try_from(skip)
+        .ok()
+        .and_then(|skip| data.get(skip..))
+        .unwrap_or_default()
+}
+
+impl Stream {
+    /// A stream whose next byte has sequence number `expect`.
+    #[must_use]
+    pub fn new(expect: u32) -> Self {
+        Self {
+            expect,
+            held: VecDeque::new(),
+            held_bytes: 0,
+        }
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Sequence number of the next byte.
+    #[must_use]
+    pub fn expect(&self) -> u32 {
+        self.expect
+    }
+
+    /// Takes a segment; `cut` bytes behind `data` were not captured. `acked` is what the receiver has
+    /// acknowledged so far. `sink` gets gap and bytes. True if a held byte came again and differed.
+    pub fn segment(
+        &mut self,
+        seq: u32,
+        data: &[u8],
+        cut: u32,
+        acked: Option<u32>,
+        room: &mut Room,
+        sink: &mut impl FnMut(u64, &[u8]),
+    ) -> bool {
+        let mut differs = false;
+        if let Some(distance) = ahead(self.expect, seq).filter(|n| *n > 0) {
+            if distance >= 1 << 30 {
+                return false;
+            }
+            if !data.is_empty() {
+                differs = self.hold(seq, data, room, sink);
+            }
+            if let Some(acked) = acked {
+                self.acked(acked, sink);
+            }
+            return differs;
+        }
+        let fresh = from(data, self.expect.wrapping_sub(seq));
+        if !fresh.is_empty() {
+            differs = self.differs(self.expect, fresh);
+            self.expect = self.expect.wrapping_add(len32(fresh));
+            sink(0, fresh);
+        }
+        let end = seq.wrapping_add(len32(data)).wrapping_add(cut);
+        if cut > 0 && ahead(self.expect, end).is_some() {
+            let gap = end.wrapping_sub(self.expect);
+            self.expect = end;
+            sink(u64::from(gap), &[]);
+        }
+        self.drain(0, sink);
+        differs
+    }
+
+    /// The receiver has everything before `ack`: what is missing there will not come.
+    pub fn acked(&mut self, ack: u32, sink: &mut impl FnMut(u64, &[u8])) {
+        while let Some(first) = self.held.front() {
+            if ahead(first.seq, ack).is_none() {
+                return;
+            }
+            self.skip_to_held(sink);
+        }
+    }
+
+    /// Nothing more comes: hands out what is held.
+    pub fn close(&mut self, sink: &mut impl FnMut(u64, &[u8])) {
+        while !self.held.is_empty() {
+            self.skip_to_held(sink);
+        }
+    }
+
+    /// Gives up what is missing before the first piece held.
+    fn skip_to_held(&mut self, sink: &mut impl FnMut(u64, &[u8])) {
+        let Some(first) = self.held.front() else {
+            return;
+        };
+        let gap = ahead(self.expect, first.seq).unwrap_or(0);
+        self.expect = self.expect.wrapping_add(gap);
+        self.drain(u64::from(gap), sink);
+    }
+
+    /// Hands out the pieces that are in order now.
+    fn drain(&mut self, mut gap: u64, sink: &mut impl FnMut(u64, &[u8])) {
+        while let Some(first) = self.held.front() {
+            if ahead(self.expect, first.seq).is_some_and(|n| n > 0) {
+                return;
+            }
+            let Some(piece) = self.held.pop_front() else {
+                return;
+            };
+            self.held_bytes = self.held_bytes.saturating_sub(piece.data.len());
+            let fresh = from(&piece.data, self.expect.wrapping_sub(piece.seq));
+            if !fresh.is_empty() {
+                self.expect = self.expect.wrapping_add(len32(fresh));
+                sink(std::mem::take(&mut gap), fresh);
+            }
+        }
+    }
+
+    /// Holds the parts of a segment that are not held yet. True if a part held differs.
+    fn hold(
+        &mut self,
+        seq: u32,
+        data: &[u8],
+        room: &mut Room,
+        sink: &mut impl FnMut(u64, &[u8]),
+    ) -> bool {
+        if self.held_bytes.saturating_add(data.len()) > HELD_BYTES_MAX
+            || self.held.len() >= HELD_PIECES_MAX
+            || !room.fits(data.len())
+        {
+            // At the bound what is missing is given up; the segment may be in order then.
+            self.skip_to_held(sink);
+            return match ahead(self.expect, seq) {
+                Some(0) | None => self.segment(seq, data, 0, None, room, sink),
+                Some(gap) if self.held.is_empty() => {
+                    self.expect = seq.wrapping_add(len32(data));
+                    sink(u64::from(gap), data);
+                    false
+                }
+                Some(_) => self.insert(seq, data),
+            };
+        }
+        self.insert(seq, data)
+    }
+
+    /// Puts the parts of a segment between the pieces held.
+    fn insert(&mut self, seq: u32, data: &[u8]) -> bool {
+        let differs = self.differs(seq, data);
+        let mut rest = data;
+        let mut at = seq;
+        // The first piece that ends behind the segment's start; those before it do not matter.
+        let base = self.expect;
+        let mut index = self
+            .held
+            .partition_point(|p| p.end().wrapping_sub(base) < at.wrapping_sub(base));
+        while !rest.is_empty() {
+            let (len, covered) = match self.held.get(index) {
+                Some(piece) => match ahead(piece.seq, at) {
+                    Some(inside) if inside < len32(&piece.data) => {
+                        (0, len32(&piece.data).wrapping_sub(inside))
+                    }
+                    Some(_) => (0, 0),
+                    None => (piece.seq.wrapping_sub(at).min(len32(rest)), 0),
+                },
+                None => (len32(rest), 0),
+            };
+            if len > 0 {
+                let Some((new, behind)) = rest.split_at_checked(usize::try_from(len).unwrap_or(0))
+                else {
+                    break;
+                };
+                index = self.put(index, at, new);
+                (rest, at) = (behind, at.wrapping_add(len));
+            } else {
+                let skip = covered.min(len32(rest));
+                (rest, at) = (from(rest, skip), at.wrapping_add(skip));
+                index = index.saturating_add(1);
+            }
+        }
+        differs
+    }
+
+    /// Puts new bytes before piece `index`, joined to the piece before if they touch. Returns the index
+    /// of the piece behind them.
+    fn put(&mut self, index: usize, seq: u32, data: &[u8]) -> usize {
+        self.held_bytes = self.held_bytes.saturating_add(data.len());
+        for before in [Some(index), index.checked_sub(1)].into_iter().flatten() {
+            if let Some(piece) = self.held.get_mut(before)
+                && piece.end() == seq
+            {
+                piece.data.extend_from_slice(data);
+                return before.saturating_add(1);
+            }
+        }
+        self.held.insert(
+            index,
+            Piece {
+                seq,
+                data: data.to_vec(),
+            },
+        );
+        index.saturating_add(1)
+    }
+
+    /// Whether a byte of `data` at `seq` is held with another value.
+    fn differs(&self, seq: u32, data: &[u8]) -> bool {
+        let end = seq.wrapping_add(len32(data));
+        self.held.iter().any(|piece| {
+            let (start, stop) = match (ahead(seq, piece.seq), ahead(piece.end(), end)) {
+                (Some(_), Some(_)) => (piece.seq, piece.end()),
+                (Some(_), None) => (piece.seq, end),
+                (None, Some(_)) => (seq, piece.end()),
+                (None, None) => (seq, end),
+            };
+            let Some(len) = ahead(start, stop).filter(|n| *n > 0) else {
+                return false;
+            };
+            let cut = |bytes, base: u32| {
+                let bytes = from(bytes, start.wrapping_sub(base));
+                usize::try_from(len)
+                    .ok()
+                    .and_then(|len| bytes.get(..len))
+                    .unwrap_or(bytes)
+            };
+            cut(data, seq) != cut(&piece.data, piece.seq)
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! All flows of one tracker: a slab, an index by key, and the timing wheel.
+//!
+//! Bounds: `flows_max`; beyond it a new flow is refused and counted, those there stay. Memory is asked
+//! for once, at the start; the operating system gives it as it is touched.
+//! Order:  the hash key decides only where an entry lies, never what is told first.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use foldhash::fast::SeedableRandomState;
+use hashbrown::HashTable;
+
+use super::wheel::Wheel;
+use super::{Flow, Key};
+use crate::types::{Seed, Timestamp};
+
+/// Place of a flow in the slab.
+pub type Index = u32;
+
+/// Nothing in a linked list.
+pub(super) const NONE: Index = u32::MAX;
+
+/// See the module.
+pub struct Table<A> {
+    index: HashTable<Entry>,
+    flows: Vec<Flow<A>>,
+    free: Index,
+    flows_max: usize,
+    hasher: SeedableRandomState,
+    wheel: Wheel,
+}
+
+/// A fingerprint of the key and the place of its flow: rehashing need not touch the slab.
+#[derive(Clone, Copy)]
+struct Entry {
+    hash: u32,
+    index: Index,
+}
+
+/// Spreads 32 bits of hash over the 64 the table wants: its tag is in the top seven.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) | u64::from(hash).wrapping_shl(32)
+}
+
+impl<A> std::fmt::Debug for Table<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table")
+            .field("len", &self.index.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A> Table<A> {
+    /// An empty table of at most `flows_max` flows.
+    #[must_use]
+    pub fn new(flows_max: usize, seed: Seed) -> Self {
+        let flows_max = flows_max.min(usize::try_from(NONE.saturating_sub(1)).unwrap_or(0));
+        Self {
+            index: HashTable::with_capacity(flows_max),
+            flows: Vec::with_capacity(flows_max),
+            free: NONE,
+            flows_max,
+            hasher: seed.hasher(),
+            wheel: Wheel::new(),
+        }
+    }
+
+    /// Number of flows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Hash of a key.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, key: &Key) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        for word in key.words() {
+            hasher.write_u64(word);
+        }
+        let hash = hasher.finish();
+        let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
+        u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
+    }
+
+    /// The flow with `key`.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, hash: u32, key: &Key) -> Option<Index> {
+        let flows = &self.flows;
+        self.index
+            .find(spread(hash), |e| {
+                e.hash == hash && flows.get(place(e.index)).is_some_and(|f| f.key == *key)
+            })
+            .map(|e| e.index)
+    }
+
+    /// The flow at `index`.
+    #[inline]
+    pub fn get_mut(&mut self, index: Index) -> Option<&mut Flow<A>> {
+        self.flows.get_mut(place(index))
+    }
+
+    /// Adds a flow; `None` if the table is full.
+    pub fn insert(&mut self, hash: u32, flow: Flow<A>) -> Option<Index> {
+        if self.index.len() >= self.flows_max {
+            return None;
+        }
+        let deadline = flow.deadline();
+        let index = match self.flows.get_mut(place(self.free)) {
+            Some(slot) => {
+                let index = self.free;
+                self.free = slot.links.0;
+                *slot = flow;
+                index
+            }
+            None => {
+                let index = Index::try_from(self.flows.len()).ok()?;
+                self.flows.push(flow);
+                index
+            }
+        };
+        self.index
+            .insert_unique(spread(hash), Entry { hash, index }, |e| spread(e.hash));
+        self.wheel.link(&mut self.flows, index, deadline);
+        Some(index)
+    }
+
+    /// Takes a flow out.
+    pub fn remove(&mut self, index: Index) {
+        let Some(flow) = self.flows.get(place(index)) else {
+            return;
+        };
+        let hash = self.hash(&flow.key);
+        if let Ok(entry) = self.index.find_entry(spread(hash), |e| e.index == index) {
+            entry.remove();
+            self.wheel.unlink(&mut self.flows, index);
+            if let Some(flow) = self.flows.get_mut(place(index)) {
+                flow.app = None;
+                flow.links.0 = self.free;
+                self.free = index;
+            }
+        }
+    }
+
+    /// Tells the wheel that a flow's deadline may have come nearer.
+    #[inline]
+    pub fn touch(&mut self, index: Index) {
+        if let Some(flow) = self.flows.get(place(index))
+            && self.wheel.is_late(flow.slot, flow.deadline())
+        {
+            let deadline = flow.deadline();
+            self.wheel.unlink(&mut self.flows, index);
+            self.wheel.link(&mut self.flows, index, deadline);
+        }
+    }
+
+    /// Whether [`Self::due`] might return something for `ts`.
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self, ts: Timestamp) -> bool {
+        self.wheel.is_due(ts)
+    }
+
+    /// A flow whose deadline lies in a wheel tick wholly before `ts`, or `None` if there is no more.
+    /// The caller takes it out.
+    pub fn due(&mut self, ts: Timestamp) -> Option<Index> {
+        if self.index.is_empty() {
+            self.wheel.jump(ts);
+            return None;
+        }
+        self.wheel.due(&mut self.flows, ts)
+    }
+
+    /// Start of the first wheel tick that is not yet done: nothing fires before it any more.
+    #[must_use]
+    pub fn horizon(&self) -> Timestamp {
+        self.wheel.horizon()
+    }
+
+    /// Places of all flows, in the order of their keys.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<Index> {
+        let mut all: Vec<_> = self.index.iter().map(|e| e.index).collect();
+        all.sort_unstable_by_key(|index| {
+            self.flows.get(place(*index)).map(|f| {
+                let (a, b) = f.key.endpoints();
+                (a, b, f.key.proto, f.key.vlan)
+            })
+        });
+        all
+    }
+
+    /// Starts the wheel anew at `ts`; only for an empty table.
+    pub fn restart(&mut self, ts: Timestamp) {
+        if self.index.is_empty() {
+            self.wheel.restart(ts);
+        }
+    }
+}
+
+/// An index into memory.
+#[inline]
+pub(super) fn place(index: Index) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}

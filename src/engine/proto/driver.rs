@@ -1,0 +1,460 @@
+//! From a flow's payload to its parser: sensing, buffering, and what each answer means.
+//!
+//! Stream:  bytes go to the parser straight from the frame; what it leaves is kept until more comes.
+//! Bounds:  2 KiB sensed and [`BUFFER_BYTES_MAX`] left over a direction; a parser that wants more, or
+//!          makes no progress, is dropped.
+
+use super::sense::{SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, sense};
+use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser};
+use crate::flow::{Room, Stream};
+use crate::types::{Body, FlowRef, Observations, Timestamp};
+
+/// What one call works with.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// The flow.
+    pub(crate) flow: FlowRef,
+    /// Time of the packet, or of the close.
+    pub(crate) ts: Timestamp,
+    /// Where observations go.
+    pub(crate) out: &'a mut Observations,
+    /// Bytes all flows may still hold.
+    pub(crate) room: &'a mut Room,
+}
+
+/// Sensing and parsing state of one flow.
+#[derive(Debug)]
+pub(crate) struct App {
+    streams: Option<Box<(Stream, Stream)>>,
+    mouth: Mouth,
+    /// Bytes held in `room`'s account.
+    charged: usize,
+}
+
+/// The parser and what it has not used yet.
+#[derive(Debug)]
+struct Mouth {
+    state: State,
+    parser: Option<Box<Parser>>,
+    kind: Option<Kind>,
+    /// Whether the parser has emitted a record.
+    told: bool,
+    orig: Lane,
+    resp: Lane,
+    /// Who spoke first, among bytes kept while sensing.
+    first: Option<Dir>,
+}
+
+/// What becomes of the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// No protocol yet.
+    Sensing,
+    /// A parser takes it.
+    Parsing,
+    /// Nobody wants it any more.
+    Done,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Lane {
+    /// In order, not used yet.
+    buffer: Vec<u8>,
+    /// Length of `buffer` at which to call the parser again.
+    want: usize,
+    /// Bytes to throw away.
+    skip: u64,
+    /// Bytes lost before `buffer`, not told yet.
+    gap: u64,
+    /// Pieces sensed.
+    pieces: u8,
+    /// Sensing has given up on it.
+    unknown: bool,
+}
+
+impl App {
+    /// State of a stream whose directions go on at `orig` and `resp`.
+    #[must_use]
+    pub(crate) fn stream(orig: u32, resp: u32) -> Self {
+        let streams = Box::new((Stream::new(orig), Stream::new(resp)));
+        Self {
+            streams: Some(streams),
+            ..Self::datagrams()
+        }
+    }
+
+    /// State of a flow of datagrams.
+    #[must_use]
+    pub(crate) fn datagrams() -> Self {
+        let mouth = Mouth {
+            state: State::Sensing,
+            parser: None,
+            kind: None,
+            told: false,
+            orig: Lane::default(),
+            resp: Lane::default(),
+            first: None,
+        };
+        Self {
+            streams: None,
+            mouth,
+            charged: 0,
+        }
+    }
+
+    /// The protocol, once sensed.
+    #[must_use]
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        self.mouth.kind
+    }
+
+    /// Whether nothing is left to do, not even at the end.
+    #[must_use]
+    pub(crate) fn is_over(&self) -> bool {
+        self.mouth.state == State::Done && self.mouth.parser.is_none()
+    }
+
+    /// Marks a direction as unknown before anything was kept of it.
+    pub(crate) fn set_unknown(&mut self, dir: Dir) {
+        self.mouth.lane(dir).unknown = true;
+    }
+
+    /// Starts the parser of `kind`.
+    pub(crate) fn start(&mut self, kind: Kind) {
+        self.mouth.start(kind);
+    }
+
+    /// Takes a segment: `cut` bytes behind `data` were not captured; `acked` is how far its receiver has
+    /// acknowledged. True if a byte held came again and differed.
+    pub(crate) fn segment(
+        &mut self,
+        dir: Dir,
+        seq: u32,
+        (data, cut): (&[u8], u32),
+        acked: Option<u32>,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let Self {
+            streams: Some(streams),
+            mouth,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let stream = match dir {
+            Dir::Orig => &mut streams.0,
+            Dir::Resp => &mut streams.1,
+        };
+        if mouth.lane(dir).skip == u64::MAX {
+            return false;
+        }
+        let Context {
+            flow,
+            ts,
+            out,
+            room,
+        } = context;
+        let mut call = Call { flow, ts: *ts, out };
+        let differs = stream.segment(seq, data, cut, acked, room, &mut |gap, bytes| {
+            mouth.take(dir, gap, bytes, &mut call);
+        });
+        self.settle(context.room);
+        differs
+    }
+
+    /// The other side has acknowledged everything of `dir` before `ack`.
+    pub(crate) fn acked(&mut self, dir: Dir, ack: u32, context: &mut Context<'_>) {
+        let Self {
+            streams: Some(streams),
+            mouth,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let stream = match dir {
+            Dir::Orig => &mut streams.0,
+            Dir::Resp => &mut streams.1,
+        };
+        if stream.held_bytes() == 0 {
+            return;
+        }
+        let Context { flow, ts, out, .. } = context;
+        let mut call = Call { flow, ts: *ts, out };
+        stream.acked(ack, &mut |gap, bytes| {
+            mouth.take(dir, gap, bytes, &mut call)
+        });
+        self.settle(context.room);
+    }
+
+    /// Takes a datagram.
+    pub(crate) fn datagram(&mut self, dir: Dir, data: &[u8], context: &mut Context<'_>) {
+        let mut call = Call {
+            flow: &context.flow,
+            ts: context.ts,
+            out: context.out,
+        };
+        self.mouth.datagram(dir, data, &mut call);
+    }
+
+    /// The flow is over: hands out what is held and lets the parser finish.
+    pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
+        let Context { flow, ts, out, .. } = context;
+        let mut call = Call { flow, ts: *ts, out };
+        if let Some(streams) = &mut self.streams {
+            let mouth = &mut self.mouth;
+            streams
+                .0
+                .close(&mut |gap, bytes| mouth.take(Dir::Orig, gap, bytes, &mut call));
+            streams
+                .1
+                .close(&mut |gap, bytes| mouth.take(Dir::Resp, gap, bytes, &mut call));
+        }
+        if let Some(parser) = &mut self.mouth.parser {
+            parser.finish(&mut Out::new(&context.flow, context.ts, context.out));
+        }
+        self.mouth.parser = None;
+        self.mouth.state = State::Done;
+        self.settle(context.room);
+    }
+
+    /// Lets go of what is not needed any more and brings the account up to date.
+    fn settle(&mut self, room: &mut Room) {
+        let deaf = self.mouth.orig.skip == u64::MAX && self.mouth.resp.skip == u64::MAX;
+        if self.mouth.state == State::Done || deaf {
+            self.streams = None;
+            self.mouth.orig.buffer = Vec::new();
+            self.mouth.resp.buffer = Vec::new();
+        }
+        let streams = self.streams.as_ref();
+        let held = streams.map_or(0, |s| s.0.held_bytes().saturating_add(s.1.held_bytes()));
+        let now = held
+            .saturating_add(self.mouth.orig.buffer.len())
+            .saturating_add(self.mouth.resp.buffer.len());
+        room.changed(self.charged, now);
+        self.charged = now;
+    }
+}
+
+/// What a parser call needs.
+struct Call<'a> {
+    flow: &'a FlowRef,
+    ts: Timestamp,
+    out: &'a mut Observations,
+}
+
+impl Mouth {
+    fn lane(&mut self, dir: Dir) -> &mut Lane {
+        match dir {
+            Dir::Orig => &mut self.orig,
+            Dir::Resp => &mut self.resp,
+        }
+    }
+
+    fn start(&mut self, kind: Kind) {
+        self.parser = Some(Box::new(kind.parser()));
+        (self.kind, self.state) = (Some(kind), State::Parsing);
+    }
+
+    /// Takes bytes in order.
+    fn take(&mut self, dir: Dir, gap: u64, bytes: &[u8], call: &mut Call<'_>) {
+        match self.state {
+            State::Done => {}
+            State::Sensing => self.sense(dir, gap, bytes, call),
+            State::Parsing => self.parse(dir, gap, bytes, call),
+        }
+    }
+
+    /// Adds bytes to the start of a direction and looks at it.
+    fn sense(&mut self, dir: Dir, gap: u64, bytes: &[u8], call: &mut Call<'_>) {
+        self.first.get_or_insert(dir);
+        let lane = self.lane(dir);
+        if lane.unknown {
+            return;
+        }
+        if gap > 0 {
+            // A start with a hole in it says nothing; what follows the hole may.
+            lane.gap = lane
+                .gap
+                .saturating_add(gap)
+                .saturating_add(len64(&lane.buffer));
+            lane.buffer.clear();
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        lane.pieces = lane.pieces.saturating_add(1);
+        lane.buffer.extend_from_slice(bytes);
+        match sense(&lane.buffer, dir, call.flow) {
+            Sensed::Found(kind) => {
+                self.start(kind);
+                let first = self.first.unwrap_or(dir);
+                self.parse(first, 0, &[], call);
+                self.parse(first.other(), 0, &[], call);
+            }
+            Sensed::Unsure
+                if lane.buffer.len() < SENSED_BYTES_MAX && lane.pieces < SENSED_PIECES_MAX => {}
+            Sensed::Unsure | Sensed::Unknown => {
+                lane.unknown = true;
+                lane.buffer = Vec::new();
+                if self.orig.unknown && self.resp.unknown {
+                    self.state = State::Done;
+                }
+            }
+        }
+    }
+
+    /// Gives bytes to the parser, with what it left before them.
+    fn parse(&mut self, dir: Dir, gap: u64, bytes: &[u8], call: &mut Call<'_>) {
+        if self.state != State::Parsing {
+            return;
+        }
+        let lane = self.lane(dir);
+        lane.unknown = false;
+        if gap > 0 {
+            // What the parser left cannot be completed: it is lost to it as well.
+            let lost = gap.saturating_add(len64(&lane.buffer));
+            lane.buffer.clear();
+            lane.want = 0;
+            let skipped = lost.min(lane.skip);
+            lane.skip = lane.skip.saturating_sub(skipped);
+            lane.gap = lane.gap.saturating_add(lost.saturating_sub(skipped));
+        }
+        let skipped = lane.skip.min(len64(bytes));
+        lane.skip = lane
+            .skip
+            .saturating_sub(if lane.skip == u64::MAX { 0 } else { skipped });
+        let bytes = rest(bytes, usize::try_from(skipped).unwrap_or(usize::MAX));
+        if lane.buffer.is_empty() {
+            if !bytes.is_empty() {
+                let used = self.feed(dir, bytes, call);
+                self.keep(dir, rest(bytes, used));
+            }
+            return;
+        }
+        lane.buffer.extend_from_slice(bytes);
+        if lane.buffer.len() < lane.want {
+            return;
+        }
+        let mut buffer = std::mem::take(&mut lane.buffer);
+        let used = self.feed(dir, &buffer, call);
+        buffer.drain(..used.min(buffer.len()));
+        if self.state == State::Parsing {
+            self.lane(dir).buffer = buffer;
+        }
+    }
+
+    /// Keeps what the parser left.
+    fn keep(&mut self, dir: Dir, left: &[u8]) {
+        if self.state == State::Parsing && !left.is_empty() {
+            self.lane(dir).buffer.extend_from_slice(left);
+        }
+    }
+
+    /// Calls the parser until it wants no more; returns how much is done with.
+    fn feed(&mut self, dir: Dir, data: &[u8], call: &mut Call<'_>) -> usize {
+        let mut used = 0_usize;
+        while used < data.len() {
+            let left = rest(data, used);
+            let gap = std::mem::take(&mut self.lane(dir).gap);
+            let input = Input {
+                ts: call.ts,
+                dir,
+                data: left,
+                gap,
+                datagram: false,
+            };
+            match self.call(input, call) {
+                Parse::Parsed { used: n } if n > 0 && n <= left.len() => {
+                    used = used.saturating_add(n);
+                }
+                Parse::NeedMore { used: n, need } if n <= left.len() => {
+                    used = used.saturating_add(n);
+                    let want = left.len().saturating_sub(n).saturating_add(need.max(1));
+                    if want > BUFFER_BYTES_MAX {
+                        self.drop_parser();
+                    }
+                    self.lane(dir).want = want;
+                    return used;
+                }
+                Parse::SkipBytes { bytes } => {
+                    self.lane(dir).skip = bytes;
+                    return data.len();
+                }
+                Parse::Skip => {
+                    self.state = State::Done;
+                    return data.len();
+                }
+                Parse::Broken(name) => {
+                    self.broken(name, call);
+                    return data.len();
+                }
+                // No progress, or more than there was: the parser has a bug.
+                Parse::Parsed { .. } | Parse::NeedMore { .. } => {
+                    self.drop_parser();
+                    return data.len();
+                }
+            }
+        }
+        used
+    }
+
+    /// Gives one datagram to the parser.
+    fn datagram(&mut self, dir: Dir, data: &[u8], call: &mut Call<'_>) {
+        let mut left = data;
+        while self.state == State::Parsing && !left.is_empty() {
+            let input = Input {
+                ts: call.ts,
+                dir,
+                data: left,
+                gap: 0,
+                datagram: true,
+            };
+            match self.call(input, call) {
+                Parse::Parsed { used } if used > 0 => left = rest(left, used),
+                Parse::Parsed { .. } => self.drop_parser(),
+                Parse::NeedMore { .. } | Parse::SkipBytes { .. } => return,
+                Parse::Skip => self.state = State::Done,
+                Parse::Broken(name) => self.broken(name, call),
+            }
+        }
+    }
+
+    /// One call of the parser.
+    fn call(&mut self, input: Input<'_>, call: &mut Call<'_>) -> Parse {
+        let Some(parser) = &mut self.parser else {
+            return Parse::Skip;
+        };
+        let before = call.out.len();
+        let answer = parser.parse(input, &mut Out::new(call.flow, call.ts, call.out));
+        let new = call.out.iter().skip(before);
+        self.told = self.told || new.into_iter().any(|o| matches!(o.body, Body::Record(_)));
+        answer
+    }
+
+    /// The parser says this is not its protocol. The name stays if it has told a record already.
+    fn broken(&mut self, name: &'static str, call: &mut Call<'_>) {
+        let source = self.kind.map_or("proto", Kind::name);
+        Out::new(call.flow, call.ts, call.out).weird(name, None, source);
+        self.drop_parser();
+        if !self.told {
+            self.kind = None;
+        }
+    }
+
+    fn drop_parser(&mut self) {
+        (self.parser, self.state) = (None, State::Done);
+    }
+}
+
+/// `data` from `used` on.
+fn rest(data: &[u8], used: usize) -> &[u8] {
+    data.get(used..).unwrap_or_default()
+}
+
+/// A length as it is counted.
+fn len64(data: &[u8]) -> u64 {
+    u64::try_from(data.len()).unwrap_or(u64::MAX)
+}

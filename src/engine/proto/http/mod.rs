@@ -1,0 +1,460 @@
+//! HTTP/1: who asks which server for what, and what came back.
+//!
+//! Standard: RFC 9110, RFC 9112; WebDAV and vendors' methods alike.
+//! Input:    both streams of a TCP flow. Who is the client is told by the start lines, not by the flow.
+//! Output:   one `http` record per request with its response; user agent and server as software clues.
+//! Bounds:   32 open requests a flow, the oldest is then written without response; a head of 64 KiB;
+//!           texts as in `head`; 8 user agents told a flow. Bodies are passed over.
+//! Units:    body lengths in bytes as announced, or as counted where nothing announces them.
+//! Secrets:  credentials, cookies: only that they crossed and by which scheme.
+//! Not done: HTTP/2, HTTP over UDP (SSDP), file names inside multipart bodies; what runs inside a CONNECT
+//!           tunnel or after an upgrade, unless that is HTTP/1 again.
+
+mod head;
+mod record;
+
+use std::collections::VecDeque;
+
+pub use self::record::HttpRecord;
+use self::head::{Fields, StartLine};
+use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
+use crate::types::{Clue, ClueKind, Text, Timestamp, text};
+
+/// Requests sent ahead of their responses; browsers that pipelined sent about eight.
+const PENDING_MAX: usize = 32;
+/// Longest line of a chunk's size or a trailer.
+const LINE_LEN_MAX: usize = 4096;
+/// User agents told of one flow: a proxy's flow carries many.
+const AGENTS_MAX: u8 = 8;
+
+/// What a direction is in the middle of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Before a message; so many bytes were searched for the end of its head.
+    #[default]
+    Start,
+    /// In a body with so many bytes left.
+    Fixed(u64),
+    /// Before a chunk's size.
+    ChunkSize,
+    /// In a chunk with so many bytes left, its line end included.
+    Chunk(u64),
+    /// In the fields behind the last chunk.
+    Trailer,
+    /// In a body that ends with the flow.
+    UntilClose,
+    /// A gap or nonsense: wait for a start line.
+    Lost,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Side {
+    state: State,
+    /// Bytes of an unfinished head already searched for its end.
+    searched: usize,
+    /// Whether the message under way is a response.
+    responds: bool,
+}
+
+/// A request or transaction not yet written.
+#[derive(Debug)]
+struct Open {
+    ts: Timestamp,
+    record: HttpRecord,
+}
+
+/// Parser of one flow.
+#[derive(Debug, Default)]
+pub struct Http {
+    orig: Side,
+    resp: Side,
+    depth: u64,
+    pending: VecDeque<Open>,
+    /// Transaction whose response's length is still being counted.
+    open: Option<Open>,
+    agent: Option<Text>,
+    agents: u8,
+    server_told: bool,
+    sure: bool,
+    tunnel: bool,
+}
+
+impl Protocol for Http {
+    const NAME: &'static str = "http";
+    const PORTS: &'static [Port] =
+        &[Port::Tcp(80), Port::Tcp(8080), Port::Tcp(8000), Port::Tcp(3128), Port::Tcp(5985)];
+
+    fn probe(start: &[u8], _dir: Dir) -> Probe {
+        let window = start.get(..LINE_LEN_MAX).unwrap_or(start);
+        if let Some((line, _)) = head::split_once(window, b'\n') {
+            return match StartLine::read(line.trim_ascii_end()) {
+                // SSDP: the same syntax over UDP, another protocol.
+                Some(StartLine::Request { method: b"M-SEARCH" | b"NOTIFY", target: b"*", .. })
+                | None => Probe::NotMine,
+                Some(StartLine::Request { version: None, .. }) => Probe::Unsure,
+                Some(_) => Probe::Certain,
+            };
+        }
+        if window.starts_with(b"HTTP/1.") {
+            return Probe::Certain;
+        }
+        match head::split_once(window, b' ') {
+            Some((method, target)) if head::is_known(method) => match target {
+                [b'/', ..] if window.len() >= 256 => Probe::Certain,
+                _ => Probe::Unsure,
+            },
+            Some((method, _)) if head::is_method(method) => Probe::Unsure,
+            None if head::is_method(window) || b"HTTP/1.".starts_with(window) => Probe::Unsure,
+            _ => Probe::NotMine,
+        }
+    }
+
+    fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        if input.datagram {
+            return Parse::Broken("http_over_udp");
+        }
+        if input.gap > 0 {
+            self.gap(input.dir, input.gap, out);
+        }
+        let all = input.data.len();
+        match self.side(input.dir).state {
+            State::Start => self.head(input, out),
+            State::Fixed(left) => self.pass(input, left, State::Start),
+            State::Chunk(left) => self.pass(input, left, State::ChunkSize),
+            State::ChunkSize | State::Trailer => self.line(input, out),
+            State::UntilClose => {
+                self.count(input.dir, u64::try_from(all).unwrap_or(u64::MAX));
+                Parse::Parsed { used: all }
+            }
+            State::Lost if Self::probe(input.data, input.dir) == Probe::Certain => {
+                self.side(input.dir).state = State::Start;
+                self.head(input, out)
+            }
+            State::Lost => Parse::Parsed { used: all },
+        }
+    }
+
+    fn finish(&mut self, out: &mut Out<'_>) {
+        for Open { ts, record } in self.open.take().into_iter().chain(self.pending.drain(..)) {
+            out.record(ts, record);
+        }
+    }
+}
+
+impl Http {
+    fn side(&mut self, dir: Dir) -> &mut Side {
+        match dir {
+            Dir::Orig => &mut self.orig,
+            Dir::Resp => &mut self.resp,
+        }
+    }
+
+    /// Bytes are missing: fine inside a body that goes on behind them.
+    fn gap(&mut self, dir: Dir, gap: u64, out: &mut Out<'_>) {
+        let next = match self.side(dir).state {
+            State::Fixed(left) if left == gap => State::Start,
+            State::Fixed(left) => left.checked_sub(gap).map_or(State::Lost, State::Fixed),
+            State::Chunk(left) if left == gap => State::ChunkSize,
+            State::Chunk(left) => left.checked_sub(gap).map_or(State::Lost, State::Chunk),
+            State::UntilClose => State::UntilClose,
+            State::Start | State::ChunkSize | State::Trailer | State::Lost => State::Lost,
+        };
+        if next == State::UntilClose {
+            self.count(dir, gap);
+        }
+        if next == State::Lost {
+            self.lose(dir, out);
+        }
+        self.side(dir).state = next;
+    }
+
+    /// Gives up the message under way in this direction.
+    fn lose(&mut self, dir: Dir, out: &mut Out<'_>) {
+        let side = self.side(dir);
+        side.state = State::Lost;
+        side.searched = 0;
+        if side.responds {
+            self.close(out);
+            // Unknown how many responses went by: only the newest request can still be answered.
+            while self.pending.len() > 1
+                && let Some(Open { ts, record }) = self.pending.pop_front()
+            {
+                out.record(ts, record);
+            }
+        }
+    }
+
+    /// Writes the transaction whose response has just ended.
+    fn close(&mut self, out: &mut Out<'_>) {
+        if let Some(Open { ts, record }) = self.open.take() {
+            out.record(ts, record);
+        }
+    }
+
+    /// Adds to the length of the body under way, if its transaction is still here.
+    fn count(&mut self, dir: Dir, bytes: u64) {
+        if self.side(dir).responds {
+            if let Some(Open { record, .. }) = &mut self.open {
+                record.response_body_len = record.response_body_len.saturating_add(bytes);
+            }
+        } else if let Some(Open { record, .. }) = self.pending.back_mut() {
+            record.request_body_len = record.request_body_len.saturating_add(bytes);
+        }
+    }
+
+    /// Passes over `left` bytes, most of them without seeing them.
+    fn pass(&mut self, input: Input<'_>, left: u64, next: State) -> Parse {
+        self.side(input.dir).state = next;
+        let here = input.data.len();
+        match usize::try_from(left) {
+            Ok(used) if used <= here => Parse::Parsed { used },
+            _ => Parse::SkipBytes {
+                bytes: left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX)),
+            },
+        }
+    }
+
+    /// A chunk's size, or a trailer field (RFC 9112 §7.1).
+    fn line(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        let window = input.data.get(..LINE_LEN_MAX).unwrap_or(input.data);
+        let Some((line, _)) = head::split_once(window, b'\n') else {
+            if input.data.len() < LINE_LEN_MAX {
+                return Parse::NeedMore { used: 0, need: 1 };
+            }
+            self.lose(input.dir, out);
+            return Parse::Parsed { used: input.data.len() };
+        };
+        let used = line.len().saturating_add(1);
+        let line = line.trim_ascii();
+        let responds = self.side(input.dir).responds;
+        if self.side(input.dir).state == State::Trailer {
+            if line.is_empty() {
+                self.side(input.dir).state = State::Start;
+                if responds {
+                    self.close(out);
+                }
+            }
+            return Parse::Parsed { used };
+        }
+        let digits = line.split(|byte| matches!(byte, b';' | b' ')).next().unwrap_or_default();
+        let size = str::from_utf8(digits).ok().and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        match size {
+            Some(0) => self.side(input.dir).state = State::Trailer,
+            Some(size) => {
+                self.count(input.dir, size);
+                self.side(input.dir).state = State::Chunk(size.saturating_add(2));
+            }
+            None => {
+                out.weird("HTTP_bad_chunk_size", None, Self::NAME);
+                self.lose(input.dir, out);
+                return Parse::Parsed { used: input.data.len() };
+            }
+        }
+        Parse::Parsed { used }
+    }
+
+    /// A start line and its header fields.
+    fn head(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        let data = input.data;
+        let blank = data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if blank > 0 {
+            return Parse::Parsed { used: blank };
+        }
+        let searched = self.side(input.dir).searched;
+        let mut end = head::end(data, searched);
+        // The first bytes decide early; a long head that grows is not judged at every byte.
+        if end.is_some() || searched < 512 {
+            match Self::probe(data, input.dir) {
+                Probe::NotMine => return self.nonsense(input, out),
+                Probe::Unsure => end = simple_end(data).or(end),
+                Probe::Certain => {}
+            }
+        }
+        if end.is_none() && data.len() >= BUFFER_BYTES_MAX.saturating_sub(1) {
+            out.weird("HTTP_head_too_long", None, Self::NAME);
+            end = Some(data.len());
+        }
+        let Some(used) = end else {
+            // The last bytes may be the first half of the blank line.
+            self.side(input.dir).searched = data.len().saturating_sub(3);
+            return Parse::NeedMore { used: 0, need: 1 };
+        };
+        self.side(input.dir).searched = 0;
+        let head = data.get(..used).unwrap_or_default();
+        let (line, rest) = head::split_once(head, b'\n').unwrap_or((head, &[]));
+        match StartLine::read(line.trim_ascii_end()) {
+            None => return self.nonsense(input, out),
+            Some(StartLine::Request { method, target, version }) => {
+                self.request(input, (method, target, version), Fields::read(rest), out);
+            }
+            Some(StartLine::Response { version, status, reason }) => {
+                let over = self.response(input, (version, status, reason), Fields::read(rest), out);
+                if over {
+                    self.finish(out);
+                    return Parse::Skip;
+                }
+            }
+        }
+        self.sure = true;
+        if used >= BUFFER_BYTES_MAX.saturating_sub(1) {
+            self.lose(input.dir, out);
+        }
+        Parse::Parsed { used }
+    }
+
+    /// What should be a start line is none.
+    fn nonsense(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        if self.tunnel {
+            self.finish(out);
+            return Parse::Skip;
+        }
+        // One side may talk nonsense and be told so in HTTP by the other.
+        if !self.sure && self.side(input.dir.other()).state == State::Lost {
+            return Parse::Broken("http_no_start_line");
+        }
+        self.lose(input.dir, out);
+        Parse::Parsed { used: input.data.len() }
+    }
+
+    fn request(
+        &mut self,
+        input: Input<'_>,
+        (method, target, version): (&[u8], &[u8], Option<&[u8]>),
+        fields: Fields,
+        out: &mut Out<'_>,
+    ) {
+        if fields.conflict {
+            out.weird("HTTP_conflicting_lengths", None, Self::NAME);
+        }
+        self.told_agent(input.dir, fields.user_agent.as_deref(), out);
+        self.depth = self.depth.saturating_add(1);
+        let (uri, userinfo) = head::uri(target);
+        let auth_scheme = fields.auth_scheme.or_else(|| userinfo.then_some("userinfo"));
+        let length = fields.content_length.filter(|_| !fields.chunked).unwrap_or(0);
+        let record = HttpRecord {
+            trans_depth: self.depth,
+            method: Some(text(method, 32)),
+            host: fields.host,
+            uri: Some(uri),
+            referrer: fields.referrer,
+            version: Some(text(version.unwrap_or(b"0.9"), 3)),
+            user_agent: fields.user_agent,
+            origin: fields.origin,
+            request_body_len: length,
+            authorization: auth_scheme.is_some(),
+            auth_scheme,
+            proxied: Some(fields.proxied).filter(|list| !list.is_empty()),
+            orig_filenames: fields.filename.map(|name| vec![name]),
+            orig_mime_types: fields.mime_type.map(|name| vec![name]),
+            ..HttpRecord::default()
+        };
+        if self.pending.len() >= PENDING_MAX
+            && let Some(oldest) = self.pending.pop_front()
+        {
+            out.record(oldest.ts, oldest.record);
+        }
+        self.pending.push_back(Open { ts: input.ts, record });
+        let side = self.side(input.dir);
+        side.responds = false;
+        side.state = match (fields.chunked, length) {
+            (true, _) => State::ChunkSize,
+            (false, 0) => State::Start,
+            (false, length) => State::Fixed(length),
+        };
+    }
+
+    /// Joins a response to the oldest request; true if the flow speaks something else from here on.
+    fn response(
+        &mut self,
+        input: Input<'_>,
+        (version, status, reason): (&[u8], u16, &[u8]),
+        fields: Fields,
+        out: &mut Out<'_>,
+    ) -> bool {
+        self.close(out);
+        self.side(input.dir).responds = true;
+        if (100..200).contains(&status)
+            && status != 101
+            && let Some(Open { record, .. }) = self.pending.front_mut()
+        {
+            record.info_code = Some(status);
+            record.info_msg = Some(text(reason, 128));
+            return false;
+        }
+        self.told_server(input.dir, fields.server, out);
+        let Open { ts, mut record } = self.pending.pop_front().unwrap_or_else(|| {
+            self.depth = self.depth.saturating_add(1);
+            let version = Some(text(version, 3));
+            let record = HttpRecord { trans_depth: self.depth, version, ..HttpRecord::default() };
+            Open { ts: input.ts, record }
+        });
+        record.status_code = Some(status);
+        record.status_msg = Some(text(reason, 128));
+        record.resp_filenames = fields.filename.map(|name| vec![name]);
+        record.resp_mime_types = fields.mime_type.map(|name| vec![name]);
+        let method = record.method.as_deref();
+        let connected = method == Some("CONNECT") && (200..300).contains(&status);
+        let state = if matches!(status, 100..200 | 204 | 304) || method == Some("HEAD") || connected
+        {
+            State::Start
+        } else if fields.chunked {
+            State::ChunkSize
+        } else {
+            match fields.content_length {
+                Some(0) => State::Start,
+                Some(length) => State::Fixed(length),
+                None => State::UntilClose,
+            }
+        };
+        if let State::Fixed(length) = state {
+            record.response_body_len = length;
+        }
+        self.side(input.dir).state = state;
+        self.tunnel |= connected;
+        self.open = Some(Open { ts, record });
+        if !matches!(state, State::ChunkSize | State::UntilClose) {
+            self.close(out);
+        }
+        status == 101
+    }
+
+    /// Tells what the client runs, once for each user agent in a row.
+    fn told_agent(&mut self, dir: Dir, agent: Option<&str>, out: &mut Out<'_>) {
+        if agent.is_none() || agent == self.agent.as_deref() || self.agents >= AGENTS_MAX {
+            return;
+        }
+        self.agents = self.agents.saturating_add(1);
+        self.agent = agent.map(Text::from);
+        software(dir, "http user-agent", agent.unwrap_or_default().into(), out);
+    }
+
+    /// Tells what the server runs, once.
+    fn told_server(&mut self, dir: Dir, server: Option<Text>, out: &mut Out<'_>) {
+        if let Some(server) = server.filter(|_| !self.server_told) {
+            self.server_told = true;
+            software(dir, "http server header", server, out);
+        }
+    }
+}
+
+/// Where a request of HTTP/0.9 ends: it is one line without a version, and has no header fields.
+fn simple_end(data: &[u8]) -> Option<usize> {
+    let (line, _) = head::split_once(data, b'\n')?;
+    match StartLine::read(line.trim_ascii_end())? {
+        StartLine::Request { version: None, .. } => Some(line.len().saturating_add(1)),
+        _ => None,
+    }
+}
+
+fn software(dir: Dir, evidence: &'static str, value: Text, out: &mut Out<'_>) {
+    let side = match dir {
+        Dir::Orig => out.flow.orig,
+        Dir::Resp => out.flow.resp,
+    };
+    let (ip, kind) = (Some(side.ip()), ClueKind::Software);
+    out.clue(Clue { mac: None, ip, kind, evidence, value });
+}
+
+#[cfg(test)]
+mod tests;

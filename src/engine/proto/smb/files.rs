@@ -1,0 +1,273 @@
+//! Open files: what is read and written until the close, and the records about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::SmbFile;
+use super::wire::{SUCCESS, file_time_at, status_name, u32_at, u64_at};
+use crate::proto::Out;
+use crate::types::{Text, Timestamp};
+
+/// Open files of a flow.
+const FILES_MAX: usize = 512;
+
+/// The sixteen bytes a server names an open by.
+pub(super) type FileId = u128;
+
+/// What a share offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Share {
+    #[default]
+    Unknown,
+    Disk,
+    Pipe,
+    Print,
+}
+
+impl Share {
+    /// Zeek's word for it.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Unknown => None,
+            Self::Disk => Some("DISK"),
+            Self::Pipe => Some("PIPE"),
+            Self::Print => Some("PRINT"),
+        }
+    }
+}
+
+/// A connected share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    pub(super) path: Option<Arc<str>>,
+    pub(super) share: Share,
+}
+
+/// What is done to a file.
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Open,
+    Read,
+    Write,
+    Delete,
+    Rename,
+}
+
+/// A file someone asked to open.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// Time of the request.
+    pub(super) ts: Timestamp,
+    pub(super) name: Text,
+    pub(super) tree: Tree,
+    pub(super) user: Option<Arc<str>>,
+}
+
+impl Opened {
+    /// Tells of an open that failed, or was not answered if there is no status.
+    pub(super) fn failed(&self, status: Option<Text>, out: &mut Out<'_>) {
+        out.record(self.ts, SmbFile { status, ..self.record(Verb::Open) });
+    }
+
+    /// What all records about the file have in common.
+    fn record(&self, verb: Verb) -> SmbFile {
+        SmbFile {
+            action: action(verb, self.tree.share),
+            path: self.tree.path.as_deref().map(Text::from),
+            name: Some(self.name.clone()),
+            user: self.user.as_deref().map(Text::from),
+            ..SmbFile::default()
+        }
+    }
+}
+
+/// Bytes that went one way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flowed {
+    /// First request; `None` if there was none.
+    since: Option<Timestamp>,
+    bytes: u64,
+}
+
+impl Flowed {
+    fn add(&mut self, bytes: u64, ts: Timestamp) {
+        self.since.get_or_insert(ts);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// An open file.
+#[derive(Debug)]
+struct File {
+    opened: Opened,
+    /// Place in the order of opening.
+    ordinal: u64,
+    size: Option<u64>,
+    read: Flowed,
+    written: Flowed,
+}
+
+impl File {
+    /// Tells what was read and written.
+    fn close(self, out: &mut Out<'_>) {
+        if let Some(ts) = self.read.since {
+            let bytes_read = Some(self.read.bytes);
+            let record = self.opened.record(Verb::Read);
+            out.record(ts, SmbFile { bytes_read, size: self.size, ..record });
+        }
+        if let Some(ts) = self.written.since {
+            let bytes_written = Some(self.written.bytes);
+            let record = self.opened.record(Verb::Write);
+            out.record(ts, SmbFile { bytes_written, size: self.size, ..record });
+        }
+    }
+}
+
+/// The open files of one flow.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    open: BTreeMap<FileId, File>,
+    ordinals: u64,
+}
+
+impl Files {
+    /// CREATE succeeded; `body` is the answer's. True if another file had to go for it.
+    pub(super) fn open(
+        &mut self,
+        id: FileId,
+        opened: Opened,
+        body: &[u8],
+        delete: bool,
+        out: &mut Out<'_>,
+    ) -> bool {
+        let size = u64_at(body, 48);
+        let record = SmbFile {
+            size,
+            created: file_time_at(body, 8),
+            accessed: file_time_at(body, 16),
+            modified: file_time_at(body, 24),
+            changed: file_time_at(body, 32),
+            create_action: create_action(body),
+            ..opened.record(Verb::Open)
+        };
+        out.record(opened.ts, record);
+        if delete {
+            out.record(opened.ts, SmbFile { size, ..opened.record(Verb::Delete) });
+        }
+        let evict = self.open.len() >= FILES_MAX && !self.open.contains_key(&id);
+        if evict {
+            let oldest = self.open.iter().min_by_key(|(_, file)| file.ordinal).map(|(id, _)| *id);
+            self.close(oldest, out);
+        }
+        self.ordinals = self.ordinals.saturating_add(1);
+        let (read, written) = (Flowed::default(), Flowed::default());
+        let file = File { opened, ordinal: self.ordinals, size, read, written };
+        if let Some(replaced) = self.open.insert(id, file) {
+            replaced.close(out);
+        }
+        evict
+    }
+
+    /// Bytes came from the file.
+    pub(super) fn read(&mut self, id: Option<FileId>, bytes: u64, ts: Timestamp) {
+        if let Some(file) = self.get(id) {
+            file.read.add(bytes, ts);
+        }
+    }
+
+    /// Bytes went to the file.
+    pub(super) fn wrote(&mut self, id: Option<FileId>, bytes: u64, ts: Timestamp) {
+        if let Some(file) = self.get(id) {
+            file.written.add(bytes, ts);
+        }
+    }
+
+    /// The file is to go when it is closed.
+    pub(super) fn deleted(
+        &mut self,
+        id: Option<FileId>,
+        ts: Timestamp,
+        status: u32,
+        out: &mut Out<'_>,
+    ) {
+        let Some(file) = self.get(id) else { return };
+        let record = file.opened.record(Verb::Delete);
+        out.record(ts, SmbFile { size: file.size, status: failure(status), ..record });
+    }
+
+    /// The file has another name now.
+    pub(super) fn renamed(
+        &mut self,
+        id: Option<FileId>,
+        name: Text,
+        ts: Timestamp,
+        status: u32,
+        out: &mut Out<'_>,
+    ) {
+        let Some(file) = self.get(id) else { return };
+        let record = SmbFile {
+            name: Some(name.clone()),
+            prev_name: Some(file.opened.name.clone()),
+            size: file.size,
+            status: failure(status),
+            ..file.opened.record(Verb::Rename)
+        };
+        if status == SUCCESS {
+            file.opened.name = name;
+        }
+        out.record(ts, record);
+    }
+
+    /// The file was closed.
+    pub(super) fn close(&mut self, id: Option<FileId>, out: &mut Out<'_>) {
+        if let Some(file) = id.and_then(|id| self.open.remove(&id)) {
+            file.close(out);
+        }
+    }
+
+    /// Closes what is still open, in the order of opening.
+    pub(super) fn finish(&mut self, out: &mut Out<'_>) {
+        let mut files: Vec<File> = std::mem::take(&mut self.open).into_values().collect();
+        files.sort_by_key(|file| file.ordinal);
+        for file in files {
+            file.close(out);
+        }
+    }
+
+    fn get(&mut self, id: Option<FileId>) -> Option<&mut File> {
+        self.open.get_mut(&id?)
+    }
+}
+
+/// The status of a failure.
+fn failure(status: u32) -> Option<Text> {
+    (status != SUCCESS).then(|| status_name(status))
+}
+
+/// CreateAction (\[MS-SMB2\] 2.2.14).
+fn create_action(body: &[u8]) -> Option<&'static str> {
+    match u32_at(body, 4)? {
+        0 => Some("superseded"),
+        1 => Some("opened"),
+        2 => Some("created"),
+        3 => Some("overwritten"),
+        _ => None,
+    }
+}
+
+/// Zeek's name of a verb; pipes and printers have their own, so that files can be counted.
+fn action(verb: Verb, share: Share) -> &'static str {
+    match (verb, share) {
+        (Verb::Open, Share::Pipe) => "SMB::PIPE_OPEN",
+        (Verb::Read, Share::Pipe) => "SMB::PIPE_READ",
+        (Verb::Write, Share::Pipe) => "SMB::PIPE_WRITE",
+        (Verb::Open, Share::Print) => "SMB::PRINT_OPEN",
+        (Verb::Read, Share::Print) => "SMB::PRINT_READ",
+        (Verb::Write, Share::Print) => "SMB::PRINT_WRITE",
+        (Verb::Open, _) => "SMB::FILE_OPEN",
+        (Verb::Read, _) => "SMB::FILE_READ",
+        (Verb::Write, _) => "SMB::FILE_WRITE",
+        (Verb::Delete, _) => "SMB::FILE_DELETE",
+        (Verb::Rename, _) => "SMB::FILE_RENAME",
+    }
+}

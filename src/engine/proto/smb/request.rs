@@ -1,0 +1,92 @@
+//! Requests of interest, read from their bodies.
+//!
+//! Standard: \[MS-SMB2\] 2.2.5, 2.2.9, 2.2.13, 2.2.21, 2.2.39; \[MS-FSCC\] 2.4.11, 2.4.43.
+
+use super::files::FileId;
+use super::header::{CLOSE, CREATE, READ, SESSION_SETUP, SET_INFO, TREE_CONNECT, WRITE};
+use super::ntlmssp::{self, Authenticate, Message};
+use super::wire::{field, size16_at, size32_at, u8_at, u32_at, utf16};
+use crate::types::Text;
+
+/// Longest name or share path kept, in bytes of UTF-8.
+const NAME_LEN_MAX: usize = 1024;
+
+/// What was asked, as far as the answer needs it.
+#[derive(Debug)]
+pub(super) enum Asked {
+    SignIn(Option<Box<Authenticate>>),
+    TreeConnect(Text),
+    Create { name: Text, delete: bool },
+    Close,
+    Read,
+    Write { len: u32 },
+    Delete,
+    Rename(Text),
+}
+
+/// Which file a request is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Target {
+    #[default]
+    None,
+    Known(FileId),
+    /// The file that the CREATE with this MessageId will give.
+    Of(u64),
+}
+
+/// What the request asks; `None` if it is cut or of no interest.
+pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> {
+    match command {
+        SESSION_SETUP => {
+            let blob = size16_at(body, 12).and_then(|at| message.get(at..)).unwrap_or_default();
+            Some(Asked::SignIn(match ntlmssp::find(blob) {
+                Some(Message::Authenticate(found)) => Some(Box::new(found)),
+                _ => None,
+            }))
+        }
+        TREE_CONNECT => Some(Asked::TreeConnect(name(message, body, 4)?)),
+        CREATE => {
+            /// FILE_DELETE_ON_CLOSE.
+            const DELETE_ON_CLOSE: u32 = 0x1000;
+            let name = Some(name(message, body, 44)?).filter(|name| !name.is_empty());
+            Some(Asked::Create {
+                name: name.unwrap_or_else(|| Text::from("<share_root>")),
+                delete: u32_at(body, 40)? & DELETE_ON_CLOSE != 0,
+            })
+        }
+        CLOSE => Some(Asked::Close),
+        READ => Some(Asked::Read),
+        WRITE => Some(Asked::Write { len: u32_at(body, 4)? }),
+        SET_INFO => set_info(message, body),
+        _ => None,
+    }
+}
+
+/// SET_INFO: renames and deletions, both in the form of Windows 10 as well.
+fn set_info(message: &[u8], body: &[u8]) -> Option<Asked> {
+    /// SMB2_0_INFO_FILE.
+    const FILE: u8 = 1;
+    if u8_at(body, 2)? != FILE {
+        return None;
+    }
+    let info = message.get(size16_at(body, 8)?..)?;
+    match u8_at(body, 3)? {
+        // FileRenameInformation, FileRenameInformationEx
+        10 | 65 => {
+            let name = field(info, 20, size32_at(info, 16)?)?;
+            Some(Asked::Rename(utf16(name, NAME_LEN_MAX)))
+        }
+        // FileDispositionInformation, FileDispositionInformationEx
+        13 | 64 => (u8_at(info, 0)? & 1 != 0).then_some(Asked::Delete),
+        _ => None,
+    }
+}
+
+/// The name whose offset and length stand at `at`.
+fn name(message: &[u8], body: &[u8], at: usize) -> Option<Text> {
+    let len = size16_at(body, at.checked_add(2)?)?;
+    if len == 0 {
+        return Some(Text::new());
+    }
+    Some(utf16(field(message, size16_at(body, at)?, len)?, NAME_LEN_MAX))
+}

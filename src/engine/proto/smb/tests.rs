@@ -1,0 +1,455 @@
+//! Conversations laid out by hand after \[MS-SMB2\] 2.2; the helpers write one field a line.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::types::{Body, FlowRef, Json, Observations, Timestamp};
+
+const CREATE: u16 = 5;
+const RESPONSE: u32 = 1;
+const ASYNC: u32 = 2;
+const RELATED: u32 = 4;
+/// STATUS_ACCESS_DENIED.
+const DENIED: u32 = 0xc000_0022;
+const SHARE: &str = r"\\dc\c$";
+
+fn wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// A header (2.2.1.2) with a body; session 7, tree 3.
+fn command(command: u16, flags: u32, status: u32, message: u64, body: &[u8]) -> Vec<u8> {
+    let mut out = b"\xfeSMB\x40\0\x01\0".to_vec(); // id, StructureSize, CreditCharge
+    out.extend(status.to_le_bytes());
+    out.extend(command.to_le_bytes());
+    out.extend([1, 0]); // Credit
+    out.extend(flags.to_le_bytes());
+    out.extend([0; 4]); // NextCommand
+    out.extend(message.to_le_bytes());
+    out.extend([0; 4]); // Reserved
+    out.extend(3_u32.to_le_bytes()); // TreeId
+    out.extend(7_u64.to_le_bytes()); // SessionId
+    out.extend([0; 16]); // Signature
+    out.extend(body);
+    out
+}
+
+fn ask(number: u16, message: u64, body: &[u8]) -> Vec<u8> {
+    framed(&command(number, 0, 0, message, body))
+}
+
+fn answer(number: u16, message: u64, body: &[u8]) -> Vec<u8> {
+    framed(&command(number, RESPONSE, 0, message, body))
+}
+
+fn refuse(number: u16, message: u64, status: u32) -> Vec<u8> {
+    framed(&command(number, RESPONSE, status, message, &[9, 0, 0, 0, 0, 0, 0, 0, 0]))
+}
+
+/// A NetBIOS session message.
+fn framed(message: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(message.len()).unwrap();
+    [&len.to_be_bytes(), message].concat()
+}
+
+/// Chains commands, each padded to eight bytes (3.2.4.1.4).
+fn compound(commands: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (index, command) in commands.iter().enumerate() {
+        let mut command = command.clone();
+        if index + 1 < commands.len() {
+            command.resize(command.len().next_multiple_of(8), 0);
+            let next = u32::try_from(command.len()).unwrap();
+            command[20..24].copy_from_slice(&next.to_le_bytes());
+        }
+        out.extend(command);
+    }
+    framed(&out)
+}
+
+/// 2.2.9
+fn tree_connect(path: &str) -> Vec<u8> {
+    let path = wide(path);
+    let len = u16::try_from(path.len()).unwrap().to_le_bytes();
+    [&[9, 0, 0, 0, 72, 0], &len[..], &path].concat() // PathOffset 64 + 8
+}
+
+/// 2.2.10, of the given share type.
+fn tree_connected(kind: u8) -> [u8; 16] {
+    [16, 0, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 1, 0x1f, 0]
+}
+
+/// 2.2.13
+fn create(name: &str, options: u32) -> Vec<u8> {
+    let name = wide(name);
+    let mut body = vec![57, 0]; // StructureSize
+    body.extend([0; 38]); // up to CreateDisposition
+    body.extend(options.to_le_bytes());
+    body.extend(120_u16.to_le_bytes()); // NameOffset 64 + 56
+    body.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+    body.extend([0; 8]); // contexts
+    body.extend(name);
+    body
+}
+
+/// 2.2.14
+fn created(file: u8, size: u64) -> Vec<u8> {
+    let mut body = vec![89, 0, 0, 0]; // StructureSize, OplockLevel, Flags
+    body.extend(2_u32.to_le_bytes()); // CreateAction: created
+    body.extend(125_911_584_000_000_000_u64.to_le_bytes()); // CreationTime 2000-01-01
+    body.extend([0; 24]); // other times
+    body.extend(4096_u64.to_le_bytes()); // AllocationSize
+    body.extend(size.to_le_bytes()); // EndofFile
+    body.extend([0; 8]); // FileAttributes, Reserved2
+    body.extend([file; 16]); // FileId
+    body.extend([0; 8]); // contexts
+    body
+}
+
+/// 2.2.15
+fn close(file: u8) -> Vec<u8> {
+    [&[24, 0, 0, 0, 0, 0, 0, 0], &[file; 16][..]].concat()
+}
+
+/// 2.2.19 and 2.2.21 begin alike; a write's data follows.
+fn read_or_write(file: u8, len: u32, data: &[u8]) -> Vec<u8> {
+    let mut body = vec![49, 0, 112, 0]; // StructureSize, DataOffset 64 + 48
+    body.extend(len.to_le_bytes());
+    body.extend([0; 8]); // Offset
+    body.extend([file; 16]);
+    body.extend([0; 16]);
+    body.extend(data);
+    body
+}
+
+/// 2.2.20
+fn have_read(len: u32) -> Vec<u8> {
+    let mut body = vec![17, 0, 80, 0];
+    body.extend(len.to_le_bytes());
+    body.extend([0; 8]);
+    body.resize(16 + usize::try_from(len).unwrap(), b'x');
+    body
+}
+
+/// 2.2.22
+fn written(len: u32) -> Vec<u8> {
+    [&[17, 0, 0, 0], &len.to_le_bytes()[..], &[0; 8]].concat()
+}
+
+/// 2.2.39 with a class of file information.
+fn set_info(file: u8, class: u8, info: &[u8]) -> Vec<u8> {
+    let mut body = vec![33, 0, 1, class]; // StructureSize, SMB2_0_INFO_FILE, FileInfoClass
+    body.extend(u32::try_from(info.len()).unwrap().to_le_bytes());
+    body.extend([96, 0, 0, 0, 0, 0, 0, 0]); // BufferOffset 64 + 32, Reserved, AdditionalInformation
+    body.extend([file; 16]);
+    body.extend(info);
+    body
+}
+
+/// FileRenameInformation, \[MS-FSCC\] 2.4.43.2
+fn rename(name: &str) -> Vec<u8> {
+    let name = wide(name);
+    let len = u32::try_from(name.len()).unwrap().to_le_bytes();
+    [&[0; 16], &len[..], &name].concat()
+}
+
+/// Feeds pieces as the flow table does and returns the records as JSON, the kind in front.
+fn run(pieces: &[(Dir, &[u8])]) -> Vec<String> {
+    let (flow, mut seen, mut smb) = (FlowRef::default(), Observations::new(), Smb::default());
+    let (mut buffers, mut skips) = ([Vec::new(), Vec::new()], [0_usize; 2]);
+    let ts = Timestamp::from_secs(1);
+    'pieces: for (dir, piece) in pieces {
+        let at = usize::from(*dir == Dir::Resp);
+        let skipped = piece.len().min(skips[at]);
+        skips[at] -= skipped;
+        buffers[at].extend(&piece[skipped..]);
+        while !buffers[at].is_empty() {
+            let data = buffers[at].clone();
+            let input = Input { ts, dir: *dir, data: &data, gap: 0, datagram: false };
+            let used = match smb.parse(input, &mut Out::new(&flow, ts, &mut seen)) {
+                Parse::Parsed { used } => used,
+                Parse::NeedMore { used, need } => {
+                    assert!(used <= data.len() && need > 0);
+                    buffers[at].drain(..used);
+                    break;
+                }
+                Parse::SkipBytes { bytes } => {
+                    skips[at] = usize::try_from(bytes).unwrap();
+                    data.len()
+                }
+                Parse::Skip | Parse::Broken(_) => break 'pieces,
+            };
+            assert!(used > 0 && used <= data.len());
+            buffers[at].drain(..used);
+        }
+    }
+    smb.finish(&mut Out::new(&flow, ts, &mut seen));
+    lines(&seen)
+}
+
+/// Records as JSON with the kind in front, clues as evidence and value.
+fn lines(seen: &Observations) -> Vec<String> {
+    let mut lines = Vec::new();
+    for observation in seen {
+        match &observation.body {
+            Body::Record(record) => {
+                let mut line = format!("{} ", record.body.kind());
+                let mut json = Json::open(&mut line);
+                for (index, field) in record.body.fields().iter().enumerate() {
+                    json.member(field.name, record.body.value(index));
+                }
+                json.close();
+                lines.push(line);
+            }
+            Body::Clue(clue) => {
+                lines.push(format!("{:?} {}: {}", clue.kind, clue.evidence, clue.value));
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// A whole use of a share: connect, open, write, read, rename, delete, close.
+fn conversation() -> Vec<(Dir, Vec<u8>)> {
+    vec![
+        (Dir::Orig, ask(3, 1, &tree_connect(SHARE))),
+        (Dir::Resp, answer(3, 1, &tree_connected(1))),
+        (Dir::Orig, ask(CREATE, 2, &create("a.txt", 0))),
+        (Dir::Resp, answer(CREATE, 2, &created(8, 5))),
+        (Dir::Orig, ask(9, 3, &read_or_write(8, 300, &[b'w'; 300]))),
+        (Dir::Resp, answer(9, 3, &written(300))),
+        (Dir::Orig, ask(8, 4, &read_or_write(8, 200, &[0]))),
+        (Dir::Resp, answer(8, 4, &have_read(200))),
+        (Dir::Orig, ask(17, 5, &set_info(8, 10, &rename("b.locked")))),
+        (Dir::Resp, answer(17, 5, &[2, 0])),
+        (Dir::Orig, ask(17, 6, &set_info(8, 13, &[1]))),
+        (Dir::Resp, answer(17, 6, &[2, 0])),
+        (Dir::Orig, ask(6, 7, &close(8))),
+        (Dir::Resp, answer(6, 7, &[60, 0])),
+    ]
+}
+
+fn feed(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
+    run(&pieces.iter().map(|(dir, data)| (*dir, &data[..])).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_file_is_opened_written_read_renamed_deleted() {
+    let path = r#""path":"\\\\dc\\c$""#;
+    let expected = [
+        format!(r#"smb_mapping {{{path},"share_type":"DISK"}}"#),
+        format!(
+            r#"smb_files {{"action":"SMB::FILE_OPEN",{path},"name":"a.txt","size":5,"times.created":946684800.000000,"create_action":"created"}}"#
+        ),
+        format!(
+            r#"smb_files {{"action":"SMB::FILE_RENAME",{path},"name":"b.locked","size":5,"prev_name":"a.txt"}}"#
+        ),
+        format!(r#"smb_files {{"action":"SMB::FILE_DELETE",{path},"name":"b.locked","size":5}}"#),
+        format!(
+            r#"smb_files {{"action":"SMB::FILE_READ",{path},"name":"b.locked","size":5,"bytes_read":200}}"#
+        ),
+        format!(
+            r#"smb_files {{"action":"SMB::FILE_WRITE",{path},"name":"b.locked","size":5,"bytes_written":300}}"#
+        ),
+    ];
+    assert_eq!(feed(&conversation()), expected);
+}
+
+#[test]
+fn a_compound_goes_on_with_the_file_it_opened() {
+    let related = |number, message, body: &[u8]| command(number, RELATED, 0, message, body);
+    let asked = compound(&[
+        command(CREATE, 0, 0, 10, &create("x", 0)),
+        related(9, 11, &read_or_write(0xff, 4, b"data")),
+        related(17, 12, &set_info(0xff, 64, &[1, 0, 0, 0])),
+        related(6, 13, &close(0xff)),
+    ]);
+    let told = compound(&[
+        command(CREATE, RESPONSE, 0, 10, &created(1, 0)),
+        command(9, RESPONSE, 0, 11, &written(4)),
+        command(17, RESPONSE, 0, 12, &[2, 0]),
+        command(6, RESPONSE, 0, 13, &[60, 0]),
+    ]);
+    let rows = run(&[(Dir::Orig, &asked), (Dir::Resp, &told)]);
+    assert_eq!(rows.len(), 3);
+    assert!(rows[0].contains("FILE_OPEN") && rows[1].contains("FILE_DELETE"));
+    assert!(rows[2].contains(r#""bytes_written":4"#));
+}
+
+#[test]
+fn refusals_carry_their_status_and_deletes_on_close_are_told() {
+    let rows = feed(&[
+        (Dir::Orig, ask(3, 1, &tree_connect(SHARE))),
+        (Dir::Resp, refuse(3, 1, DENIED)),
+        (Dir::Orig, ask(CREATE, 2, &create("secret", 0))),
+        (Dir::Resp, framed(&command(CREATE, RESPONSE | ASYNC, 0x103, 2, &[9, 0]))),
+        (Dir::Resp, refuse(CREATE, 2, DENIED)),
+        (Dir::Orig, ask(CREATE, 3, &create("", 0x1000))),
+        (Dir::Resp, framed(&command(CREATE, RESPONSE | ASYNC, 0, 3, &created(1, 9)))),
+        (Dir::Orig, ask(CREATE, 4, &create("never answered", 0))),
+    ]);
+    let denied = r#""status":"STATUS_ACCESS_DENIED"}"#;
+    assert_eq!(rows[0], format!(r#"smb_mapping {{"path":"\\\\dc\\c$",{denied}"#));
+    assert_eq!(
+        rows[1],
+        format!(r#"smb_files {{"action":"SMB::FILE_OPEN","name":"secret",{denied}"#)
+    );
+    assert!(rows[2].contains("FILE_OPEN") && rows[2].contains("<share_root>"));
+    assert!(rows[3].contains("FILE_DELETE") && rows[3].contains("<share_root>"));
+    assert_eq!(rows[4], r#"smb_files {"action":"SMB::FILE_OPEN","name":"never answered"}"#);
+    assert_eq!(rows.len(), 5);
+}
+
+/// An AUTHENTICATE (\[MS-NLMP\] 2.2.1.3): domain at 72, user at 76, workstation at 82.
+fn authenticate() -> Vec<u8> {
+    let mut blob = b"NTLMSSP\0\x03\0\0\0".to_vec();
+    blob.extend([0; 16]); // responses
+    blob.extend([4, 0, 4, 0, 72, 0, 0, 0]);
+    blob.extend([6, 0, 6, 0, 76, 0, 0, 0]);
+    blob.extend([4, 0, 4, 0, 82, 0, 0, 0]);
+    blob.extend([0; 8]); // session key
+    blob.extend([1, 0, 0, 2]); // UNICODE, VERSION
+    blob.extend([10, 0, 0x63, 0x45, 0, 0, 0, 15]); // 10.0.17763
+    blob.extend(wide("AD"));
+    blob.extend(wide("eve"));
+    blob.extend(wide("PC"));
+    let len = u16::try_from(blob.len()).unwrap().to_le_bytes();
+    let fixed = [25, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0]; // SecurityBufferOffset 64 + 24
+    [&fixed[..], &len, &[0; 8], &blob].concat()
+}
+
+#[test]
+fn a_sign_in_names_the_user_of_what_follows() {
+    let rows = feed(&[
+        (Dir::Orig, ask(1, 1, &authenticate())),
+        (Dir::Resp, answer(1, 1, &[9, 0, 0, 0, 72, 0, 0, 0])),
+        (Dir::Orig, ask(CREATE, 2, &create("f", 0))),
+        (Dir::Resp, answer(CREATE, 2, &created(1, 1))),
+        (Dir::Orig, ask(1, 3, &authenticate())),
+        (Dir::Resp, refuse(1, 3, 0xc000_006d)),
+    ]);
+    let who = r#""username":"eve","hostname":"PC","domainname":"AD""#;
+    let clues = ["HostName ntlm: PC", "Software ntlm version: Windows 10.0.17763"];
+    assert_eq!(rows[..2], clues);
+    assert_eq!(rows[2], format!(r#"ntlm {{{who},"success":true}}"#));
+    assert!(rows[3].contains(r#""user":"eve""#));
+    assert_eq!(rows[4..6], clues);
+    assert_eq!(
+        rows[6],
+        format!(r#"ntlm {{{who},"success":false,"status":"STATUS_LOGON_FAILURE"}}"#)
+    );
+}
+
+#[test]
+fn other_messages_are_passed_over() {
+    let mut pieces = vec![
+        // RFC 1002 4.3.2 to 4.3.4: session request, positive answer, keepalive.
+        (Dir::Orig, [&[0x81, 0, 0, 68, 0x20][..], &[b'C'; 67]].concat()),
+        (Dir::Resp, vec![0x82, 0, 0, 0, 0x85, 0, 0, 0]),
+        // Negotiation in SMB 1, answered in SMB 2.
+        (Dir::Orig, framed(b"\xffSMB\x72 and dialects")),
+        (Dir::Resp, answer(0, 0, &[65, 0])),
+        // Encrypted, compressed.
+        (Dir::Orig, framed(&[&b"\xfdSMB"[..], &[0xfe; 200]].concat())),
+        (Dir::Resp, framed(&[&b"\xfcSMB"[..], &[0xfe; 200]].concat())),
+    ];
+    pieces.extend(conversation());
+    assert_eq!(feed(&pieces), feed(&conversation()));
+}
+
+#[test]
+fn after_a_gap_the_next_message_is_found() {
+    let (flow, ts) = (FlowRef::default(), Timestamp::from_secs(1));
+    let (mut seen, mut smb) = (Observations::new(), Smb::default());
+    let stream = [&b"rest of something, SMB\x00\xfeSMB and so on"[..], &ask(CREATE, 2, &create("f", 0))]
+        .concat();
+    let (mut data, mut gap) = (&stream[..], 1000);
+    while !data.is_empty() {
+        let input = Input { ts, dir: Dir::Orig, data, gap, datagram: false };
+        let Parse::Parsed { used } = smb.parse(input, &mut Out::new(&flow, ts, &mut seen)) else {
+            panic!("the message was not found");
+        };
+        (data, gap) = (&data[used..], 0);
+    }
+    smb.finish(&mut Out::new(&flow, ts, &mut seen));
+    assert_eq!(lines(&seen), [r#"smb_files {"action":"SMB::FILE_OPEN","name":"f"}"#]);
+}
+
+#[test]
+fn tables_hold_their_bounds_and_lose_nothing_told() {
+    let mut pieces = Vec::new();
+    for message in 0..600_u16 {
+        let mut answer = answer(CREATE, u64::from(message), &created(1, 1));
+        // FileId follows 64 bytes of header and 64 of body.
+        answer[132..134].copy_from_slice(&message.to_le_bytes());
+        pieces.push((Dir::Orig, ask(CREATE, u64::from(message), &create("f", 0))));
+        pieces.push((Dir::Resp, answer));
+    }
+    for message in 1000..1600_u64 {
+        pieces.push((Dir::Orig, ask(CREATE, message, &create("g", 0))));
+    }
+    let rows = feed(&pieces);
+    assert_eq!(rows.iter().filter(|row| row.contains("FILE_OPEN")).count(), 1200);
+    assert_eq!(rows.iter().filter(|row| row.contains("smb_table_full")).count(), 1);
+}
+
+#[test]
+fn beginnings_are_recognised() {
+    let first = ask(0, 0, &[36, 0]);
+    assert_eq!(Smb::probe(&first, Dir::Orig), Probe::Certain);
+    for len in 0..8 {
+        assert_eq!(Smb::probe(&first[..len], Dir::Orig), Probe::Unsure, "{len}");
+    }
+    assert_eq!(Smb::probe(b"GET / HTTP/1.1\r\n", Dir::Orig), Probe::NotMine);
+    assert_eq!(Smb::probe(&[&b"middle"[..], &first].concat(), Dir::Orig), Probe::Unsure);
+    assert_eq!(Smb::probe(&[0x81, 0, 0, 68, 32, 67], Dir::Orig), Probe::Certain);
+}
+
+#[test]
+fn a_cut_at_any_byte_does_no_harm() {
+    for (cut, (dir, whole)) in conversation().iter().enumerate() {
+        for len in 0..whole.len() {
+            let mut pieces = conversation();
+            pieces[cut] = (*dir, whole[..len].to_vec());
+            feed(&pieces);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same_records(sizes in prop::collection::vec(1..90_usize, 1..40)) {
+        let whole = conversation();
+        let mut pieces = Vec::new();
+        let mut sizes = sizes.iter().cycle();
+        for (dir, data) in &whole {
+            let mut rest = &data[..];
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+                pieces.push((*dir, piece));
+                rest = after;
+            }
+        }
+        prop_assert_eq!(run(&pieces), feed(&whole));
+    }
+
+    #[test]
+    fn changed_bytes_never_panic(
+        changes in prop::collection::vec((0..14_usize, 0..400_usize, any::<u8>()), 1..20)
+    ) {
+        let mut pieces = conversation();
+        for (piece, at, byte) in changes {
+            if let Some(slot) = pieces[piece].1.get_mut(at) {
+                *slot = byte;
+            }
+        }
+        feed(&pieces);
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        run(&[(Dir::Orig, &bytes)]);
+        run(&[(Dir::Resp, &framed(&[&b"\xfeSMB\x40\0"[..], &bytes].concat()))]);
+    }
+}

@@ -1,0 +1,247 @@
+//! The hot half of the engine: frames in, observations out.
+//!
+//! Input:  frames of one worker, times never running backwards (who reads them sees to that; a step
+//!         back is taken as standing still). One address pair is always dealt to the same worker, frames
+//!         without IP to worker 0.
+//! Output: observations; a stable sort by (`ts`, flow key) over all workers gives one order, whatever
+//!         their number, the hash key, or how often `advance` was called.
+//! Bounds: flows (a new one is refused at the bound, those there stay), bytes held for reassembly (what
+//!         is missing is given up), fragments, hardware addresses told; each counted.
+//! Direction: the originator sent the first packet, unless that is a SYN-ACK, or has no SYN and comes
+//!         from a server's port to one that is none (history `^`, as in Zeek).
+//! Duplicates: once 8 of a flow's first 32 packets came twice, second copies are counted as such and
+//!         nowhere else; those counted before are taken off the totals, at most 64 KiB a direction.
+//!         Events told before, history letters and datagrams parsed twice are not taken back.
+
+mod content;
+mod flow;
+mod packet;
+mod sightings;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+pub use stats::{Numbers, TrackerStats};
+
+use crate::decode::{self, Network, Refused};
+use crate::flow::{Fragments, NonIp, Room, Table};
+use crate::proto::driver::App;
+use crate::types::{Body, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp};
+
+use sightings::Sightings;
+
+/// Bounds and key of a tracker.
+#[derive(Clone, Copy, Debug)]
+pub struct TrackerConfig {
+    /// Most flows at a time.
+    pub flows_max: usize,
+    /// Most bytes held for all streams together.
+    pub reassembly_bytes_max: usize,
+    /// Key of the hash tables; influences no output.
+    pub seed: Seed,
+}
+
+impl Default for TrackerConfig {
+    fn default() -> Self {
+        Self {
+            flows_max: 1_000_000,
+            reassembly_bytes_max: 256 * 1024 * 1024,
+            seed: Seed(0),
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Tracker {
+    now: Timestamp,
+    table: Table<App>,
+    fragments: Fragments,
+    non_ip: NonIp,
+    sightings: Sightings,
+    room: Room,
+    stats: TrackerStats,
+}
+
+impl Tracker {
+    /// A tracker that has seen nothing.
+    #[must_use]
+    pub fn new(config: TrackerConfig) -> Self {
+        Self {
+            now: Timestamp::MIN,
+            table: Table::new(config.flows_max, config.seed),
+            fragments: Fragments::new(config.seed),
+            non_ip: NonIp::default(),
+            sightings: Sightings::new(config.seed),
+            room: Room {
+                used: 0,
+                max: config.reassembly_bytes_max,
+                refused: 0,
+            },
+            stats: TrackerStats::default(),
+        }
+    }
+
+    /// Takes a frame of link type `link` (LINKTYPE number), of which `wire_len` bytes were on the wire.
+    pub fn packet(
+        &mut self,
+        ts: Timestamp,
+        link: u32,
+        wire_len: u32,
+        frame: &[u8],
+        out: &mut Observations,
+    ) {
+        let ts = ts.max(self.now);
+        self.now = ts;
+        if self.table.is_due(ts) {
+            self.fire(ts, out);
+        }
+        let have = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        let wire_len = wire_len.max(have);
+        let truncated = have < wire_len;
+        let stats = &mut self.stats;
+        stats.packets = stats.packets.saturating_add(1);
+        stats.bytes = stats.bytes.saturating_add(u64::from(wire_len));
+        stats.truncated = stats.truncated.saturating_add(u64::from(truncated));
+        stats.first_ts.get_or_insert(ts);
+        stats.last_ts = Some(ts);
+        let decoded = match decode::decode(link, wire_len, frame) {
+            Ok(decoded) => decoded,
+            Err(Refused::LinkType) => return stats.not_decoded.add(link),
+            Err(Refused::Malformed(malformed)) => {
+                // A header cut off by the capture is not the sender's mistake.
+                if !truncated || malformed.need <= malformed.have {
+                    stats.malformed(malformed.layer);
+                }
+                return;
+            }
+        };
+        if let Network::Ip(ip) = &decoded.network {
+            return self.ip(ts, &decoded, ip, out);
+        }
+        if self.non_ip.is_copy(ts, frame) {
+            self.stats.duplicate = self.stats.duplicate.saturating_add(1);
+            return;
+        }
+        self.without_ip(ts, &decoded, out);
+    }
+
+    /// Fires the timers due by `ts`, each with its deadline as its time. Those of the last 134 ms may
+    /// stay for later: see [`Self::watermark`].
+    pub fn advance(&mut self, ts: Timestamp, out: &mut Observations) {
+        self.now = self.now.max(ts);
+        if self.table.is_due(self.now) {
+            self.fire(self.now, out);
+        }
+    }
+
+    /// The input's time leaps to `ts`: fires what is due by the old time, closes every flow at the old
+    /// time, in the order of their keys, and goes on from `ts`. All workers must have been advanced to
+    /// the same old time before. Whoever judges leaps emits the mark.
+    pub fn epoch(&mut self, ts: Timestamp, out: &mut Observations) {
+        self.flush(out);
+        self.sightings.clear();
+        self.non_ip = NonIp::default();
+        self.table.restart(ts);
+        self.now = ts;
+    }
+
+    /// The input is over, at `ts` for all workers alike: fires what is due by then and closes every
+    /// other flow at `ts`, in the order of their keys.
+    pub fn finish(&mut self, ts: Timestamp, out: &mut Observations) {
+        self.now = self.now.max(ts);
+        self.flush(out);
+    }
+
+    /// No later observation carries a time below this.
+    #[must_use]
+    pub fn watermark(&self) -> Timestamp {
+        self.table.horizon().min(self.now)
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn stats(&self) -> &TrackerStats {
+        &self.stats
+    }
+
+    /// Number of flows alive.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Closes flows whose wheel tick has passed.
+    fn fire(&mut self, ts: Timestamp, out: &mut Observations) {
+        while let Some(index) = self.table.due(ts) {
+            let Some(flow) = self.table.get_mut(index) else {
+                return;
+            };
+            let deadline = flow.deadline();
+            self.close(index, deadline, true, out);
+        }
+    }
+
+    /// Closes every flow: at its deadline if that has come, else now.
+    fn flush(&mut self, out: &mut Observations) {
+        for index in self.table.sorted() {
+            let Some(flow) = self.table.get_mut(index) else {
+                continue;
+            };
+            let deadline = flow.deadline();
+            let expired = deadline <= self.now;
+            self.close(index, deadline.min(self.now), expired, out);
+        }
+        self.fragments.clear();
+        self.stats.fragments_incomplete = self.fragments.incomplete;
+    }
+
+    /// ARP and everything else that is not IP.
+    fn without_ip(&mut self, ts: Timestamp, frame: &decode::Frame<'_>, out: &mut Observations) {
+        let (mac, ip, evidence) = match frame.network {
+            Network::Arp(arp) => {
+                let ip = Some(arp.sender_ip).filter(|ip| !ip.is_unspecified());
+                (arp.sender_mac, ip.map(std::net::IpAddr::V4), "arp")
+            }
+            Network::EtherType(number) => {
+                self.stats.ether_types.add(u32::from(number));
+                (frame.src_mac, None, "frame")
+            }
+            Network::Llc(sap) => {
+                self.stats.llc.add(u32::from(sap));
+                (frame.src_mac, None, "frame")
+            }
+            Network::Ip(_) => return,
+        };
+        self.sighting(ts, mac, ip, evidence, frame.vlan, out);
+        // A sender that speaks for another hardware address is there as well.
+        if frame.src_mac != mac {
+            self.sighting(ts, frame.src_mac, None, "frame", frame.vlan, out);
+        }
+    }
+
+    fn sighting(
+        &mut self,
+        ts: Timestamp,
+        mac: MacAddr,
+        ip: Option<std::net::IpAddr>,
+        evidence: &'static str,
+        vlan: u16,
+        out: &mut Observations,
+    ) {
+        let refused = &mut self.stats.sightings_refused;
+        if mac.is_station() && self.sightings.is_news(ts, mac, ip, vlan, refused) {
+            let body = Body::Sighting(Sighting {
+                mac,
+                ip,
+                evidence,
+                vlan,
+            });
+            out.push(Observation {
+                ts,
+                flow: FlowRef::default(),
+                body,
+            });
+        }
+    }
+}

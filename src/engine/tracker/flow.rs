@@ -1,0 +1,308 @@
+//! From a packet to its flow: found or begun, counted, told of, closed.
+
+use super::{App, Tracker};
+use crate::decode::{Ip, Transport, flag, proto};
+use crate::flow::{Dir, Flow, Index, Key, Step, TcpState, bit, conn, event, is_likely_server};
+use crate::proto::Kind;
+use crate::types::{
+    Body, MacAddr, Observation, Observations, Ordinal, Phase, Record, Sighting, Timestamp,
+};
+
+/// A packet as the flow sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) ts: Timestamp,
+    pub(super) src_mac: MacAddr,
+    pub(super) dst_mac: MacAddr,
+    /// Packets it stands for: fragments may have been held before.
+    pub(super) pkts: u32,
+    /// Their bytes from the IP header on.
+    pub(super) bytes: u32,
+    /// Whether the payload is complete; false for a fragment.
+    pub(super) whole: bool,
+}
+
+/// Where a packet belongs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) index: Index,
+    pub(super) dir: Dir,
+    pub(super) new: bool,
+}
+
+impl Tracker {
+    /// The flow of a packet, begun if there is none or the old one is over.
+    #[inline]
+    pub(super) fn find(
+        &mut self,
+        arrival: &Arrival,
+        (key, from_a): (&Key, bool),
+        transport: &Transport<'_>,
+        out: &mut Observations,
+    ) -> Option<Found> {
+        let hash = self.table.hash(key);
+        let mut ordinal = 0;
+        if let Some(index) = self.table.find(hash, key) {
+            let flow = self.table.get_mut(index)?;
+            let deadline = flow.deadline();
+            if deadline > arrival.ts && !is_reused(flow, transport) {
+                let dir = flow.dir(from_a);
+                return Some(Found {
+                    index,
+                    dir,
+                    new: false,
+                });
+            }
+            if flow.first_ts == arrival.ts {
+                ordinal = flow.ordinal.saturating_add(1);
+            }
+            let expired = deadline <= arrival.ts;
+            self.close(index, deadline.min(arrival.ts), expired, out);
+        }
+        self.begin(arrival, hash, (key, from_a), transport, ordinal)
+    }
+
+    /// Begins a flow.
+    fn begin(
+        &mut self,
+        arrival: &Arrival,
+        hash: u32,
+        (key, from_a): (&Key, bool),
+        transport: &Transport<'_>,
+        ordinal: Ordinal,
+    ) -> Option<Found> {
+        let (src_port, dst_port) = if from_a {
+            (key.a_port, key.b_port)
+        } else {
+            (key.b_port, key.a_port)
+        };
+        let (syn, ack) = match transport {
+            Transport::Tcp(tcp) => (tcp.has(flag::SYN), tcp.has(flag::ACK)),
+            _ => (false, false),
+        };
+        let answers = match (syn, ack) {
+            (true, ack) => ack,
+            _ => is_likely_server(key.proto, src_port) && !is_likely_server(key.proto, dst_port),
+        };
+        let mut flow = Flow::new(*key, from_a != answers, arrival.ts, ordinal);
+        if answers {
+            flow.history.push(Dir::Orig, b'^');
+        }
+        if key.proto != proto::TCP || (syn && !ack) {
+            flow.flags |= bit::FROM_START;
+        }
+        let Some(index) = self.table.insert(hash, flow) else {
+            self.stats.flows_refused = self.stats.flows_refused.saturating_add(1);
+            return None;
+        };
+        self.stats.flows = self.stats.flows.saturating_add(1);
+        let dir = if answers { Dir::Resp } else { Dir::Orig };
+        Some(Found {
+            index,
+            dir,
+            new: true,
+        })
+    }
+
+    /// Takes a packet into its flow.
+    #[inline]
+    pub(super) fn arrive(
+        &mut self,
+        found: Found,
+        arrival: &Arrival,
+        ip: &Ip<'_>,
+        transport: &Transport<'_>,
+        out: &mut Observations,
+    ) {
+        let (dir, ts) = (found.dir, arrival.ts);
+        let Some(flow) = self.table.get_mut(found.index) else {
+            return;
+        };
+        flow.last_ts = ts;
+        let first = flow.side(dir).pkts == 0;
+        flow.count(dir, arrival.pkts, arrival.bytes);
+        flow.side_mut(dir).mac = arrival.src_mac;
+        if first {
+            greet(flow, dir, arrival, out);
+        }
+        let mut told = found.new;
+        let step = match transport {
+            Transport::Tcp(tcp) if arrival.whole => {
+                let len = ip.payload_len.saturating_sub(tcp.header_len);
+                if tcp.has(flag::SYN | flag::FIN | flag::RST) && flow.is_forged(dir, ip) {
+                    self.stats.bad_checksums = self.stats.bad_checksums.saturating_add(1);
+                    None
+                } else {
+                    Some((flow.step(dir, tcp, len), len))
+                }
+            }
+            _ => None,
+        };
+        if found.new {
+            tell(flow, Phase::New, ts, out);
+        }
+        let (answered, failed) = verdict(flow, dir, first, transport, step.map(|s| s.0));
+        if answered && !flow.is(bit::ANSWERED) {
+            flow.flags |= bit::ANSWERED;
+            (told, _) = (true, tell(flow, Phase::Answered, ts, out));
+        }
+        if failed && !flow.is(bit::FAILED) {
+            flow.flags |= bit::FAILED;
+            (told, _) = (true, tell(flow, Phase::Failed, ts, out));
+        }
+        match (transport, step) {
+            (Transport::Tcp(tcp), Some((step, len))) => {
+                self.segment(found, ts, tcp, step, len, out);
+            }
+            (Transport::Tcp(_), None) => {}
+            _ if !arrival.whole => {}
+            (Transport::Udp(udp), _) => self.datagram(found, ts, udp, out),
+            (Transport::Icmp(_), _) => self.payload(found, ip.payload_len.saturating_sub(8)),
+            (Transport::Other { .. }, _) => self.payload(found, ip.payload_len),
+        }
+        let Some(flow) = self.table.get_mut(found.index) else {
+            return;
+        };
+        if !told && flow.wants_update(ts, arrival.bytes) {
+            tell(flow, Phase::Update, ts, out);
+        }
+    }
+
+    /// Counts payload that nobody parses.
+    fn payload(&mut self, found: Found, len: u32) {
+        if let Some(flow) = self.table.get_mut(found.index) {
+            let side = flow.side_mut(found.dir);
+            side.payload = side.payload.wrapping_add(u64::from(len));
+        }
+    }
+
+    /// Closes a flow at `ts`; `expired` says whether it was silent until its timer.
+    pub(super) fn close(
+        &mut self,
+        index: Index,
+        ts: Timestamp,
+        expired: bool,
+        out: &mut Observations,
+    ) {
+        let Some(flow) = self.table.get_mut(index) else {
+            return;
+        };
+        if flow.key.proto == proto::TCP {
+            flow.settle();
+        }
+        if let Some(mut app) = flow.app.take() {
+            let mut context = super::content::context(flow, ts, out, &mut self.room);
+            app.finish(&mut context);
+            flow.service = service_of(&app);
+        }
+        let silent = flow.resp.pkts == 0 && flow.is(bit::FROM_START);
+        if expired && silent && !flow.is(bit::ANSWERED) && !flow.is(bit::FAILED) {
+            flow.flags |= bit::FAILED;
+            tell(flow, Phase::Failed, ts, out);
+        }
+        let flow_ref = flow.flow_ref();
+        let record = Record {
+            ts: flow.first_ts,
+            flow: flow_ref,
+            orig_device: None,
+            resp_device: None,
+            body: Box::new(conn(flow, service_name(flow.service))),
+        };
+        let body = Body::Record(Box::new(record));
+        out.push(Observation {
+            ts,
+            flow: flow_ref,
+            body,
+        });
+        tell(flow, Phase::Close, ts, out);
+        if let Some(count) = self.stats.services.get_mut(usize::from(flow.service)) {
+            *count = count.saturating_add(1);
+        }
+        self.table.remove(index);
+    }
+}
+
+/// Whether a SYN begins a new flow on the ports of one that is finished.
+fn is_reused(flow: &Flow<App>, transport: &Transport<'_>) -> bool {
+    let Transport::Tcp(tcp) = transport else {
+        return false;
+    };
+    tcp.has(flag::SYN)
+        && !tcp.has(flag::ACK | flag::RST | flag::FIN)
+        && flow.is_finished()
+        && tcp.seq != flow.isn
+}
+
+/// Whether a packet says that the responder accepted, or that it refused.
+fn verdict(
+    flow: &Flow<App>,
+    dir: Dir,
+    first: bool,
+    transport: &Transport<'_>,
+    step: Option<Step>,
+) -> (bool, bool) {
+    match (transport, step) {
+        (Transport::Tcp(tcp), Some(step)) => {
+            let midstream = !flow.is(bit::FROM_START)
+                && dir == Dir::Resp
+                && first
+                && !tcp.has(flag::RST)
+                && flow.resp.state == TcpState::Partial;
+            (step.answered || midstream, step.refused)
+        }
+        (Transport::Tcp(_), None) => (false, false),
+        (Transport::Other { .. }, _) if flow.key.proto == proto::TCP => (false, false),
+        _ => (dir == Dir::Resp && first, false),
+    }
+}
+
+/// Notes the hardware addresses of a direction's first packet and tells who speaks.
+fn greet(flow: &mut Flow<App>, dir: Dir, arrival: &Arrival, out: &mut Observations) {
+    let peer = flow.side_mut(dir.other());
+    if peer.pkts == 0 {
+        peer.mac = arrival.dst_mac;
+    }
+    let flow_ref = flow.flow_ref();
+    let end = match dir {
+        Dir::Orig => flow_ref.orig,
+        Dir::Resp => flow_ref.resp,
+    };
+    if arrival.src_mac.is_station() {
+        let body = Body::Sighting(Sighting {
+            mac: arrival.src_mac,
+            ip: Some(end.ip()),
+            evidence: "frame",
+            vlan: flow_ref.vlan,
+        });
+        out.push(Observation {
+            ts: arrival.ts,
+            flow: flow_ref,
+            body,
+        });
+    }
+}
+
+/// Tells an event of a flow.
+fn tell(flow: &mut Flow<App>, phase: Phase, ts: Timestamp, out: &mut Observations) {
+    let body = Body::Flow(event(flow, phase, ts, service_name(flow.service)));
+    out.push(Observation {
+        ts,
+        flow: flow.flow_ref(),
+        body,
+    });
+}
+
+/// Name of a protocol as kept in a flow.
+fn service_name(service: u8) -> Option<&'static str> {
+    let at = usize::from(service).checked_sub(1)?;
+    Kind::ALL.get(at).map(|kind| kind.name())
+}
+
+/// What a flow keeps of the protocol sensed.
+pub(super) fn service_of(app: &App) -> u8 {
+    let at = app
+        .kind()
+        .and_then(|kind| Kind::ALL.iter().position(|k| *k == kind));
+    at.and_then(|at| u8::try_from(at.saturating_add(1)).ok())
+        .unwrap_or(0)
+}

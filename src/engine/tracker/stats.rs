@@ -1,0 +1,196 @@
+//! What a tracker counted.
+
+use tapir_message::Stats;
+
+use crate::decode::{Layer, link_name};
+use crate::proto::Kind;
+use crate::types::Timestamp;
+
+/// Most different link types and EtherTypes counted apart; the rest is counted together.
+const NUMBERS_MAX: usize = 256;
+
+/// Plain counters of one tracker; the sums over all trackers go to `stats.json`.
+#[derive(Clone, Debug)]
+pub struct TrackerStats {
+    /// Packets handed in.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// First and last packet's time.
+    pub first_ts: Option<Timestamp>,
+    /// See `first_ts`.
+    pub last_ts: Option<Timestamp>,
+    /// Packets of which the capture holds only the beginning.
+    pub truncated: u64,
+    /// Packets with a header that contradicts itself, by layer.
+    pub malformed: [u64; Layer::ALL.len()],
+    /// Second copies, not counted in their flows.
+    pub duplicate: u64,
+    /// Packets not decoded, by link type.
+    pub not_decoded: Numbers,
+    /// Frames not understood, by EtherType.
+    pub ether_types: Numbers,
+    /// Frames not understood, by LLC service access point.
+    pub llc: Numbers,
+    /// Packets whose IP protocol is not looked into.
+    pub ip_protocols: Numbers,
+    /// Flows begun.
+    pub flows: u64,
+    /// Flows over, by protocol sensed: the first is none, the others in list order.
+    pub services: Vec<u64>,
+    /// Packets without a flow, because the table was full.
+    pub flows_refused: u64,
+    /// How often a stream found no room to hold bytes.
+    pub reassembly_refused: u64,
+    /// Fragments refused at a bound.
+    pub fragments_refused: u64,
+    /// Hardware addresses not told, because the table was full.
+    pub sightings_refused: u64,
+    /// Packets of which some fragments never came.
+    pub fragments_incomplete: u64,
+    /// TCP control segments passed over for their checksum.
+    pub bad_checksums: u64,
+}
+
+/// Counts by a number from the wire; bounded, in order of the number.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers {
+    counts: Vec<(u32, u64)>,
+    others: u64,
+}
+
+impl Numbers {
+    /// Counts one.
+    pub fn add(&mut self, number: u32) {
+        match self.counts.binary_search_by_key(&number, |(n, _)| *n) {
+            Ok(at) => {
+                if let Some((_, count)) = self.counts.get_mut(at) {
+                    *count = count.saturating_add(1);
+                }
+            }
+            Err(at) if self.counts.len() < NUMBERS_MAX => self.counts.insert(at, (number, 1)),
+            Err(_) => self.others = self.others.saturating_add(1),
+        }
+    }
+
+    /// Numbers and their counts, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.counts.iter().copied()
+    }
+
+    /// Numbers beyond the bound, counted together.
+    #[must_use]
+    pub fn others(&self) -> u64 {
+        self.others
+    }
+}
+
+impl Default for TrackerStats {
+    fn default() -> Self {
+        Self {
+            packets: 0,
+            bytes: 0,
+            first_ts: None,
+            last_ts: None,
+            truncated: 0,
+            malformed: [0; Layer::ALL.len()],
+            duplicate: 0,
+            not_decoded: Numbers::default(),
+            ether_types: Numbers::default(),
+            llc: Numbers::default(),
+            ip_protocols: Numbers::default(),
+            flows: 0,
+            services: vec![0; Kind::ALL.len().saturating_add(1)],
+            flows_refused: 0,
+            reassembly_refused: 0,
+            fragments_refused: 0,
+            sightings_refused: 0,
+            fragments_incomplete: 0,
+            bad_checksums: 0,
+        }
+    }
+}
+
+impl TrackerStats {
+    /// Counts a malformed header.
+    pub fn malformed(&mut self, layer: Layer) {
+        for (count, at) in self.malformed.iter_mut().zip(Layer::ALL) {
+            if at == layer {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// Adds these counters to those of the run. Weird things that made a record are not among them.
+    pub fn add_to(&self, stats: &mut Stats) {
+        let add = |to: &mut u64, n: u64| *to = to.saturating_add(n);
+        add(&mut stats.packets, self.packets);
+        add(&mut stats.bytes, self.bytes);
+        add(&mut stats.truncated, self.truncated);
+        add(&mut stats.duplicate, self.duplicate);
+        add(&mut stats.flows, self.flows);
+        stats.first_ts = [stats.first_ts, self.first_ts].into_iter().flatten().min();
+        stats.last_ts = [stats.last_ts, self.last_ts].into_iter().flatten().max();
+        let put = |map: &mut std::collections::BTreeMap<String, u64>, name: String, n: u64| {
+            if n > 0 {
+                let count = map.entry(name).or_default();
+                *count = count.saturating_add(n);
+            }
+        };
+        for (layer, n) in Layer::ALL.iter().zip(self.malformed) {
+            put(&mut stats.malformed, layer.name().to_owned(), n);
+        }
+        for (link, n) in self.not_decoded.iter() {
+            put(&mut stats.not_decoded, link_name(link), n);
+        }
+        put(
+            &mut stats.not_decoded,
+            "other".to_owned(),
+            self.not_decoded.others(),
+        );
+        for (numbers, prefix, digits) in [
+            (&self.ether_types, "ethertype_0x", 4),
+            (&self.llc, "llc_0x", 2),
+        ] {
+            for (number, n) in numbers.iter() {
+                put(
+                    &mut stats.not_understood,
+                    format!("{prefix}{number:0digits$x}"),
+                    n,
+                );
+            }
+            put(
+                &mut stats.not_understood,
+                "other".to_owned(),
+                numbers.others(),
+            );
+        }
+        for (number, n) in self.ip_protocols.iter() {
+            put(&mut stats.not_understood, format!("ip_proto_{number}"), n);
+        }
+        let names = std::iter::once("-").chain(Kind::ALL.iter().map(|k| k.name()));
+        for (name, n) in names.zip(&self.services) {
+            put(&mut stats.services, name.to_owned(), *n);
+        }
+        let refused = [
+            ("flows", self.flows_refused),
+            ("reassembly", self.reassembly_refused),
+            ("fragments", self.fragments_refused),
+            ("sightings", self.sightings_refused),
+        ];
+        for (table, n) in refused {
+            put(&mut stats.refused, table.to_owned(), n);
+            stats.bounded |= n > 0;
+        }
+        put(
+            &mut stats.weird,
+            "fragments_incomplete".to_owned(),
+            self.fragments_incomplete,
+        );
+        put(
+            &mut stats.weird,
+            "bad_TCP_checksum".to_owned(),
+            self.bad_checksums,
+        );
+    }
+}

@@ -1,0 +1,505 @@
+//! `tapir analyze`: capture files in, one folder of results and one screen of answer out.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tapir_capture::{FileSource, Frame, InputOptions, InputReport, LinkType, SourceError};
+use tapir_engine::device::{Home, Net};
+use tapir_engine::types::{Seed, Timestamp};
+use tapir_engine::{Analysis, AnalysisSettings, Effect, TrackerConfig, TrackerStats};
+use tapir_message::{Breach, Device, Incident, Stats, Warning};
+
+use super::models::{self, ModelsError};
+use super::output::{Output, OutputError};
+use super::pipeline::{self, Taken, Watcher};
+use crate::report::{self, Summary};
+use crate::store::{self, StateError};
+
+/// Effects a batch to the writer, and batches in flight.
+const EFFECTS_BATCH: usize = 512;
+const EFFECTS_QUEUE: usize = 8;
+/// Progress is shown at most this often.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+const HOUR_NS: i64 = 3_600 * 1_000_000_000;
+
+/// What to analyse, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Capture files or folders of them.
+    pub inputs: Vec<PathBuf>,
+    /// Where results go; only the answer is given without it.
+    pub out: Option<PathBuf>,
+    /// Threads that track flows.
+    pub workers: usize,
+    /// Folder of models instead of those shipped.
+    pub models: Option<PathBuf>,
+    /// Folder that carries baselines from run to run.
+    pub state: Option<PathBuf>,
+    /// Home networks; the private ranges if empty.
+    pub home: Vec<Net>,
+    /// Part of every id.
+    pub sensor_id: String,
+    /// Where hours and workdays come from.
+    pub time_zone: TimeZone,
+    /// BPF filter.
+    pub filter: Option<String>,
+    /// Merge overlapping files by time instead of reading one after another.
+    pub merge: bool,
+    /// Key of the hash tables; it changes nothing that is written out.
+    pub hash_key: u64,
+    /// Whether to show progress on the terminal.
+    pub progress: bool,
+}
+
+/// Why an analysis failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AnalyzeError {
+    /// Input cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Models do not load.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// State cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Results cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+/// What an analysis found.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Final state of every breach, in order of first emission.
+    pub breaches: Vec<Breach>,
+    /// Final state of every incident.
+    pub incidents: Vec<Incident>,
+    /// Inventory.
+    pub devices: Vec<Device>,
+    /// Counters.
+    pub stats: Stats,
+    /// Bytes by hour.
+    pub traffic: Vec<(Timestamp, u64)>,
+    /// How long was learned, in words.
+    pub learning: String,
+    /// Hash and number of the models.
+    pub models_hash: String,
+    /// See `models_hash`.
+    pub models: usize,
+    /// Names of the inputs as given.
+    pub inputs: Vec<String>,
+    /// Figures of this run.
+    pub figures: RunFigures,
+}
+
+/// Figures of one run: `run.json`, the one file outside the byte-identity promise.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunFigures {
+    /// Version of Tapir.
+    pub version: &'static str,
+    /// BLAKE3 over the models.
+    pub models: String,
+    /// Tracker threads.
+    pub workers: usize,
+    /// Packets read.
+    pub packets: u64,
+    /// Wall time, monotonic.
+    pub wall_s: f64,
+    /// CPU time of the process, user and system.
+    pub cpu_s: f64,
+    /// Packets by CPU second.
+    pub packets_per_cpu_s: f64,
+    /// Peak resident memory.
+    pub peak_rss_bytes: u64,
+}
+
+/// Runs an analysis and writes its results.
+///
+/// # Errors
+/// Input, models, state or output cannot be used; nothing half-written is left behind.
+pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
+    let started = Instant::now();
+    let models = models::load(options.models.as_deref())?;
+    let (models_hash, models_count) = (models.hash().to_owned(), models.len());
+    let saved = store::load(options.state.as_deref())?;
+    let input = InputOptions {
+        merge: options.merge,
+        filter: options.filter.clone(),
+    };
+    let source = FileSource::open(&options.inputs, &input)?;
+    let output = Output::open(options.out.as_deref(), &options.sensor_id)?;
+    let settings = AnalysisSettings {
+        sensor_id: options.sensor_id.clone(),
+        home: Home::new(options.home.clone()),
+        time_zone: options.time_zone.clone(),
+        seed: Seed(options.hash_key),
+    };
+    let mut analysis = Analysis::new(settings, models, saved);
+    let mut tally = Tally::new(options.progress);
+    let config = TrackerConfig {
+        seed: Seed(options.hash_key),
+        ..TrackerConfig::default()
+    };
+    let (source, trackers, written) = flow_through(
+        source,
+        &mut tally,
+        options.workers.max(1),
+        &config,
+        &mut analysis,
+        output,
+    )?;
+    tally.clear();
+    let stats = stats(
+        &source.report(),
+        &tally,
+        &trackers,
+        &analysis,
+        written.output.counts(),
+    );
+    let learning = format!("{:.1} days, prior: unfitted", analysis.site_days());
+    let outcome = Outcome {
+        breaches: written.breaches,
+        incidents: written.incidents,
+        devices: analysis.devices(),
+        traffic: tally.traffic(),
+        figures: figures(&models_hash, options.workers, stats.packets, started),
+        stats,
+        learning,
+        models_hash,
+        models: models_count,
+        inputs: options
+            .inputs
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+    };
+    write(options, &outcome, written.output)?;
+    store::save(options.state.as_deref(), &analysis.save())?;
+    Ok(outcome)
+}
+
+impl Outcome {
+    /// The outcome as the report sees it.
+    #[must_use]
+    pub fn summary<'a>(&'a self, options: &'a Options, out: Option<&'a str>) -> Summary<'a> {
+        Summary {
+            sensor_id: &options.sensor_id,
+            time_zone: &options.time_zone,
+            stats: &self.stats,
+            devices: &self.devices,
+            breaches: &self.breaches,
+            incidents: &self.incidents,
+            traffic: &self.traffic,
+            version: env!("CARGO_PKG_VERSION"),
+            models_hash: &self.models_hash,
+            models: self.models,
+            learning: &self.learning,
+            out_dir: out,
+            inputs: &self.inputs,
+        }
+    }
+}
+
+/// Writes every file of the output folder and moves it into place.
+fn write(options: &Options, outcome: &Outcome, output: Output) -> Result<(), OutputError> {
+    output.lines("devices.jsonl", &outcome.devices)?;
+    output.lines("breaches.jsonl", &outcome.breaches)?;
+    output.lines("incidents.jsonl", &outcome.incidents)?;
+    output.json("stats.json", &outcome.stats)?;
+    output.json("run.json", &outcome.figures)?;
+    output.file(
+        "report.html",
+        &report::html(&outcome.summary(options, None)),
+    )?;
+    output.commit()
+}
+
+/// What the writer holds at the end.
+struct Written {
+    output: Output,
+    breaches: Vec<Breach>,
+    incidents: Vec<Incident>,
+}
+
+/// Source to trackers to analysis to writer.
+fn flow_through(
+    source: FileSource,
+    tally: &mut Tally,
+    workers: usize,
+    config: &TrackerConfig,
+    analysis: &mut Analysis,
+    output: Output,
+) -> Result<(FileSource, Vec<TrackerStats>, Written), AnalyzeError> {
+    std::thread::scope(|scope| {
+        let (to_writer, effects) = sync_channel(EFFECTS_QUEUE);
+        let writer = scope.spawn(move || write_effects(&effects, output));
+        let mut batch = Vec::with_capacity(EFFECTS_BATCH);
+        let mut listening = true;
+        let read = pipeline::run(source, tally, workers, config, |taken| {
+            let over = matches!(taken, Taken::End(_));
+            match taken {
+                Taken::Observation(observation) => analysis.observe(observation),
+                Taken::End(ts) => analysis.finish(ts),
+            }
+            while let Some(effect) = analysis.poll() {
+                batch.push(effect);
+            }
+            if (over || batch.len() >= EFFECTS_BATCH) && listening {
+                let full = std::mem::replace(&mut batch, Vec::with_capacity(EFFECTS_BATCH));
+                // A writer that failed hangs up; its error is what the run ends with.
+                listening = to_writer.send(full).is_ok();
+            }
+            listening
+        });
+        drop(to_writer);
+        let written = writer
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let (source, trackers) = read?;
+        Ok((source, trackers, written))
+    })
+}
+
+/// Writes records as they come and keeps the last state of every breach and incident.
+fn write_effects(
+    effects: &Receiver<Vec<Effect>>,
+    mut output: Output,
+) -> Result<Written, OutputError> {
+    let mut breaches = Latest::default();
+    let mut incidents = Latest::default();
+    for effect in effects.iter().flatten() {
+        match effect {
+            Effect::Record(record) => output.record(&record)?,
+            Effect::Breach(breach) => breaches.put(breach.id.clone(), *breach),
+            Effect::Incident(incident) => incidents.put(incident.id.clone(), *incident),
+        }
+    }
+    Ok(Written {
+        output,
+        breaches: breaches.items,
+        incidents: incidents.items,
+    })
+}
+
+/// The latest state of things with an id, in order of first appearance.
+struct Latest<T> {
+    items: Vec<T>,
+    places: BTreeMap<String, usize>,
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            places: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T> Latest<T> {
+    fn put(&mut self, id: String, item: T) {
+        let place = *self.places.entry(id).or_insert(self.items.len());
+        if let Some(old) = self.items.get_mut(place) {
+            *old = item;
+        } else {
+            self.items.push(item);
+        }
+    }
+}
+
+/// What is counted while frames are read.
+#[derive(Debug)]
+struct Tally {
+    packets: u64,
+    bytes: u64,
+    first: Option<i64>,
+    last: i64,
+    hour: i64,
+    hour_bytes: u64,
+    hours: BTreeMap<i64, u64>,
+    shown: Option<Instant>,
+}
+
+impl Tally {
+    fn new(progress: bool) -> Self {
+        let shown = (progress && std::io::stderr().is_terminal()).then(Instant::now);
+        Self {
+            packets: 0,
+            bytes: 0,
+            first: None,
+            last: 0,
+            hour: 0,
+            hour_bytes: 0,
+            hours: BTreeMap::new(),
+            shown,
+        }
+    }
+
+    /// Shows where reading is, if it is time to.
+    #[expect(clippy::print_stderr, reason = "progress belongs on the terminal")]
+    fn show(&mut self) {
+        let Some(shown) = self.shown.filter(|at| at.elapsed() >= PROGRESS_EVERY) else {
+            return;
+        };
+        let at = Timestamp::from_nanos(self.last).to_string();
+        let at = at.get(..16).unwrap_or(&at).replace('T', " ");
+        eprint!("\r\x1b[Kreading … {} packets, at {at} UTC", self.packets);
+        self.shown = Some(shown + shown.elapsed());
+    }
+
+    /// Takes the progress line off the terminal.
+    #[expect(clippy::print_stderr, reason = "progress belongs on the terminal")]
+    fn clear(&self) {
+        if self.shown.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    fn traffic(&self) -> Vec<(Timestamp, u64)> {
+        let mut hours = self.hours.clone();
+        if self.packets > 0 {
+            *hours.entry(self.hour).or_default() += self.hour_bytes;
+        }
+        hours
+            .iter()
+            .map(|(h, b)| (Timestamp::from_nanos(h.saturating_mul(HOUR_NS)), *b))
+            .collect()
+    }
+}
+
+impl Watcher for Tally {
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let hour = frame.ts_ns.div_euclid(HOUR_NS);
+        if hour != self.hour {
+            if self.packets > 0 {
+                *self.hours.entry(self.hour).or_default() += self.hour_bytes;
+            }
+            (self.hour, self.hour_bytes) = (hour, 0);
+        }
+        self.packets += 1;
+        self.bytes += u64::from(frame.wire_len);
+        self.hour_bytes += u64::from(frame.wire_len);
+        self.first.get_or_insert(frame.ts_ns);
+        self.last = frame.ts_ns;
+        if self.packets.is_multiple_of(16_384) {
+            self.show();
+        }
+    }
+}
+
+/// All counters of the run in one place.
+fn stats(
+    input: &InputReport,
+    tally: &Tally,
+    trackers: &[TrackerStats],
+    analysis: &Analysis,
+    records: &BTreeMap<String, u64>,
+) -> Stats {
+    let mut stats = Stats {
+        first_ts: tally.first.map(Timestamp::from_nanos),
+        last_ts: tally.first.map(|_| Timestamp::from_nanos(tally.last)),
+        records: records.clone(),
+        clamped: input.clamped,
+        epochs: input.epochs,
+        ..Stats::default()
+    };
+    for tracker in trackers {
+        tracker.add_to(&mut stats);
+    }
+    (stats.packets, stats.bytes) = (tally.packets, tally.bytes);
+    for (table, refused) in analysis.refused() {
+        if refused > 0 {
+            *stats.refused.entry(table.to_owned()).or_default() += refused;
+        }
+    }
+    stats.bounded |= !stats.refused.is_empty();
+    if input.weird_time > 0 {
+        stats
+            .weird
+            .insert("time_ran_backwards".into(), input.weird_time);
+    }
+    for file in &input.files {
+        stats.filtered += file.filtered;
+        let name = shown(&file.path);
+        if let Some(damage) = &file.damage {
+            stats.cut_at_byte.insert(name.clone(), damage.at_byte);
+            stats.warnings.push(Warning {
+                subject: name,
+                text: damage.to_string(),
+            });
+        }
+    }
+    warn_of_input(input, &mut stats);
+    stats
+}
+
+/// Warnings about files that were passed over, overlaps and link types.
+fn warn_of_input(input: &InputReport, stats: &mut Stats) {
+    for skipped in &input.skipped {
+        let text = format!("passed over: {}", skipped.why);
+        stats.warnings.push(Warning {
+            subject: shown(&skipped.path),
+            text,
+        });
+    }
+    if input.overlaps > 0 {
+        stats.warnings.push(Warning {
+            subject: "input".into(),
+            text: format!(
+                "{} files overlap in time; read them together with --merge",
+                input.overlaps
+            ),
+        });
+    }
+    for (link, packets) in &stats.not_decoded {
+        let name = link.parse().ok().and_then(|number| LinkType(number).name());
+        let name = name.map_or_else(|| link.clone(), str::to_owned);
+        stats.warnings.push(Warning {
+            subject: "input".into(),
+            text: format!("{packets} packets of link type {name} were counted, not decoded"),
+        });
+    }
+}
+
+/// A path as it may be shown: the last part only, so that results do not depend on the folder.
+fn shown(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Figures of the run so far.
+fn figures(models: &str, workers: usize, packets: u64, started: Instant) -> RunFigures {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let wall_s = started.elapsed().as_secs_f64();
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
+    #[expect(clippy::cast_precision_loss, reason = "seconds and packets of one run")]
+    let cpu_s = usage.map_or(0.0, |usage| {
+        let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
+        seconds(usage.user_time()) + seconds(usage.system_time())
+    });
+    #[expect(clippy::cast_precision_loss, reason = "packets of one run")]
+    let packets_per_cpu_s = if cpu_s > 0.0 {
+        (packets as f64 / cpu_s).round()
+    } else {
+        0.0
+    };
+    let peak_kib = usage.map_or(0, |usage| usage.max_rss());
+    RunFigures {
+        version: env!("CARGO_PKG_VERSION"),
+        models: models.to_owned(),
+        workers,
+        packets,
+        wall_s,
+        cpu_s,
+        packets_per_cpu_s,
+        peak_rss_bytes: u64::try_from(peak_kib).unwrap_or(0).saturating_mul(1024),
+    }
+}

@@ -1,0 +1,10 @@
+//! Where rooms are joined: threads, queues, files.
+
+pub mod analyze;
+mod models;
+mod output;
+mod pipeline;
+mod record_line;
+
+pub use analyze::{AnalyzeError, Options, Outcome, analyze};
+pub use models::{ModelsError, load as load_models};

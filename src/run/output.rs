@@ -1,0 +1,194 @@
+//! The output folder: written aside, then moved into place whole.
+//!
+//! Everything goes to `.tapir-partial` inside the folder and is renamed at the end, `stats.json` last:
+//! where it stands, the rest is complete. A run that fails takes its partial folder with it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tapir_engine::types::Record;
+
+use super::record_line;
+
+/// Where files grow until they are whole.
+const PARTIAL: &str = ".tapir-partial";
+/// Written last: its presence says that the folder is complete.
+const LAST: &str = "stats.json";
+
+/// Why the output could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: cannot write: {error}; give a folder with room that you may write to with --out", path.display())]
+pub struct OutputError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// Writes records and files of one run.
+#[derive(Debug)]
+pub(crate) struct Output {
+    folder: Option<PathBuf>,
+    sensor_id: String,
+    logs: BTreeMap<&'static str, BufWriter<File>>,
+    counts: BTreeMap<String, u64>,
+    line: String,
+    done: bool,
+}
+
+impl Output {
+    /// Opens the output folder; without one, records are only counted.
+    pub(crate) fn open(folder: Option<&Path>, sensor_id: &str) -> Result<Self, OutputError> {
+        let output = Self {
+            folder: folder.map(Path::to_owned),
+            sensor_id: sensor_id.to_owned(),
+            logs: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            line: String::new(),
+            done: false,
+        };
+        if let Some(partial) = output.partial() {
+            // What an earlier run left when it was killed is not worth keeping.
+            let _absent_is_fine = fs::remove_dir_all(&partial);
+            fs::create_dir_all(&partial).map_err(|error| failed(&partial, error))?;
+        }
+        Ok(output)
+    }
+
+    /// Records written so far, by kind.
+    pub(crate) fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.counts
+    }
+
+    /// Writes one record to its log.
+    pub(crate) fn record(&mut self, record: &Record) -> Result<(), OutputError> {
+        let kind = record.body.kind();
+        if let Some(count) = self.counts.get_mut(kind) {
+            *count += 1;
+        } else {
+            self.counts.insert(kind.to_owned(), 1);
+        }
+        let Some(partial) = self.partial() else {
+            return Ok(());
+        };
+        let path = || partial.join(format!("{kind}.log"));
+        self.line.clear();
+        record_line::write(record, &self.sensor_id, &mut self.line);
+        self.line.push('\n');
+        if !self.logs.contains_key(kind) {
+            let file = File::create(path()).map_err(|error| failed(&path(), error))?;
+            self.logs
+                .insert(kind, BufWriter::with_capacity(1 << 16, file));
+        }
+        let Some(log) = self.logs.get_mut(kind) else {
+            return Ok(());
+        };
+        log.write_all(self.line.as_bytes())
+            .map_err(|error| failed(&path(), error))
+    }
+
+    /// Writes a file of JSON lines.
+    pub(crate) fn lines<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<(), OutputError> {
+        let mut text = String::new();
+        for row in rows {
+            text.push_str(&json(row));
+            text.push('\n');
+        }
+        self.file(name, &text)
+    }
+
+    /// Writes a file with one JSON value, indented.
+    pub(crate) fn json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), OutputError> {
+        let mut text = terminal_safe(&serde_json::to_string_pretty(value).unwrap_or_default());
+        text.push('\n');
+        self.file(name, &text)
+    }
+
+    /// Writes a text file.
+    pub(crate) fn file(&self, name: &str, text: &str) -> Result<(), OutputError> {
+        let Some(partial) = self.partial() else {
+            return Ok(());
+        };
+        let path = partial.join(name);
+        fs::write(&path, text).map_err(|error| failed(&path, error))
+    }
+
+    /// Moves everything into place, `stats.json` last, and forgets older logs of kinds not seen now.
+    pub(crate) fn commit(mut self) -> Result<(), OutputError> {
+        let (Some(folder), Some(partial)) = (self.folder.clone(), self.partial()) else {
+            return Ok(());
+        };
+        for (kind, log) in std::mem::take(&mut self.logs) {
+            let path = partial.join(format!("{kind}.log"));
+            let file = log
+                .into_inner()
+                .map_err(|error| failed(&path, error.into_error()))?;
+            file.sync_data().map_err(|error| failed(&path, error))?;
+        }
+        let last = folder.join(LAST);
+        let stale = fs::read_dir(&folder).map_err(|error| failed(&folder, error))?;
+        let _absent_is_fine = fs::remove_file(&last);
+        for path in stale.flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|ext| ext == "log") && path.is_file() {
+                fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+            }
+        }
+        let mut names: Vec<_> = fs::read_dir(&partial)
+            .map_err(|error| failed(&partial, error))?
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        names.sort_by_key(|name| (name == LAST, name.clone()));
+        for name in names {
+            let to = folder.join(&name);
+            fs::rename(partial.join(&name), &to).map_err(|error| failed(&to, error))?;
+        }
+        fs::remove_dir(&partial).map_err(|error| failed(&partial, error))?;
+        self.done = true;
+        Ok(())
+    }
+
+    fn partial(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(PARTIAL))
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some(partial) = self.partial().filter(|_| !self.done) {
+            let _nothing_more_to_do = fs::remove_dir_all(partial);
+        }
+    }
+}
+
+fn failed(path: &Path, error: io::Error) -> OutputError {
+    // The partial folder is our business; the user gave the folder above it.
+    let shown = path
+        .components()
+        .filter(|part| part.as_os_str() != PARTIAL)
+        .collect();
+    OutputError { path: shown, error }
+}
+
+/// One JSON line in which nothing can move a cursor.
+pub(crate) fn json<T: Serialize>(value: &T) -> String {
+    terminal_safe(&serde_json::to_string(value).unwrap_or_default())
+}
+
+/// Escapes what JSON allows raw but a terminal acts on: DEL, C1 controls, direction changes.
+fn terminal_safe(json: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character != '\n' && tapir_engine::types::is_hostile(character) {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                let _infallible = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}

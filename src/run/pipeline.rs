@@ -1,0 +1,330 @@
+//! From a source of frames to observations in order of time, with any number of workers.
+//!
+//! One worker reads and tracks on its own thread. Several get their frames dealt in rounds: every
+//! round goes to every worker, with its part of the frames and the round's last time, so that an idle
+//! worker's watermark moves too. The analysis takes one answer a worker and round, in order, and
+//! releases what lies below the lowest watermark, sorted by (time, flow key): the same order whatever
+//! the number of workers.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use tapir_capture::{Frame, LinkType, Source, SourceError, dealt_to};
+use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
+use tapir_engine::{Tracker, TrackerConfig, TrackerStats};
+
+/// Frames a round.
+const ROUND_FRAMES: usize = 2_048;
+/// Bytes a round at most, so that jumbo frames do not pile up.
+const ROUND_BYTES: usize = 1 << 20;
+/// Rounds in flight per queue.
+const QUEUE_ROUNDS: usize = 4;
+
+/// Why a round ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Boundary {
+    /// It was full.
+    Full,
+    /// The next frame begins a new epoch.
+    Epoch,
+    /// The input is over.
+    End,
+}
+
+/// Frames of one round for one worker.
+#[derive(Debug)]
+struct Round {
+    bytes: Vec<u8>,
+    frames: Vec<Meta>,
+    until: Timestamp,
+    boundary: Boundary,
+}
+
+/// A frame's place in its round.
+#[derive(Clone, Copy, Debug)]
+struct Meta {
+    ts: Timestamp,
+    link: LinkType,
+    wire_len: u32,
+    len: u32,
+}
+
+/// A worker's answer to one round.
+#[derive(Debug)]
+struct Tracked {
+    observations: Observations,
+    watermark: Timestamp,
+    until: Timestamp,
+    boundary: Boundary,
+}
+
+/// What reading said while it went on.
+pub(crate) trait Watcher {
+    /// A frame was read.
+    fn frame(&mut self, frame: &Frame<'_>);
+}
+
+/// Runs the hot half over `source` and hands observations, in order, to `take`.
+///
+/// `take` gets the last time of the input with the end, and says whether to go on. Returns the source and the workers' counts.
+pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
+    mut source: S,
+    watcher: &mut W,
+    workers: usize,
+    config: &TrackerConfig,
+    mut take: impl FnMut(Taken) -> bool,
+) -> Result<(S, Vec<TrackerStats>), SourceError> {
+    std::thread::scope(|scope| {
+        let mut answers = Vec::new();
+        let mut trackers = Vec::new();
+        let reader = if workers == 1 {
+            let (to_analysis, answer) = sync_channel(QUEUE_ROUNDS);
+            answers.push(answer);
+            let mut worker = Worker::new(config, to_analysis);
+            scope.spawn(move || {
+                let read = read_one(&mut source, watcher, &mut worker);
+                (source, read, Some(worker.tracker.stats().clone()))
+            })
+        } else {
+            let mut rounds = Vec::new();
+            for _ in 0..workers {
+                let (to_worker, from_reader) = sync_channel(QUEUE_ROUNDS);
+                let (to_analysis, answer) = sync_channel(QUEUE_ROUNDS);
+                rounds.push(to_worker);
+                answers.push(answer);
+                trackers.push(spawn_worker(scope, config, from_reader, to_analysis));
+            }
+            scope.spawn(move || {
+                let read = deal(&mut source, watcher, &rounds);
+                (source, read, None)
+            })
+        };
+        merge(&answers, &mut take);
+        drop(answers);
+        let joined = reader
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (source, read, own) = joined;
+        let mut stats: Vec<TrackerStats> = own.into_iter().collect();
+        for tracker in trackers {
+            stats.push(
+                tracker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
+        }
+        read.map(|()| (source, stats))
+    })
+}
+
+/// What the analysis is handed.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// The next observation.
+    Observation(Observation),
+    /// The input is over, at this time.
+    End(Timestamp),
+}
+
+/// Takes one answer a worker and round and releases what is below the lowest watermark.
+fn merge(answers: &[Receiver<Tracked>], take: &mut impl FnMut(Taken) -> bool) {
+    let mut pending = Observations::new();
+    loop {
+        let (mut watermark, mut last) = (Timestamp::MAX, None);
+        for answer in answers {
+            // A reader that failed hangs up; what it said before stands.
+            let Ok(tracked) = answer.recv() else { return };
+            pending.extend(tracked.observations);
+            watermark = watermark.min(tracked.watermark);
+            last = Some((tracked.boundary, tracked.until));
+        }
+        let Some((boundary, until)) = last else {
+            return;
+        };
+        pending.sort_by(|a, b| (a.ts, a.flow.key()).cmp(&(b.ts, b.flow.key())));
+        let ready = match boundary {
+            Boundary::Full => pending.partition_point(|o| o.ts < watermark),
+            Boundary::Epoch | Boundary::End => pending.len(),
+        };
+        let mut go_on = true;
+        for observation in pending.drain(..ready) {
+            go_on = go_on && take(Taken::Observation(observation));
+        }
+        if boundary == Boundary::Epoch {
+            let body = Body::Mark(Mark::Epoch);
+            let mark = Observation {
+                ts: until,
+                flow: FlowRef::default(),
+                body,
+            };
+            go_on = go_on && take(Taken::Observation(mark));
+        }
+        if boundary == Boundary::End {
+            take(Taken::End(until));
+        }
+        // Hanging up stops the workers, and they the reader.
+        if boundary == Boundary::End || !go_on {
+            return;
+        }
+    }
+}
+
+/// A tracker with its way to the analysis.
+struct Worker {
+    tracker: Tracker,
+    observations: Observations,
+    to_analysis: SyncSender<Tracked>,
+}
+
+impl Worker {
+    fn new(config: &TrackerConfig, to_analysis: SyncSender<Tracked>) -> Self {
+        let tracker = Tracker::new(config.clone());
+        Self {
+            tracker,
+            observations: Observations::new(),
+            to_analysis,
+        }
+    }
+
+    /// Ends a round; false if nobody listens any more.
+    fn close(&mut self, until: Timestamp, boundary: Boundary) -> bool {
+        match boundary {
+            Boundary::Full => self.tracker.advance(until, &mut self.observations),
+            Boundary::Epoch => self.tracker.epoch(until, &mut self.observations),
+            Boundary::End => self.tracker.finish(until, &mut self.observations),
+        }
+        let observations = std::mem::take(&mut self.observations);
+        let watermark = self.tracker.watermark();
+        self.to_analysis
+            .send(Tracked {
+                observations,
+                watermark,
+                until,
+                boundary,
+            })
+            .is_ok()
+    }
+}
+
+/// Reads and tracks on one thread, without copying a frame.
+fn read_one<S: Source>(
+    source: &mut S,
+    watcher: &mut impl Watcher,
+    worker: &mut Worker,
+) -> Result<(), SourceError> {
+    let (mut until, mut count) = (Timestamp::MIN, 0);
+    while let Some(frame) = source.next()? {
+        let ts = Timestamp::from_nanos(frame.ts_ns);
+        if frame.epoch && !worker.close(ts, Boundary::Epoch) {
+            return Ok(());
+        }
+        watcher.frame(&frame);
+        until = ts;
+        let Worker {
+            tracker,
+            observations,
+            ..
+        } = worker;
+        tracker.packet(ts, frame.link.0, frame.wire_len, frame.bytes, observations);
+        count += 1;
+        if count >= ROUND_FRAMES {
+            count = 0;
+            if !worker.close(until, Boundary::Full) {
+                return Ok(());
+            }
+        }
+    }
+    worker.close(until, Boundary::End);
+    Ok(())
+}
+
+/// Deals frames to workers in rounds.
+fn deal<S: Source>(
+    source: &mut S,
+    watcher: &mut impl Watcher,
+    workers: &[SyncSender<Round>],
+) -> Result<(), SourceError> {
+    let fresh = || Round {
+        bytes: Vec::with_capacity(ROUND_BYTES / workers.len()),
+        frames: Vec::with_capacity(ROUND_FRAMES),
+        until: Timestamp::MIN,
+        boundary: Boundary::Full,
+    };
+    let mut rounds: Vec<Round> = workers.iter().map(|_| fresh()).collect();
+    let send = |rounds: &mut Vec<Round>, until: Timestamp, boundary: Boundary| {
+        let sent = rounds.iter_mut().zip(workers).map(|(round, worker)| {
+            let full = Round {
+                until,
+                boundary,
+                ..std::mem::replace(round, fresh())
+            };
+            worker.send(full).is_ok()
+        });
+        // Every worker gets every round, also after one has gone.
+        sent.fold(true, |all, one| all && one)
+    };
+    let (mut until, mut count, mut bytes) = (Timestamp::MIN, 0, 0);
+    while let Some(frame) = source.next()? {
+        let ts = Timestamp::from_nanos(frame.ts_ns);
+        let full = count >= ROUND_FRAMES || bytes >= ROUND_BYTES;
+        let cut = if frame.epoch {
+            Some((ts, Boundary::Epoch))
+        } else {
+            full.then_some((until, Boundary::Full))
+        };
+        if let Some((at, boundary)) = cut {
+            (count, bytes) = (0, 0);
+            if !send(&mut rounds, at, boundary) {
+                return Ok(());
+            }
+        }
+        watcher.frame(&frame);
+        until = ts;
+        count += 1;
+        bytes += frame.bytes.len();
+        if let Some(round) = rounds.get_mut(dealt_to(&frame, workers.len())) {
+            let len = u32::try_from(frame.bytes.len()).unwrap_or(0);
+            round.bytes.extend_from_slice(frame.bytes);
+            round.frames.push(Meta {
+                ts,
+                link: frame.link,
+                wire_len: frame.wire_len,
+                len,
+            });
+        }
+    }
+    send(&mut rounds, until, Boundary::End);
+    Ok(())
+}
+
+/// A thread that tracks what it is dealt.
+fn spawn_worker<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    config: &TrackerConfig,
+    rounds: Receiver<Round>,
+    to_analysis: SyncSender<Tracked>,
+) -> std::thread::ScopedJoinHandle<'scope, TrackerStats> {
+    let mut worker = Worker::new(config, to_analysis);
+    scope.spawn(move || {
+        for round in rounds {
+            let mut rest = round.bytes.as_slice();
+            for meta in &round.frames {
+                let len = usize::try_from(meta.len).unwrap_or(0);
+                let Some((frame, after)) = rest.split_at_checked(len) else {
+                    break;
+                };
+                rest = after;
+                let Worker {
+                    tracker,
+                    observations,
+                    ..
+                } = &mut worker;
+                tracker.packet(meta.ts, meta.link.0, meta.wire_len, frame, observations);
+            }
+            if !worker.close(round.until, round.boundary) {
+                break;
+            }
+        }
+        worker.tracker.stats().clone()
+    })
+}

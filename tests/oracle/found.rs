@@ -1,0 +1,226 @@
+//! One run of the program, and the values its logs hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tapir_message::Stats;
+
+use super::corpus::Capture;
+
+/// A map of the truth and the field of ours that says the same.
+pub(super) struct Map {
+    pub(super) truth: &'static str,
+    log: &'static str,
+    field: &'static str,
+}
+
+pub(super) const MAPS: [Map; 9] = [
+    Map {
+        truth: "dns_qname",
+        log: "dns.log",
+        field: "query",
+    },
+    Map {
+        truth: "sni",
+        log: "ssl.log",
+        field: "server_name",
+    },
+    Map {
+        truth: "ja4",
+        log: "ssl.log",
+        field: "ja4",
+    },
+    Map {
+        truth: "http_host",
+        log: "http.log",
+        field: "host",
+    },
+    Map {
+        truth: "http_uri",
+        log: "http.log",
+        field: "uri",
+    },
+    Map {
+        truth: "http_method",
+        log: "http.log",
+        field: "method",
+    },
+    Map {
+        truth: "smb2_filename",
+        log: "smb_files.log",
+        field: "name",
+    },
+    Map {
+        truth: "dhcp_hostname",
+        log: "dhcp.log",
+        field: "host_name",
+    },
+    Map {
+        truth: "dhcp_mac",
+        log: "dhcp.log",
+        field: "mac",
+    },
+];
+
+impl Map {
+    /// Whether the value is to be compared: SSDP is no HTTP, and the truth's QUIC hellos are not in `ssl`.
+    pub(super) fn wants(&self, value: &str) -> bool {
+        match self.truth {
+            "ja4" => value.starts_with('t'),
+            "http_uri" | "http_host" | "http_method" => {
+                !matches!(value, "*" | "M-SEARCH" | "NOTIFY")
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether the file's truth for this map is what `ssl` could say.
+    pub(super) fn compares(&self, capture: &Capture) -> bool {
+        self.truth != "sni" || !capture.speaks("quic")
+    }
+
+    /// Our distinct values, in the form of [`plain`].
+    fn found(&self, out: &Path) -> BTreeSet<String> {
+        lines(&out.join(self.log))
+            .iter()
+            .filter(|line| self.log != "dns.log" || !multicast_dns(line))
+            .filter_map(|line| line[self.field].as_str().map(plain))
+            .filter(|value| self.wants(value))
+            .collect()
+    }
+}
+
+/// Whether a `dns` record is of a cousin protocol, which the truth lists apart.
+fn multicast_dns(line: &Value) -> bool {
+    const MDNS: u64 = 5353;
+    const LLMNR: u64 = 5355;
+    const NBNS: u64 = 137;
+    let port = |key: &str| line[key].as_u64().unwrap_or(0);
+    [port("id.orig_p"), port("id.resp_p")]
+        .iter()
+        .any(|port| [MDNS, LLMNR, NBNS].contains(port))
+}
+
+/// What one run of the program said.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Why the run is no use: a panic, an exit code, no `stats.json`.
+    pub(super) failure: Option<String>,
+    pub(super) packets: u64,
+    pub(super) values: BTreeMap<&'static str, BTreeSet<String>>,
+    pub(super) flows: BTreeMap<&'static str, usize>,
+}
+
+/// Runs the program over one capture.
+pub(super) fn analyze(corpus: &Path, capture: &Capture) -> Found {
+    let Ok(out) = tempfile::tempdir() else {
+        return failed("no folder to write to".into());
+    };
+    let ran = Command::new(env!("CARGO_BIN_EXE_tapir"))
+        .arg("analyze")
+        .arg(corpus.join(&capture.file))
+        .arg("--out")
+        .arg(out.path())
+        .stdin(Stdio::null())
+        .output();
+    let ran = match ran {
+        Ok(ran) => ran,
+        Err(error) => return failed(error.to_string()),
+    };
+    let errors = String::from_utf8_lossy(&ran.stderr);
+    if !ran.status.success() || errors.contains("panicked at") {
+        return failed(format!(
+            "{}: {}",
+            ran.status,
+            errors.lines().next().unwrap_or_default()
+        ));
+    }
+    let stats = std::fs::read(out.path().join("stats.json")).unwrap_or_default();
+    let Ok(stats) = serde_json::from_slice::<Stats>(&stats) else {
+        return failed("stats.json is not there or not what it should be".into());
+    };
+    let conn = lines(&out.path().join("conn.log"));
+    Found {
+        failure: stats
+            .weird
+            .contains_key("parser_panic")
+            .then(|| "a parser panicked".into()),
+        packets: stats.packets,
+        values: MAPS
+            .iter()
+            .map(|map| (map.truth, map.found(out.path())))
+            .collect(),
+        flows: ["tcp", "udp"]
+            .map(|proto| (proto, tuples(&conn, proto)))
+            .into(),
+    }
+}
+
+fn failed(why: String) -> Found {
+    Found {
+        failure: Some(why),
+        ..Found::default()
+    }
+}
+
+/// The JSON lines of a log; none if there is no such file.
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// Distinct 5-tuples of a protocol, whoever began.
+fn tuples(conn: &[Value], proto: &str) -> usize {
+    let end = |line: &Value, host: &str, port: &str| (line[host].to_string(), line[port].as_u64());
+    conn.iter()
+        .filter(|line| line["proto"] == proto)
+        .map(|line| {
+            let mut ends = [
+                end(line, "id.orig_h", "id.orig_p"),
+                end(line, "id.resp_h", "id.resp_p"),
+            ];
+            ends.sort();
+            ends
+        })
+        .collect::<BTreeSet<_>>()
+        .len()
+}
+
+/// A value as both decoders can say it: bytes beyond ASCII and control bytes, which each writes in its
+/// own way (`\xNN`, `\NNN`, U+FFFD), become one `?` a run.
+pub(super) fn plain(value: &str) -> String {
+    let mut out = String::new();
+    let mut rest = value.chars();
+    while let Some(next) = rest.clone().next() {
+        let foreign = if let Some(after) = escaped(rest.as_str()) {
+            rest = after.chars();
+            true
+        } else {
+            rest.next();
+            !next.is_ascii() || next.is_control()
+        };
+        if !foreign {
+            out.push(next);
+        } else if !out.ends_with('?') {
+            out.push('?');
+        }
+    }
+    out
+}
+
+/// What follows a `\xNN` at the start of `text`.
+fn escaped(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix("\\x")?.get(..2)?;
+    u8::from_str_radix(digits, 16).ok()?;
+    text.get(4..)
+}
+
+#[test]
+fn both_ways_of_writing_foreign_bytes_compare_equal() {
+    assert_eq!(plain("a\\xff\\xfe.b"), plain("a\u{fffd}\u{fffd}.b"));
+    assert_eq!(plain(r"C:\x\xyz"), r"C:\x\xyz");
+}

@@ -1,0 +1,105 @@
+//! Counts of what was found, missing and extra.
+
+use std::collections::BTreeSet;
+
+use super::corpus::Capture;
+use super::found::{Found, Map, plain};
+
+/// Largest relative difference of a file's flow count that still counts as equal.
+const FLOWS_DIFFERENCE_MAX: f64 = 0.05;
+/// Counts of one map over all files.
+#[derive(Default)]
+pub(super) struct Row {
+    pub(super) files: usize,
+    pub(super) wanted: usize,
+    pub(super) found: usize,
+    pub(super) extra: usize,
+    pub(super) examples: Vec<String>,
+}
+
+impl Row {
+    pub(super) fn share(&self) -> f64 {
+        share(self.found, self.wanted)
+    }
+
+    /// Adds one file.
+    pub(super) fn add(&mut self, map: &Map, capture: &Capture, found: &Found) {
+        let Some(truth) = capture.truth[map.truth].as_object() else {
+            self.extra += found.values.get(map.truth).map_or(0, BTreeSet::len);
+            return;
+        };
+        let wanted: BTreeSet<String> = truth
+            .keys()
+            .map(|value| plain(value))
+            .filter(|value| map.wants(value))
+            .collect();
+        let empty = BTreeSet::new();
+        let ours = found.values.get(map.truth).unwrap_or(&empty);
+        self.files += usize::from(!wanted.is_empty());
+        self.wanted += wanted.len();
+        self.found += wanted.intersection(ours).count();
+        for value in wanted.difference(ours) {
+            self.examples
+                .push(format!("missing {} {value:?}", capture.file));
+        }
+        // The truth's lists stop at 150 values; then ours may well know more.
+        if capture.truth[format!("{}_total", map.truth)].is_null() {
+            self.extra += ours.difference(&wanted).count();
+            for value in ours.difference(&wanted) {
+                self.examples
+                    .push(format!("extra   {} {value:?}", capture.file));
+            }
+        }
+    }
+}
+
+/// Files whose number of flows is the truth's, within the tolerance.
+#[derive(Default)]
+pub(super) struct FlowRow {
+    pub(super) files: usize,
+    pub(super) equal: usize,
+    pub(super) examples: Vec<String>,
+}
+
+impl FlowRow {
+    pub(super) fn share(&self) -> f64 {
+        share(self.equal, self.files)
+    }
+
+    pub(super) fn add(&mut self, proto: &'static str, capture: &Capture, found: &Found) {
+        let key = if proto == "tcp" {
+            "tcp_streams"
+        } else {
+            "udp_flows"
+        };
+        let wanted = capture.truth[key]
+            .as_u64()
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(0);
+        let ours = found.flows.get(proto).copied().unwrap_or(0);
+        if wanted == 0 && ours == 0 {
+            return;
+        }
+        self.files += 1;
+        if as_f64(wanted.abs_diff(ours)) <= FLOWS_DIFFERENCE_MAX * as_f64(wanted) {
+            self.equal += 1;
+        } else {
+            self.examples.push(format!(
+                "{key} {}: {ours} instead of {wanted}",
+                capture.file
+            ));
+        }
+    }
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        1.0
+    } else {
+        as_f64(part) / as_f64(whole)
+    }
+}
+
+fn as_f64(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
