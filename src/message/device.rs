@@ -75,9 +75,9 @@ pub struct Device {
     pub flows_orig: u64,
     /// Flows it answered.
     pub flows_resp: u64,
-    /// Bytes it sent, IP headers included.
+    /// Payload bytes it sent.
     pub bytes_sent: u64,
-    /// Bytes it received.
+    /// Payload bytes it received.
     pub bytes_received: u64,
     /// VLANs it was seen in.
     pub vlans: Vec<u16>,

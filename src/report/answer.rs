@@ -73,11 +73,11 @@ struct Form {
 impl Form {
     const ALL: [Self; 11] = [
         Self::new(SHOWN_MAX, SHOWN_MAX, true),
-        Self::new(SHOWN_MAX, SHOWN_MAX, false),
-        Self::new(4, SHOWN_MAX, false),
-        Self::new(3, SHOWN_MAX, false),
-        Self::new(2, SHOWN_MAX, false),
-        Self::new(1, SHOWN_MAX, false),
+        Self::new(4, SHOWN_MAX, true),
+        Self::new(3, SHOWN_MAX, true),
+        Self::new(2, SHOWN_MAX, true),
+        Self::new(1, SHOWN_MAX, true),
+        Self::new(0, SHOWN_MAX, true),
         Self::new(0, SHOWN_MAX, false),
         Self::new(0, 6, false),
         Self::new(0, 4, false),
@@ -150,16 +150,11 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, fo
     let name_width = names.max().unwrap_or(0).min(NAME_MAX);
     let mut last_group = None;
     for (index, (group, breach)) in shown.iter().enumerate() {
-        if form.gaps && last_group.is_some_and(|last| last != *group) {
+        let same = last_group == Some(*group);
+        if form.gaps && !same && index > 0 {
             screen.blank();
         }
-        item(
-            screen,
-            summary,
-            breach,
-            last_group == Some(*group),
-            name_width,
-        );
+        item(screen, summary, breach, same && !form.gaps, name_width);
         last_group = Some(*group);
         if index < form.sentences {
             let sign = if breach.provisional {
@@ -190,17 +185,18 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, fo
     }
 }
 
-/// One breach on one line: score, what is asked, who, what, when.
+/// One breach on one line: score, what is asked, who, what, when. A plus ties it to the one above
+/// where no empty line sets incidents apart.
 fn item(
     screen: &mut Screen,
     summary: &Summary<'_>,
     breach: &Breach,
-    same: bool,
+    tied: bool,
     name_width: usize,
 ) {
     let band = Band::of(sure(breach));
     let when = short_span(breach.first_ts, breach.last_ts, summary.time_zone);
-    let sign = if same { '+' } else { ' ' };
+    let sign = if tied { '+' } else { ' ' };
     let head = format!("{sign}{:>3}  {:<6}", breach.score.unwrap_or(0), band.word());
     let name = cut(&escaped(&breach.device_name), name_width);
     let name_gap = " ".repeat(name_width.saturating_sub(width(&name)) + 2);
@@ -267,7 +263,13 @@ fn missed(summary: &Summary<'_>) -> String {
         (stats.truncated, "truncated"),
     ] {
         if n > 0 {
-            parts.push(format!("{} {what} ({})", count(n), share(n, stats.packets)));
+            // A share that rounds to nothing says nothing.
+            let part = if n >= stats.packets / 10_000 {
+                format!(" ({})", share(n, stats.packets))
+            } else {
+                String::new()
+            };
+            parts.push(format!("{} {what}{part}", count(n)));
         }
     }
     if let Some((file, at)) = stats.cut_at_byte.iter().next() {
@@ -283,14 +285,9 @@ fn missed(summary: &Summary<'_>) -> String {
             count(sum(&stats.refused))
         ));
     }
-    match stats.warnings.as_slice() {
-        [] => {}
-        [one] => parts.push(format!(
-            "{}: {}",
-            one.subject,
-            one.text.trim_end_matches('.')
-        )),
-        many => parts.push(format!("{} warnings in the report", many.len())),
+    if !stats.warnings.is_empty() {
+        let warnings = plural(stats.warnings.len(), "warning", "warnings");
+        parts.push(format!("{warnings} in the report"));
     }
     parts.join(", ")
 }

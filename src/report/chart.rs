@@ -3,14 +3,14 @@
 //! Units: drawing units of a 960 × 300 field, kept as integers in tenths so that they never vary.
 
 use jiff::civil::Time as Clock;
-use jiff::{SignedDuration, Unit, ZonedRound};
+use jiff::{SignedDuration, Unit, Zoned, ZonedRound};
 use serde::Serialize;
 use tapir_message::Timestamp;
 
 use super::Summary;
 use super::band::Band;
 use super::findings::{Findings, sure};
-use super::words::{bytes, minute, zoned};
+use super::words::{bytes, minute, plural, zoned};
 
 const LEFT: i64 = 44;
 const RIGHT: i64 = 948;
@@ -19,13 +19,15 @@ const SCORE_BOTTOM: i64 = 174;
 const TRAFFIC_TOP: i64 = 200;
 const TRAFFIC_BOTTOM: i64 = 262;
 /// Two weeks of hours; more bars are thinner than a pixel on a small screen.
-const BARS_MAX: usize = 336;
+const BARS_MAX: i64 = 336;
 /// More marks than this hide each other.
 const MARKS_MAX: usize = 300;
 /// More ticks than this collide.
 const TICKS_MAX: i64 = 11;
 /// Width of a tick's label.
 const LABEL: i64 = 64;
+/// Shorter than this, hourly bars show nothing.
+const SPAN_MIN_NS: i128 = 3 * HOUR_NS as i128;
 const HOUR_NS: i64 = 3_600_000_000_000;
 
 /// The drawing, ready for the template.
@@ -35,8 +37,8 @@ pub(super) struct Chart {
     marks: Vec<Mark>,
     ticks: Vec<Tick>,
     grid: Vec<Line>,
-    peak: String,
-    desc: String,
+    scored: String,
+    traffic: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,7 +103,7 @@ impl Axis {
     }
 }
 
-/// Draws a run; nothing if no packet had a time.
+/// Draws a run; nothing if there is neither a breach nor enough traffic to draw.
 pub(super) fn chart(summary: &Summary<'_>, findings: &Findings<'_>) -> Option<Chart> {
     let (first, last) = (summary.stats.first_ts?, summary.stats.last_ts?);
     let axis = Axis {
@@ -110,12 +112,19 @@ pub(super) fn chart(summary: &Summary<'_>, findings: &Findings<'_>) -> Option<Ch
     };
     let (bars, peak, step) = bars(summary, &axis, last);
     let marks = marks(summary, findings, &axis);
-    let desc = format!(
-        "Scored breaches: {}. The bars below show the traffic; the highest is {} in {}.",
+    if bars.is_empty() && marks.is_empty() {
+        return None;
+    }
+    let scored = plural(
         findings.breaches().count(),
-        bytes(peak),
-        hours(step),
+        "scored breach",
+        "scored breaches",
     );
+    let traffic = if bars.is_empty() {
+        String::new()
+    } else {
+        format!("highest bar {} in {}", bytes(peak), hours(step))
+    };
     Some(Chart {
         ticks: ticks(summary, &axis, last),
         grid: [20, 40, 60, 80]
@@ -124,25 +133,20 @@ pub(super) fn chart(summary: &Summary<'_>, findings: &Findings<'_>) -> Option<Ch
                 label: score,
             })
             .into(),
-        peak: if bars.is_empty() {
-            String::new()
-        } else {
-            format!("Traffic: highest bar {} in {}", bytes(peak), hours(step))
-        },
         bars,
         marks,
-        desc,
+        scored,
+        traffic,
     })
 }
 
 /// Traffic as bars of one hour, or of as many hours as keep them visible.
 fn bars(summary: &Summary<'_>, axis: &Axis, last: Timestamp) -> (Vec<Bar>, u64, i64) {
-    let Some(&(start, _)) = summary.traffic.first() else {
+    let Some(&(start, _)) = summary.traffic.first().filter(|_| axis.span >= SPAN_MIN_NS) else {
         return (Vec::new(), 0, 1);
     };
-    let hours_all = last.since(start) / HOUR_NS + 1;
-    let per_bar = (hours_all.max(1).unsigned_abs() as usize).div_ceil(BARS_MAX);
-    let step = i64::try_from(per_bar).unwrap_or(i64::MAX).max(1);
+    let hours_all = last.since(start).max(0) / HOUR_NS;
+    let step = hours_all / BARS_MAX + 1;
     let width_ns = HOUR_NS.saturating_mul(step);
     let mut sums: Vec<(i64, u64)> = Vec::new();
     for &(ts, amount) in summary.traffic {
@@ -163,8 +167,8 @@ fn bars(summary: &Summary<'_>, axis: &Axis, last: Timestamp) -> (Vec<Bar>, u64, 
                 .checked_div(u128::from(peak))
                 .unwrap_or(0);
             let height = i64::try_from(height).unwrap_or(0);
-            // A gap of a tenth keeps bars apart; a sliver of three tenths stays visible.
-            let gap = (right - left) / 8;
+            // A small gap keeps bars apart; a sliver of three tenths stays visible.
+            let gap = ((right - left) / 8).min(15);
             Bar {
                 x: units(left),
                 y: units(TRAFFIC_BOTTOM * 10 - height),
@@ -233,7 +237,6 @@ fn ticks(summary: &Summary<'_>, axis: &Axis, last: Timestamp) -> Vec<Tick> {
             .round(round)
             .or_else(|_| start.with().time(Clock::midnight()).build())
     };
-    let pattern = if step >= 1_440 { "%a %-d %b" } else { "%H:%M" };
     let mut out = Vec::new();
     // Twice the ticks that fit is more than any start before the first packet can need.
     for _ in 0..4 * TICKS_MAX {
@@ -250,7 +253,7 @@ fn ticks(summary: &Summary<'_>, axis: &Axis, last: Timestamp) -> Vec<Tick> {
             out.push(Tick {
                 x: units(x),
                 label: if fits {
-                    time.strftime(pattern).to_string()
+                    label(&time, step, out.is_empty())
                 } else {
                     String::new()
                 },
@@ -263,6 +266,17 @@ fn ticks(summary: &Summary<'_>, axis: &Axis, last: Timestamp) -> Vec<Tick> {
         };
     }
     out
+}
+
+/// A tick's text; the month stands at the first one and where it changes.
+fn label(time: &Zoned, step_min: i64, first: bool) -> String {
+    let pattern = match step_min {
+        ..1_440 => "%H:%M",
+        1_440 if !first && time.day() > 1 => "%a %-d",
+        1_440 => "%a %-d %b",
+        _ => "%-d %b %y",
+    };
+    time.strftime(pattern).to_string()
 }
 
 /// `an hour`, `3 hours`.

@@ -5,10 +5,36 @@ use std::path::{Path, PathBuf};
 use tapir_engine::model::{ModelError, Models, Schema, Source};
 
 /// The shipped models, so that the binary needs no folder beside it; a test holds them to `models/`.
-pub(crate) const SHIPPED: &[(&str, &str)] = &[(
-    "models/command/rhythmic-beacon.toml",
-    include_str!("../../models/command/rhythmic-beacon.toml"),
-)];
+pub(crate) const SHIPPED: &[(&str, &str)] = &[
+    (
+        "models/command/rhythmic-beacon.toml",
+        include_str!("../../models/command/rhythmic-beacon.toml"),
+    ),
+    (
+        "models/device/unknown-thing.toml",
+        include_str!("../../models/device/unknown-thing.toml"),
+    ),
+    (
+        "models/exfil/large-upload.toml",
+        include_str!("../../models/exfil/large-upload.toml"),
+    ),
+    (
+        "models/exposure/credential-file.toml",
+        include_str!("../../models/exposure/credential-file.toml"),
+    ),
+    (
+        "models/recon/address-sweep.toml",
+        include_str!("../../models/recon/address-sweep.toml"),
+    ),
+    (
+        "models/sensor/mirror-wrong.toml",
+        include_str!("../../models/sensor/mirror-wrong.toml"),
+    ),
+    (
+        "models/sensor/packets-lost.toml",
+        include_str!("../../models/sensor/packets-lost.toml"),
+    ),
+];
 
 /// Folders below the models' folder at most.
 const DEPTH_MAX: usize = 4;

@@ -287,7 +287,7 @@ impl Analysis {
                 missed: count("missed_bytes"),
                 content,
                 packets: [count("orig_pkts"), count("resp_pkts")],
-                duplicates: count("duplicate_pkts"),
+                duplicated: field(body, "duplicated") == Value::Bool(true),
             });
         }
         if let Some(device) = orig {
@@ -327,7 +327,7 @@ impl Analysis {
                 Phase::Update | Phase::Close => {}
             }
             self.site
-                .moved(ts, &contact, event.orig_payload, event.resp_payload);
+                .moved(ts, &contact, event.orig_bytes, event.resp_bytes);
         }
         // What a device sends to those who come from outside leaves the house as well.
         if let Some(device) = resp.filter(|_| !self.inside(orig_ip)) {
@@ -339,7 +339,7 @@ impl Analysis {
                 endpoint: &endpoint,
             };
             self.site
-                .moved(ts, &contact, event.resp_payload, event.orig_payload);
+                .moved(ts, &contact, event.resp_bytes, event.orig_bytes);
         }
     }
 

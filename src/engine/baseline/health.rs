@@ -24,7 +24,7 @@ record! {
     pub struct Mirror = "mirror" {
         /// Share of TCP flows with content of which one direction was never seen, 0–1.
         pub one_way: f64 = "one_way",
-        /// Share of packets that were copies of others, 0–1.
+        /// Share of those flows whose packets came twice, 0–1.
         pub duplicates: f64 = "duplicates",
         /// TCP flows with content.
         pub flows: u64 = "flows",
@@ -51,8 +51,8 @@ pub struct Ended {
     pub content: u64,
     /// Packets by direction.
     pub packets: [u64; 2],
-    /// Packets that were copies.
-    pub duplicates: u64,
+    /// Whether its packets came twice.
+    pub duplicated: bool,
 }
 
 impl Hour {
@@ -62,9 +62,9 @@ impl Hour {
         self.missed = self.missed.saturating_add(flow.missed);
         self.content = self.content.saturating_add(flow.content);
         self.packets = self.packets.saturating_add(orig).saturating_add(resp);
-        self.duplicates = self.duplicates.saturating_add(flow.duplicates);
         if flow.content > 0 {
             self.flows = self.flows.saturating_add(1);
+            self.duplicates = self.duplicates.saturating_add(u64::from(flow.duplicated));
             self.one_way = self
                 .one_way
                 .saturating_add(u64::from(orig == 0 || resp == 0));

@@ -18,10 +18,6 @@ record! {
         pub resp_bytes: Option<u64> = "resp_bytes",
         /// Zeek's connection state, such as `SF`, `S0`, `REJ`.
         pub conn_state: &'static str = "conn_state",
-        /// Whether the originator's address lies in the home networks.
-        pub local_orig: Option<bool> = "local_orig",
-        /// Whether the responder's address lies in the home networks.
-        pub local_resp: Option<bool> = "local_resp",
         /// Bytes of content missing.
         pub missed_bytes: u64 = "missed_bytes",
         /// Zeek's history letters, originator in capitals.
@@ -34,5 +30,8 @@ record! {
         pub resp_pkts: u64 = "resp_pkts",
         /// Their bytes from the IP header on.
         pub resp_ip_bytes: u64 = "resp_ip_bytes",
+        /// True if every packet came twice, as from a mirror of both directions of a port; the second
+        /// copies are not counted.
+        pub duplicated: Option<bool> = "duplicated",
     }
 }

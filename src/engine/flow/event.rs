@@ -1,6 +1,6 @@
 //! What is told of a flow: its events and its `conn` record.
 
-use super::state::{Tcp, bit};
+use super::state::{Side, Tcp, bit};
 use super::{Conn, Dir, Flow};
 use crate::types::{FlowEvent, Interval, Phase, Timestamp};
 
@@ -21,8 +21,7 @@ pub fn event<A>(
 ) -> FlowEvent {
     flow.event_age = age(flow, ts);
     let (orig, resp) = (&mut flow.orig, &mut flow.resp);
-    let orig_bytes = u64::from(std::mem::take(&mut orig.new_bytes));
-    let resp_bytes = u64::from(std::mem::take(&mut resp.new_bytes));
+    let (orig_bytes, resp_bytes) = (orig.tell_payload(), resp.tell_payload());
     let orig_pkts = u64::from(std::mem::take(&mut orig.new_pkts));
     let resp_pkts = u64::from(std::mem::take(&mut resp.new_pkts));
     FlowEvent {
@@ -31,14 +30,32 @@ pub fn event<A>(
         resp_bytes,
         orig_pkts,
         resp_pkts,
-        orig_payload: flow.orig.payload,
-        resp_payload: flow.resp.payload,
         duration: Interval(flow.last_ts.since(flow.first_ts)),
         service,
         from_start: flow.is(bit::FROM_START),
         handshake: flow.is(bit::HANDSHAKE),
         orig_mac: flow.orig.mac,
         resp_mac: flow.resp.mac,
+    }
+}
+
+impl Side {
+    /// Payload bytes since the last event; an update is told before they outgrow 32 bits.
+    #[inline]
+    fn new_payload(&self) -> u32 {
+        self.payload_low().wrapping_sub(self.told_payload)
+    }
+
+    /// The same, told now.
+    fn tell_payload(&mut self) -> u64 {
+        let new = self.new_payload();
+        self.told_payload = self.payload_low();
+        u64::from(new)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+    fn payload_low(&self) -> u32 {
+        self.payload as u32
     }
 }
 
@@ -58,7 +75,7 @@ impl<A> Flow<A> {
             && total.leading_zeros() != total.wrapping_sub(u64::from(bytes)).leading_zeros();
         doubled
             || i64::from(age(self, ts).wrapping_sub(self.event_age)) >= UPDATE_NS >> 26
-            || self.orig.new_bytes | self.resp.new_bytes >= NEW_BYTES_MAX
+            || self.orig.new_payload() | self.resp.new_payload() >= NEW_BYTES_MAX
     }
 }
 
@@ -82,14 +99,13 @@ pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>) -> Conn {
         orig_bytes: measured.then_some(flow.orig.payload),
         resp_bytes: measured.then_some(flow.resp.payload),
         conn_state: conn_state(flow),
-        local_orig: None,
-        local_resp: None,
         missed_bytes: flow.missed,
         history: flow.history.text(),
         orig_pkts: flow.orig.pkts,
         orig_ip_bytes: flow.orig.ip_bytes,
         resp_pkts: flow.resp.pkts,
         resp_ip_bytes: flow.resp.ip_bytes,
+        duplicated: flow.is(bit::DUPLICATES).then_some(true),
     }
 }
 

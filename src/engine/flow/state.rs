@@ -77,10 +77,10 @@ pub struct Side {
     pub ip_bytes: u64,
     /// Payload bytes; TCP: by sequence numbers, so repeated bytes count once and lost ones too.
     pub payload: u64,
-    /// Bytes since the last event.
-    pub new_bytes: u32,
     /// Packets since the last event.
     pub new_pkts: u32,
+    /// Low half of `payload` at the last event.
+    pub told_payload: u32,
     /// TCP: next sequence number expected.
     pub next: u32,
     /// TCP: highest acknowledgement sent by this side.
@@ -279,6 +279,5 @@ impl<A> Flow<A> {
         side.pkts = side.pkts.wrapping_add(u64::from(pkts));
         side.ip_bytes = side.ip_bytes.wrapping_add(u64::from(bytes));
         side.new_pkts = side.new_pkts.saturating_add(pkts);
-        side.new_bytes = side.new_bytes.saturating_add(bytes);
     }
 }

@@ -206,6 +206,7 @@ impl Tracker {
             flow: flow_ref,
             orig_device: None,
             resp_device: None,
+            local: None,
             body: Box::new(conn(flow, service_name(flow.service))),
         };
         let body = Body::Record(Box::new(record));

@@ -52,7 +52,7 @@ pub enum Phase {
 pub struct FlowEvent {
     /// See [`Phase`].
     pub phase: Phase,
-    /// Bytes from the IP header on that the originator sent since the last event.
+    /// Payload bytes the originator sent since the last event; TCP by sequence numbers.
     pub orig_bytes: u64,
     /// The same from the responder.
     pub resp_bytes: u64,
@@ -60,10 +60,6 @@ pub struct FlowEvent {
     pub orig_pkts: u64,
     /// Packets from the responder.
     pub resp_pkts: u64,
-    /// Payload bytes of the originator over the flow's whole life.
-    pub orig_payload: u64,
-    /// Payload bytes of the responder over the flow's whole life.
-    pub resp_payload: u64,
     /// From the first to the last packet so far.
     pub duration: Interval,
     /// Application protocol, once sensed.

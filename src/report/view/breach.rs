@@ -99,7 +99,7 @@ impl<'a> IncidentView<'a> {
             devices: &incident.device_names,
             attack: &incident.attack,
             first: Time::new(incident.first_ts, zone),
-            last: Time::new(incident.last_ts, zone),
+            last: Time::until(incident.first_ts, incident.last_ts, zone),
             one_time: incident.last_ts.since(incident.first_ts) < 60_000_000_000,
             story: incident
                 .timeline
@@ -185,9 +185,9 @@ impl<'a> BreachView<'a> {
             },
             flow: flow(breach),
             time: Time::new(breach.ts, zone),
-            first: Time::exact(breach.first_ts, zone),
-            last: Time::exact(breach.last_ts, zone),
-            one_time: breach.last_ts.since(breach.first_ts) < 1_000_000_000,
+            first: Time::new(breach.first_ts, zone),
+            last: Time::until(breach.first_ts, breach.last_ts, zone),
+            one_time: breach.last_ts.since(breach.first_ts) < 60_000_000_000,
             firings: match breach.count {
                 0 | 1 => String::new(),
                 n => format!("{} firings folded into one", count(n)),

@@ -24,7 +24,8 @@ pub(super) struct DeviceView<'a> {
     worst: Option<(u8, Band)>,
     addresses: Vec<String>,
     addresses_more: usize,
-    vlans: String,
+    /// Vendor and VLANs.
+    hardware: String,
     first: Time,
     last: Time,
     sent: String,
@@ -87,7 +88,6 @@ impl<'a> DeviceView<'a> {
         let mut evidence = evidence(device, zone);
         let evidence_more = evidence.len().saturating_sub(EVIDENCE_MAX);
         evidence.truncate(EVIDENCE_MAX);
-        let vlans: Vec<String> = device.vlans.iter().take(8).map(u16::to_string).collect();
         Self {
             worst,
             addresses: by_last
@@ -96,7 +96,7 @@ impl<'a> DeviceView<'a> {
                 .map(|a| a.addr.to_string())
                 .collect(),
             addresses_more: device.addresses.len().saturating_sub(ADDRESSES_MAX),
-            vlans: vlans.join(", "),
+            hardware: hardware(device),
             first: Time::new(device.first_ts, zone),
             last: Time::new(device.last_ts, zone),
             sent: bytes(device.bytes_sent),
@@ -116,6 +116,20 @@ impl<'a> DeviceView<'a> {
             device,
         }
     }
+}
+
+/// `Lenovo · VLAN 8, 12`, as far as it is known.
+fn hardware(device: &Device) -> String {
+    let vlans: Vec<String> = device.vlans.iter().take(8).map(u16::to_string).collect();
+    let vlans = if vlans.is_empty() {
+        String::new()
+    } else {
+        format!("VLAN {}", vlans.join(", "))
+    };
+    let vendor = device.vendor.clone().unwrap_or_default();
+    let parts = [vendor, vlans];
+    let known: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    known.join(" · ")
 }
 
 /// Names first, then addresses, then what else is claimed.

@@ -61,53 +61,54 @@ pub(super) fn seen(stats: &Stats) -> Vec<Tally<'_>> {
 
 /// Everything that was not read to the end, those with a count only.
 pub(super) fn gaps(stats: &Stats) -> Vec<Gap<'_>> {
-    let of_packets = |n: u64| format!("{} of all packets", share(n, stats.packets));
+    let with_share = |why: &str, n: u64| {
+        let part = share(n, stats.packets);
+        format!("{why} ({part} of all packets).")
+    };
     let mut out = Vec::new();
     let maps = [
         (
             "Not decoded",
-            "Packets of a link type that is not read.",
+            "Packets of a link type that is not read",
             &stats.not_decoded,
         ),
         (
             "Not understood",
-            "Frames of an EtherType or IP protocol that no parser is there for; counted as traffic.",
+            "Frames of an EtherType or IP protocol that no parser is there for; counted as traffic",
             &stats.not_understood,
         ),
         (
             "Malformed",
-            "Packets with a header that contradicts itself.",
+            "Packets with a header that contradicts itself",
             &stats.malformed,
         ),
     ];
     for (what, why, map) in maps {
         let sum = map.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
         if sum > 0 {
-            let why = format!("{why} {}.", capital(&of_packets(sum)));
-            out.push(Gap::new(what, count(sum), why, map));
+            out.push(Gap::new(what, count(sum), with_share(why, sum), map));
         }
     }
     let single = [
         (
             "Truncated",
-            "The capture holds only the beginning of these packets.",
+            "The capture holds only the beginning of these packets",
             stats.truncated,
         ),
         (
             "Copies",
-            "Packets recognised as copies of another; each was counted once.",
+            "Packets recognised as copies of another; each was counted once",
             stats.duplicate,
         ),
         (
             "Kept out",
-            "Packets that the capture filter kept out.",
+            "Packets that the capture filter kept out",
             stats.filtered,
         ),
     ];
     for (what, why, n) in single {
         if n > 0 {
-            let why = format!("{why} {}.", capital(&of_packets(n)));
-            out.push(Gap::new(what, count(n), why, &NONE));
+            out.push(Gap::new(what, count(n), with_share(why, n), &NONE));
         }
     }
     out.extend(damage(stats));
@@ -191,9 +192,4 @@ fn rows(map: &BTreeMap<String, u64>) -> (Vec<Row<'_>>, usize) {
         })
         .collect();
     (rows, all.len().saturating_sub(ROWS_MAX))
-}
-
-/// A sentence from a phrase; the phrases begin with a digit or a sign.
-fn capital(phrase: &str) -> String {
-    format!("That is {phrase}")
 }

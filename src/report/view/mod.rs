@@ -25,7 +25,10 @@ pub(super) struct Page<'a> {
     span: String,
     zone: String,
     verdict: String,
-    band: Option<Band>,
+    /// Style class of the verdict: a band that asks for something, `calm` or `unsure`.
+    mood: &'static str,
+    /// Whether any packet was read.
+    any: bool,
     notes: Vec<String>,
     tiles: Vec<Tile>,
     chart: Option<Chart>,
@@ -80,7 +83,8 @@ impl<'a> Page<'a> {
             ),
             zone: zone_name(summary.time_zone),
             verdict: findings.verdict(summary),
-            band: findings.band(),
+            mood: mood(summary, &findings),
+            any: stats.packets > 0,
             notes: notes(summary, &findings),
             tiles: tiles(summary),
             chart: chart(summary, &findings),
@@ -106,6 +110,15 @@ impl<'a> Page<'a> {
             models: plural(summary.models, "model", "models"),
             models_hash: summary.models_hash,
         }
+    }
+}
+
+/// How the verdict looks: calm is only what rests on all of the traffic.
+fn mood(summary: &Summary<'_>, findings: &Findings<'_>) -> &'static str {
+    match findings.band() {
+        Some(band) if band >= Band::Brief => band.word(),
+        _ if summary.stats.packets == 0 || !doubts(summary).is_empty() => "unsure",
+        _ => "calm",
     }
 }
 

@@ -192,33 +192,40 @@ pub(super) fn ssl2_len(start: &[u8]) -> Option<usize> {
     (high & 0x80 != 0 && matches!(kind, 1 | 4) && len >= 9).then_some(usize::from(len))
 }
 
+/// Whether an SSL 2.0 record of `len` bytes that begins so is a client's hello; `None` if more bytes
+/// are needed to tell. Its lengths have to add up, which chance hardly does.
+pub(super) fn ssl2_is_client(len: usize, start: &[u8]) -> Option<bool> {
+    const HEADER_LEN: usize = 9;
+    let mut reader = Reader::new(start);
+    if reader.u8()? != 1 {
+        return Some(false);
+    }
+    let version = reader.u16()?;
+    if version != 0x0002 && !(0x0300..=0x0303).contains(&version) {
+        return Some(false);
+    }
+    let lens = [reader.u16()?, reader.u16()?, reader.u16()?].map(usize::from);
+    let [ciphers, session, challenge] = lens;
+    let total = lens.into_iter().fold(HEADER_LEN, usize::saturating_add);
+    let is_sane = ciphers > 0 && ciphers.is_multiple_of(3) && matches!(session, 0 | 16);
+    Some(total == len && is_sane && (16..=32).contains(&challenge))
+}
+
 /// Reads an SSL 2.0 hello; `None` if its lengths do not add up.
 pub(super) fn ssl2_hello(body: &[u8]) -> Option<Ssl2Hello<'_>> {
-    let mut reader = Reader::new(body);
-    match reader.u8()? {
-        1 => {
-            let version = reader.u16()?;
-            let lens = [reader.u16()?, reader.u16()?, reader.u16()?].map(usize::from);
-            let [ciphers, session, challenge] = lens;
-            let total = lens.iter().fold(0usize, |sum, len| sum.saturating_add(*len));
-            let whole = total == reader.rest().len();
-            let sane = ciphers > 0
-                && ciphers.is_multiple_of(3)
-                && matches!(session, 0 | 16)
-                && (16..=32).contains(&challenge)
-                && (version == 0x0002 || (0x0300..=0x0303).contains(&version));
-            (whole && sane).then_some(Ssl2Hello::Client)
-        }
-        4 => {
-            reader.take(2)?;
-            let version = reader.u16()?;
-            let certificate_len = usize::from(reader.u16()?);
-            reader.take(4)?;
-            let certificate = reader.take(certificate_len)?;
-            (version == 0x0002).then_some(Ssl2Hello::Server { certificate })
-        }
-        _ => None,
+    if ssl2_is_client(body.len(), body) == Some(true) {
+        return Some(Ssl2Hello::Client);
     }
+    let mut reader = Reader::new(body);
+    if reader.u8()? != 4 {
+        return None;
+    }
+    reader.take(2)?;
+    let version = reader.u16()?;
+    let certificate_len = usize::from(reader.u16()?);
+    reader.take(4)?;
+    let certificate = reader.take(certificate_len)?;
+    (version == 0x0002).then_some(Ssl2Hello::Server { certificate })
 }
 
 /// Extensions of a block, GREASE left out.

@@ -25,7 +25,7 @@ pub use ja4::ja4;
 pub use record::SslRecord;
 
 use self::handshake::Session;
-use self::hello::{ssl2_hello, ssl2_len};
+use self::hello::{ssl2_hello, ssl2_is_client, ssl2_len};
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::types::Timestamp;
 
@@ -367,10 +367,12 @@ fn probe_ssl2(start: &[u8]) -> Probe {
     if start.len() < 3 {
         return Probe::Unsure;
     }
-    let Some(len) = ssl2_len(start) else { return Probe::NotMine };
-    match start.get(2..len.saturating_add(2)) {
-        Some(body) if ssl2_hello(body).is_some() => Probe::Certain,
-        // A client's hello is short and comes in one piece.
-        _ => Probe::NotMine,
+    let Some(len) = ssl2_len(start) else {
+        return Probe::NotMine;
+    };
+    match ssl2_is_client(len, start.get(2..).unwrap_or_default()) {
+        Some(true) => Probe::Certain,
+        Some(false) => Probe::NotMine,
+        None => Probe::Unsure,
     }
 }

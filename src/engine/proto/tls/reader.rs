@@ -11,11 +11,6 @@ impl<'a> Reader<'a> {
         Self { rest }
     }
 
-    /// All that was not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
     pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, tail) = self.rest.split_at_checked(len)?;
         self.rest = tail;
@@ -95,7 +90,7 @@ mod tests {
         let mut reader = Reader::new(&[0, 2, 7, 8, 0, 9, 1]);
         assert_eq!(reader.vec16(), Some(&[7, 8][..]));
         assert_eq!(reader.vec16(), None);
-        assert_eq!(reader.rest(), [0, 9, 1]);
+        assert_eq!(reader.rest, [0, 9, 1]);
         assert_eq!(reader.vec16_lenient(), [1]);
         assert_eq!(reader.u8(), None);
     }

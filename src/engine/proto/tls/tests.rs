@@ -337,6 +337,10 @@ fn probing_goes_by_content() {
     let mut ssl2 = vec![0x80, 28, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f];
     ssl2.extend([7; 16]);
     assert_eq!(probe(&ssl2), Probe::Certain);
+    for end in 0..ssl2.len() {
+        let expected = if end < 11 { Probe::Unsure } else { Probe::Certain };
+        assert_eq!(probe(&ssl2[..end]), expected, "{end}");
+    }
     assert_eq!(probe(&[0xff, b'S', b'M', b'B']), Probe::NotMine);
 }
 
