@@ -1,8 +1,6 @@
 //! The shipped models: they load, their own tests hold, their priors land in their bands, and the
 //! README tells the fields as they are.
 
-use crate::types::{FieldInfo, FieldType};
-
 use super::*;
 
 macro_rules! shipped {
@@ -21,77 +19,8 @@ const SHIPPED: &[Source<'static>] = shipped![
     "sensor/packets-lost.toml",
 ];
 
-macro_rules! fields {
-    ($($name:literal $field_type:ident $doc:literal),* $(,)?) => {
-        &[$( FieldInfo { name: $name, field_type: FieldType::$field_type, doc: $doc } ),*]
-    };
-}
-
-// The kinds the shipped models speak of, as the detectors and the SMB parser declare them.
-const SMB_FILES: &[FieldInfo] = fields![
-    "action" Str "What was done: `SMB::FILE_OPEN`, `SMB::FILE_READ`, `SMB::FILE_WRITE`, `SMB::FILE_DELETE`, `SMB::FILE_RENAME` …",
-    "path" Str "Share it was done on.",
-    "name" Str "File name with its folders inside the share.",
-    "size" Int "Bytes the file has.",
-];
-const SCAN: &[FieldInfo] = fields![
-    "failed" Int "Failed first contacts, answered ones taken off.",
-    "contacts" Int "First contacts.",
-    "targets" Int "Distinct addresses tried.",
-    "ports" Int "Distinct ports tried.",
-    "llr" Num "Log-likelihood ratio of a scan against ordinary work.",
-    "span" Interval "From the first to the last contact.",
-    "example" Str "Some of the addresses and ports.",
-];
-const BEACON: &[FieldInfo] = fields![
-    "connections" Int "Connections judged.",
-    "period" Interval "Time from one to the next.",
-    "jitter" Num "Spread of that time, as a share of it.",
-    "bytes_mean" Num "Mean bytes of one.",
-    "devices" Int "Devices of this site that ever talked to the endpoint.",
-    "age" Interval "Since the endpoint was first seen on this site.",
-    "endpoint" Str "Name or address of the other side.",
-    "statistic" Num "Evidence for rhythm.",
-    "hours" Int "Distinct hours with a connection.",
-];
-const UPLOAD: &[FieldInfo] = fields![
-    "bytes_out" Int "Bytes sent to the outside in the window.",
-    "usual" Int "The device's own usual for such a window.",
-    "peers_usual" Int "Its peers' usual.",
-    "surprise" Num "How surprising, −ln p.",
-    "days" Num "Days of baseline.",
-    "endpoint" Str "Where most of it went.",
-    "share" Num "Share of it that went there.",
-];
-const DEVICE_NEW: &[FieldInfo] = fields![
-    "mac" Str "Hardware address.",
-    "vendor" Str "Its maker, if the address tells.",
-    "name" Str "What it calls itself, if it does.",
-    "randomised" Bool "Whether the hardware address is made up.",
-    "site_age" Interval "How long the sensor has watched this site.",
-    "evidence" Str "What it was first seen by.",
-];
-const LOSS: &[FieldInfo] = fields![
-    "ratio" Num "Share of packets lost.",
-    "missed" Int "Packets lost.",
-    "packets" Int "Packets seen.",
-];
-const MIRROR: &[FieldInfo] = fields![
-    "one_way" Num "Share of TCP flows seen in one direction.",
-    "duplicates" Num "Share of packets that were copies.",
-    "flows" Int "TCP flows judged.",
-];
-
 fn schema() -> Schema {
-    Schema::new(&[
-        ("smb_files", SMB_FILES),
-        ("scan", SCAN),
-        ("beacon", BEACON),
-        ("upload", UPLOAD),
-        ("device_new", DEVICE_NEW),
-        ("loss", LOSS),
-        ("mirror", MIRROR),
-    ])
+    Schema::new(&crate::schemas())
 }
 
 fn models() -> Models {
@@ -197,7 +126,7 @@ fn the_example_of_the_readme_is_a_model() {
         path: "README.md",
         text,
     };
-    let models = Models::load(&[source], &Schema::new(crate::proto::SCHEMAS)).unwrap();
+    let models = Models::load(&[source], &schema()).unwrap();
     assert_eq!(models.iter().next().unwrap().check_tests(), [""; 0]);
 }
 
