@@ -74,9 +74,8 @@ fn every_prior_lands_in_the_bands_of_its_own_tests() {
         {
             let (row, (low, high)) = (trial.row.as_ref().unwrap(), trial.band.unwrap());
             let defeats = model.defeats.iter().filter(|defeat| defeat.when.eval(row));
-            let own = defeats.fold(prior, |rate, defeat| rate * defeat.rate_times);
-            // A defeated firing is no longer among its own channel's ordinary ones: it counts beside them.
-            let rate = combined(&models, own) + if own > prior { own - prior } else { 0.0 };
+            let times: f64 = defeats.map(|defeat| defeat.rate_times).product();
+            let rate = combined(&models, prior) * times;
             let rarity = (50.0 + 23.06 * libm::log10(100.0 / rate)).clamp(0.0, 100.0);
             let score = rarity.min(f64::from(model.cap()));
             let band = f64::from(low)..=f64::from(high);
@@ -100,7 +99,7 @@ fn sentences_read_well() {
     assert_eq!(
         sentence("EXP-01", |model| &model.engineer),
         "SMB::FILE_OPEN finance\\passwords.xls (27.1 KB) on \\\\fs\\buero of 10.77.0.10 by 10.77.0.25 \
-         over SMB; the content was not inspected."
+         (user mertens) over SMB; the content was not inspected."
     );
     assert!(sentence("CMD-01", |model| &model.owner).starts_with(
         "pc-albers calls static.kiesel-cdn.example every 90 s, as regularly as a machine"
