@@ -8,3 +8,4 @@ mod record_line;
 
 pub use analyze::{AnalyzeError, Options, Outcome, analyze};
 pub use models::{ModelsError, load as load_models};
+pub use output::OutputError;

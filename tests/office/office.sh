@@ -19,6 +19,12 @@ ALL="sw sensor isp net $LAN"
 field() { awk -v h="$1" -v n="$2" '$1 == h {print $n}' "$HERE/hosts.txt"; }
 ns() { ip netns exec "$P$1" "${@:2}"; }
 
+# Programs see the device's name as their host name: some (NTLM in Samba) put it on the wire.
+as_host() {
+  # shellcheck disable=SC2016
+  ns "$1" unshare --uts sh -c 'hostname "$1"; shift; exec "$@"' sh "$@"
+}
+
 # Without offloads the frames have the sizes and the checksums that a cable would carry.
 plain_nic() { ns "$1" ethtool -K "$2" tso off gso off gro off tx off rx off >/dev/null 2>&1 || true; }
 
@@ -109,7 +115,7 @@ down() {
 case ${1:-} in
   up) up ;;
   down) down ;;
-  in) shift; ns "$@" ;;
+  in) shift; as_host "$@" ;;
   status) ip netns list | grep "^$P" || echo "the office is down" ;;
   *) sed -n '2,5p' "$0"; exit 2 ;;
 esac

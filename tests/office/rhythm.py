@@ -17,6 +17,8 @@ BEACONER, READER, STRANGER = "pc-albers", "pc-mertens", "raspberrypi"
 # What a person does next, and how often out of a hundred.
 HABITS = {"web": 69, "smb": 15, "up": 4, "print": 4, "off": 1.5, "nx": 2, "webbig": 1}
 PERSONAL = {"pc-brandt": {"ssh": 5, "smblist": 1}, "pc-mertens": {"finance": 4}, "pc-ostermann": {"finance": 5}}
+# Conversations that name their user; nobody else can have them.
+OWN = ("smb", "finance", "ssh", "smblist")
 # Office people spend most of their visits on few sites.
 VISIT_WEIGHTS = [30, 18, 12, 9, 7, 6, 5, 4, 4, 3, 2]
 THINK_MEDIAN, THINK_SPREAD = 15 * 60, 1.0
@@ -169,10 +171,15 @@ class Rhythm:
             when += self.length[label] + int(max(4, min(think, 5400)) * SECOND)
 
     def choose(self, what, pc, last):
-        if what in ("smb", "finance", "ssh", "smblist"):
-            return self.pick(what, pc)
+        """The next conversation. On the last day a person does only what he or she has done before."""
         if what != "web":
-            return self.pick(what)
+            label = self.pick(what, pc if what in OWN else None)
+            if not last or label in self.seen[pc]:
+                self.seen[pc].add(label)
+                return label
+        return self.choose_site(pc, last)
+
+    def choose_site(self, pc, last):
         if self.known[pc] and self.rng.random() < 0.04:
             return self.rng.choice(self.known[pc])
         favourites = self.taste[pc][:len(VISIT_WEIGHTS)]
@@ -184,7 +191,8 @@ class Rhythm:
 
     # --- the last day --------------------------------------------------------------------------
 
-    def last_day(self, hours, minutes, seconds):
+    @staticmethod
+    def last_day(hours, minutes, seconds):
         return MONDAY + LAST_DAY * DAY + (hours * 3600 + minutes * 60 + seconds) * SECOND
 
     def incidents(self):

@@ -19,7 +19,7 @@ FIELDS = ["frame.time_epoch", "frame.len", "frame.cap_len", "eth.src", "ip.src",
           "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.len", "udp.srcport", "udp.dstport",
           "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "_ws.malformed",
           "tcp.analysis.ack_lost_segment", "tcp.analysis.out_of_order", "smb2.filename",
-          "tls.handshake.extensions_server_name", "arp.src.proto_ipv4"]
+          "tls.handshake.extensions_server_name", "dns.qry.name", "arp.src.proto_ipv4"]
 OPTIONS = ["ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE"]
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 SECOND = 1_000_000
@@ -88,7 +88,7 @@ def look_at_frames(capture):
     found = collections.defaultdict(list)
     streams, udp_last, days = {}, {}, collections.Counter()
     last, found["count"], found["owners"] = 0, 0, collections.defaultdict(set)
-    found["seen"] = {}
+    found["seen"], found["asked"] = {}, {}
     for number, row in enumerate(rows_of(capture), 1):
         if row["when"] <= last:
             found["disordered"].append(number)
@@ -110,6 +110,8 @@ def look_at_frames(capture):
             found["files"].append((last, row["ip.src"], row["smb2.filename"]))
         if row["tls.handshake.extensions_server_name"]:
             found["names"].append((last, row["ip.src"], row["tls.handshake.extensions_server_name"]))
+        if row["dns.qry.name"]:
+            found["asked"].setdefault((row["ip.dst" if row["udp.srcport"] == "53" else "ip.src"], row["dns.qry.name"]), last)
         if row["tcp.stream"]:
             stream = streams.setdefault(row["tcp.stream"], None) or Stream(row)
             streams[row["tcp.stream"]] = stream
@@ -204,6 +206,18 @@ def check_incidents(found, truth):
     check("the upload is far above anybody's day", sent > 10 * most, f"the next largest day sent {most} bytes")
 
 
+def check_nothing_else_new(found, truth):
+    """On the last day only the incidents and the reader of many sites may ask for new names."""
+    facts = {i["kind"]: i for i in truth["incidents"]}
+    address = {d["hostname"]: d["ip"] for d in truth["devices"]}
+    surfer = next(n for n in truth["hard_negatives"] if n["kind"] == "many-new-sites")["devices"][0]
+    expected = {(facts[k]["addresses"][0], facts[k]["name"]) for k in ("beacon", "upload")}
+    midnight = facts["sweep"]["t0_us"] // (86400 * SECOND) * 86400 * SECOND
+    new = {key for key, when in found["asked"].items() if when >= midnight} - expected
+    odd = [key for key in new if key[0] not in (address[surfer], facts["sweep"]["addresses"][0])]
+    check("no other new names on the last day", not odd, odd or f"{len(new)} new names of {surfer} and the stranger")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent.parent / "demo"
     truth = json.loads((folder / "truth.json").read_text())
@@ -220,6 +234,7 @@ def main():
     check_streams(found)
     check_devices(found, truth)
     check_incidents(found, truth)
+    check_nothing_else_new(found, truth)
     print("packets a day:", *found["days"].values())
     sys.exit(1 if failures else 0)
 

@@ -77,17 +77,6 @@ impl Analysis {
 
     /// Evaluates one model on one row.
     fn judge(&mut self, index: ModelIndex, about: &About<'_>) {
-        let peer = about.flow.map(|flow| {
-            let device_ip = about
-                .device
-                .and_then(|ix| self.devices.by_ip(flow.resp.ip()).filter(|r| *r == ix));
-            let other = if device_ip.is_some() {
-                flow.orig
-            } else {
-                flow.resp
-            };
-            self.endpoint(other.ip())
-        });
         let entry = about.device.and_then(|ix| self.devices.entry(ix));
         let unknown = about
             .flow
@@ -96,19 +85,32 @@ impl Analysis {
         let (id, name) = entry.map_or(("", unknown.as_str()), |e| {
             (e.device.id.as_str(), e.device.name.as_str())
         });
+        let Some(model) = self.models.get(index) else {
+            return;
+        };
+        let flow = about.flow.or_else(|| self.ledger.flow(id, &model.id));
+        let peer = flow.map(|flow| {
+            let answered =
+                about.device.is_some() && self.devices.by_ip(flow.resp.ip()) == about.device;
+            self.endpoint(if answered {
+                flow.orig.ip()
+            } else {
+                flow.resp.ip()
+            })
+        });
         let subject = Subject {
             body: about.body,
             ts: about.ts,
             device: name,
             device_ip: entry.and_then(crate::device::Entry::main_address),
             peer: peer.as_deref(),
-            flow: about.flow,
+            flow,
             home: self.devices.home(),
             time_zone: &self.settings.time_zone,
         };
-        let Some(model) = self.models.get(index).filter(|m| m.when.eval(&subject)) else {
+        if !model.when.eval(&subject) {
             return;
-        };
+        }
         let firing = Firing {
             index,
             model,
@@ -117,7 +119,7 @@ impl Analysis {
             first_ts: about.first_ts,
             device: id,
             device_name: name,
-            flow: about.flow,
+            flow,
             family: about.family,
             exposure: self.site.exposure(),
             loss: self.site.loss(),

@@ -51,11 +51,18 @@ impl std::fmt::Debug for Firing<'_> {
     }
 }
 
+/// A breach that may still grow, and the flow it was told with.
+#[derive(Clone, Debug)]
+struct Open {
+    breach: Breach,
+    flow: Option<FlowRef>,
+}
+
 /// All open breaches, by device and model.
 #[derive(Debug)]
 pub struct Ledger {
     sensor_id: String,
-    open: Map<(String, String), Breach>,
+    open: Map<(String, String), Open>,
 }
 
 impl Ledger {
@@ -81,7 +88,7 @@ impl Ledger {
         self.open
             .sorted()
             .into_iter()
-            .map(|(_, b)| b)
+            .map(|(_, o)| &o.breach)
             .filter(|b| open(b))
             .cloned()
             .collect()
@@ -91,7 +98,7 @@ impl Ledger {
     pub fn restore(&mut self, breaches: Vec<Breach>) {
         for breach in breaches {
             let key = (breach.device.clone(), breach.model.clone());
-            self.open.insert(key, breach);
+            self.open.insert(key, Open { breach, flow: None });
         }
     }
 
@@ -100,7 +107,13 @@ impl Ledger {
     pub fn is_open(&self, device: &str, model: &str, ts: Timestamp) -> bool {
         self.open
             .get(&(device.to_owned(), model.to_owned()))
-            .is_some_and(|open| ts.since(open.ts) < OPEN_NS)
+            .is_some_and(|open| ts.since(open.breach.ts) < OPEN_NS)
+    }
+
+    /// The flow an open breach was told with: later evidence may be about no flow in particular.
+    #[must_use]
+    pub fn flow(&self, device: &str, model: &str) -> Option<FlowRef> {
+        self.open.get(&(device.to_owned(), model.to_owned()))?.flow
     }
 
     /// Takes in a firing: the breach to tell, and whether it is new. `None` if there is nothing to
@@ -109,11 +122,17 @@ impl Ledger {
         let key = (firing.device.to_owned(), firing.model.id.clone());
         if self.is_open(firing.device, &firing.model.id, firing.ts) {
             let open = self.open.get_mut(&key)?;
-            update(open, firing, channels);
-            return Some((open.clone(), false));
+            update(&mut open.breach, firing, channels);
+            return Some((open.breach.clone(), false));
         }
         let breach = self.new_breach(firing, channels)?;
-        if !self.open.insert(key, breach.clone()) {
+        if !self.open.insert(
+            key,
+            Open {
+                breach: breach.clone(),
+                flow: firing.flow,
+            },
+        ) {
             return None;
         }
         channels.fired(firing.index, firing.ts);
@@ -124,7 +143,7 @@ impl Ledger {
     pub fn assign(&mut self, breach: &Breach) {
         let key = (breach.device.clone(), breach.model.clone());
         if let Some(open) = self.open.get_mut(&key) {
-            open.incident.clone_from(&breach.incident);
+            open.breach.incident.clone_from(&breach.incident);
         }
     }
 

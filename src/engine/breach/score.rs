@@ -24,7 +24,7 @@ pub fn rarity(rate: f64) -> u8 {
 
 /// A score built step by step: each term's points are the change of the integer score it made.
 #[derive(Clone, Debug, Default)]
-pub struct Waterfall {
+pub(super) struct Waterfall {
     terms: Vec<Term>,
     rate: f64,
     high: f64,
@@ -34,7 +34,7 @@ pub struct Waterfall {
 impl Waterfall {
     /// Begins with the rarity of `rate`; `high` is the upper end of its interval.
     #[must_use]
-    pub fn new(rate: f64, high: f64, text: String) -> Self {
+    pub(super) fn new(rate: f64, high: f64, text: String) -> Self {
         let score = rarity(rate);
         let terms = vec![Term {
             name: "rarity".into(),
@@ -50,7 +50,7 @@ impl Waterfall {
     }
 
     /// Applies counter-evidence: it makes the firing `times` as common.
-    pub fn defeat(&mut self, name: &str, times: f64, text: String) {
+    pub(super) fn defeat(&mut self, name: &str, times: f64, text: String) {
         self.rate *= times;
         self.high *= times;
         self.step(name, rarity(self.rate), text);
@@ -58,7 +58,7 @@ impl Waterfall {
 
     /// Holds the score to what `impact` allows and returns the terms, the score and the sure score.
     #[must_use]
-    pub fn close(mut self, impact: u8) -> (Vec<Term>, u8, u8) {
+    pub(super) fn close(mut self, impact: u8) -> (Vec<Term>, u8, u8) {
         let held = self.score.min(cap(impact));
         if held < self.score {
             let text = format!("Held to {held} by impact {impact} of 5.");
@@ -70,7 +70,7 @@ impl Waterfall {
 
     /// The rate after counter-evidence.
     #[must_use]
-    pub fn rate(&self) -> f64 {
+    pub(super) fn rate(&self) -> f64 {
         self.rate
     }
 

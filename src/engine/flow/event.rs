@@ -6,8 +6,9 @@ use crate::types::{FlowEvent, Interval, Phase, Timestamp};
 
 /// Bytes of both sides above which every doubling is told.
 const DOUBLING_BYTES_MIN: u64 = 64 * 1024;
-/// A flow that lives is told of this often.
-const UPDATE_NS: i64 = 60_000_000_000;
+/// A flow that lives is told of once more than this has passed, in units of 2^26 ns: a minute and a
+/// little, as both times were rounded down.
+const UPDATE_AGE_MIN: u32 = 896;
 /// More new bytes than this are told at once, so that the counters hold them.
 const NEW_BYTES_MAX: u32 = 1 << 31;
 
@@ -74,7 +75,7 @@ impl<A> Flow<A> {
         let doubled = total >= DOUBLING_BYTES_MIN
             && total.leading_zeros() != total.wrapping_sub(u64::from(bytes)).leading_zeros();
         doubled
-            || i64::from(age(self, ts).wrapping_sub(self.event_age)) >= UPDATE_NS >> 26
+            || age(self, ts).wrapping_sub(self.event_age) >= UPDATE_AGE_MIN
             || self.orig.new_payload() | self.resp.new_payload() >= NEW_BYTES_MAX
     }
 }

@@ -63,7 +63,7 @@ impl Checker<'_> {
                     {
                         Ok(item)
                     }
-                    item => Err(item),
+                    item => Err(item.type_name()),
                 };
                 Test::OneOf(value, keep(items, &mut other, same))
             }
@@ -172,30 +172,30 @@ impl Checker<'_> {
 fn keep<T>(
     items: Vec<Typed>,
     other: &mut Option<&'static str>,
-    wanted: impl Fn(Typed) -> Result<T, Typed>,
+    wanted: impl Fn(Typed) -> Result<T, &'static str>,
 ) -> Vec<T> {
     let mut kept = Vec::new();
     for item in items {
         match wanted(item) {
             Ok(item) => kept.push(item),
-            Err(item) => *other = other.or(Some(item.type_name())),
+            Err(found) => *other = other.or(Some(found)),
         }
     }
     kept
 }
 
-fn literal_text(item: Typed) -> Result<String, Typed> {
+fn literal_text(item: Typed) -> Result<String, &'static str> {
     match item {
         Typed::Text(StrExpr::Literal(text)) => Ok(text),
-        item => Err(item),
+        item => Err(item.type_name()),
     }
 }
 
-fn literal_net(item: Typed) -> Result<Net, Typed> {
+fn literal_net(item: Typed) -> Result<Net, &'static str> {
     match item {
         Typed::Net(net) => Ok(net),
         Typed::Scalar(Scalar::Literal(Value::Addr(addr)), _) => Ok(Net::host(addr)),
-        item => Err(item),
+        item => Err(item.type_name()),
     }
 }
 

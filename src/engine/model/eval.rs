@@ -45,11 +45,11 @@ pub(super) enum Test {
     Literal(bool),
     Field(At),
     Exists(At),
-    Not(Box<Test>),
-    And(Vec<Test>),
-    Or(Vec<Test>),
+    Not(Box<Self>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
     /// Both true or both false.
-    Same(Box<Test>, Box<Test>),
+    Same(Box<Self>, Box<Self>),
     Compare(Relation, Scalar, Scalar),
     OneOf(Scalar, Vec<Scalar>),
     TextSame(StrExpr, StrExpr),
@@ -74,8 +74,8 @@ pub(super) enum Relation {
 pub(super) enum Scalar {
     Literal(Value<'static>),
     Field(At),
-    Negative(Box<Scalar>),
-    Arithmetic(Arithmetic, Box<Scalar>, Box<Scalar>),
+    Negative(Box<Self>),
+    Arithmetic(Arithmetic, Box<Self>, Box<Self>),
     TextLen(StrExpr),
     ListLen(At),
 }
@@ -94,8 +94,8 @@ pub(super) enum Arithmetic {
 pub(super) enum StrExpr {
     Literal(String),
     Field(At),
-    Lower(Box<StrExpr>),
-    Basename(Box<StrExpr>),
+    Lower(Box<Self>),
+    Basename(Box<Self>),
 }
 
 /// What is matched: one text, or any of a list.
@@ -201,10 +201,19 @@ impl Relation {
 
 impl Scalar {
     /// The value; `Value::None` if something it needs is absent.
+    #[inline]
     fn value<'a>(&'a self, row: &'a dyn Row) -> Value<'a> {
         match self {
             Self::Literal(value) => *value,
             Self::Field(at) => at.of(row),
+            computed => computed.compute(row),
+        }
+    }
+
+    /// The value of what is neither literal nor field, apart so that those two are inlined.
+    fn compute<'a>(&'a self, row: &'a dyn Row) -> Value<'a> {
+        match self {
+            Self::Literal(_) | Self::Field(_) => self.value(row),
             Self::Negative(inner) => match inner.value(row) {
                 Value::Int(v) => Value::Int(v.saturating_neg()),
                 Value::Num(v) => Value::Num(-v),
@@ -313,6 +322,7 @@ fn number(value: Value<'_>) -> Option<f64> {
 }
 
 /// How two values of one type stand; unknown if one is absent or no number.
+#[inline]
 fn order(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
         (Value::Int(l), Value::Int(r)) => Some(l.cmp(&r)),

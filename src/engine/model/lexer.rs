@@ -252,11 +252,9 @@ fn number(word: &str, start: usize) -> Result<TokenKind, Fault> {
         // Both are whole and below 2^67, so there is one rounding, as in the decimal written out.
         return Ok(TokenKind::Num(mantissa as f64 / (scale * 100) as f64));
     }
-    let Some((_, one, is_time)) = UNITS
-        .iter()
-        .find(|(name, ..)| *name == unit)
-        .or(unit.is_empty().then_some(&("", 1, false)))
-    else {
+    let plain = ("", 1, false);
+    let known = UNITS.iter().find(|(name, ..)| *name == unit);
+    let Some((_, one, is_time)) = known.or_else(|| unit.is_empty().then_some(&plain)) else {
         let sizes = "KB MB GB TB KiB MiB GiB TiB";
         return fault(format!(
             "unknown unit \"{unit}\"; sizes are {sizes}, times ns us ms s m h d w"

@@ -81,6 +81,9 @@ pub(super) enum Operator {
     Like,
 }
 
+/// Makes a node of a chain's parts.
+type Make = fn(Vec<Expr>) -> ExprKind;
+
 /// All operators with their spelling and how tightly they bind.
 const OPERATORS: &[(Operator, &str, u8)] = &[
     (Operator::Equal, "==", COMPARISON),
@@ -275,7 +278,7 @@ impl Parser {
     }
 
     /// How tightly the `and` or `or` at hand binds, and what it makes.
-    fn connective(&self) -> Option<(u8, fn(Vec<Expr>) -> ExprKind)> {
+    fn connective(&self) -> Option<(u8, Make)> {
         match self.peek() {
             TokenKind::Word(word) if word == "and" => Some((AND, ExprKind::And)),
             TokenKind::Word(word) if word == "or" => Some((OR, ExprKind::Or)),
@@ -284,13 +287,7 @@ impl Parser {
     }
 
     /// `left and right`, joined to the chain before if `left` is one.
-    fn chain(
-        &self,
-        left: Expr,
-        right: Expr,
-        chained: bool,
-        make: fn(Vec<Expr>) -> ExprKind,
-    ) -> Result<Expr, Fault> {
+    fn chain(&self, left: Expr, right: Expr, chained: bool, make: Make) -> Result<Expr, Fault> {
         let (start, depth) = (left.start, left.depth.max(right.depth));
         let (items, depth) = match (left.kind, make(Vec::new())) {
             (ExprKind::And(mut items), ExprKind::And(_))

@@ -158,7 +158,9 @@ proptest! {
 
     #[test]
     fn random_text_never_panics(text in "\\PC{0,80}") {
-        let _ = parse(&text);
+        if let Err(fault) = parse(&text) {
+            prop_assert!(text.is_char_boundary(fault.at));
+        }
     }
 
     #[test]
@@ -171,6 +173,9 @@ proptest! {
             0..40,
         ),
     ) {
-        let _ = parse(&words.join(" "));
+        let text = words.join(" ");
+        if let Err(fault) = parse(&text) {
+            prop_assert!(text.is_char_boundary(fault.at));
+        }
     }
 }

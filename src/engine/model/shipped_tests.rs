@@ -1,8 +1,6 @@
 //! The shipped models: they load, their own tests hold, their priors land in their bands, and the
 //! README tells the fields as they are.
 
-use crate::types::{FieldInfo, FieldType};
-
 use super::*;
 
 macro_rules! shipped {
@@ -21,90 +19,8 @@ const SHIPPED: &[Source<'static>] = shipped![
     "sensor/packets-lost.toml",
 ];
 
-macro_rules! fields {
-    ($($name:literal $field_type:ident $doc:literal),* $(,)?) => {
-        &[$( FieldInfo { name: $name, field_type: FieldType::$field_type, doc: $doc } ),*]
-    };
-}
-
-/// The kinds the shipped models speak of, as the detectors and the SMB parser declare them.
 fn schema() -> Schema {
-    Schema::new(&[
-        (
-            "smb_files",
-            fields![
-                "action" Str "What was done: `SMB::FILE_OPEN`, `SMB::FILE_READ`, `SMB::FILE_WRITE`, `SMB::FILE_DELETE`, `SMB::FILE_RENAME` …",
-                "path" Str "Share it was done on.",
-                "name" Str "File name with its folders inside the share.",
-                "size" Int "Bytes the file has.",
-            ],
-        ),
-        (
-            "scan",
-            fields![
-                "failed" Int "Failed first contacts, answered ones taken off.",
-                "contacts" Int "First contacts.",
-                "targets" Int "Distinct addresses tried.",
-                "ports" Int "Distinct ports tried.",
-                "llr" Num "Log-likelihood ratio of a scan against ordinary work.",
-                "span" Interval "From the first to the last contact.",
-                "example" Str "Some of the addresses and ports.",
-            ],
-        ),
-        (
-            "beacon",
-            fields![
-                "connections" Int "Connections judged.",
-                "period" Interval "Time from one to the next.",
-                "jitter" Num "Spread of that time, as a share of it.",
-                "bytes_mean" Num "Mean bytes of one.",
-                "devices" Int "Devices of this site that ever talked to the endpoint.",
-                "age" Interval "Since the endpoint was first seen on this site.",
-                "endpoint" Str "Name or address of the other side.",
-                "statistic" Num "Evidence for rhythm.",
-                "hours" Int "Distinct hours with a connection.",
-            ],
-        ),
-        (
-            "upload",
-            fields![
-                "bytes_out" Int "Bytes sent to the outside in the window.",
-                "usual" Int "The device's own usual for such a window.",
-                "peers_usual" Int "Its peers' usual.",
-                "surprise" Num "How surprising, −ln p.",
-                "days" Num "Days of baseline.",
-                "endpoint" Str "Where most of it went.",
-                "share" Num "Share of it that went there.",
-            ],
-        ),
-        (
-            "device_new",
-            fields![
-                "mac" Str "Hardware address.",
-                "vendor" Str "Its maker, if the address tells.",
-                "name" Str "What it calls itself, if it does.",
-                "randomised" Bool "Whether the hardware address is made up.",
-                "site_age" Interval "How long the sensor has watched this site.",
-                "evidence" Str "What it was first seen by.",
-            ],
-        ),
-        (
-            "loss",
-            fields![
-                "ratio" Num "Share of packets lost.",
-                "missed" Int "Packets lost.",
-                "packets" Int "Packets seen.",
-            ],
-        ),
-        (
-            "mirror",
-            fields![
-                "one_way" Num "Share of TCP flows seen in one direction.",
-                "duplicates" Num "Share of packets that were copies.",
-                "flows" Int "TCP flows judged.",
-            ],
-        ),
-    ])
+    Schema::new(&crate::schemas())
 }
 
 fn models() -> Models {
@@ -158,9 +74,8 @@ fn every_prior_lands_in_the_bands_of_its_own_tests() {
         {
             let (row, (low, high)) = (trial.row.as_ref().unwrap(), trial.band.unwrap());
             let defeats = model.defeats.iter().filter(|defeat| defeat.when.eval(row));
-            let own = defeats.fold(prior, |rate, defeat| rate * defeat.rate_times);
-            // A defeated firing is no longer among its own channel's ordinary ones: it counts beside them.
-            let rate = combined(&models, own) + if own > prior { own - prior } else { 0.0 };
+            let times: f64 = defeats.map(|defeat| defeat.rate_times).product();
+            let rate = combined(&models, prior) * times;
             let rarity = (50.0 + 23.06 * libm::log10(100.0 / rate)).clamp(0.0, 100.0);
             let score = rarity.min(f64::from(model.cap()));
             let band = f64::from(low)..=f64::from(high);
@@ -184,7 +99,7 @@ fn sentences_read_well() {
     assert_eq!(
         sentence("EXP-01", |model| &model.engineer),
         "SMB::FILE_OPEN finance\\passwords.xls (27.1 KB) on \\\\fs\\buero of 10.77.0.10 by 10.77.0.25 \
-         over SMB; the content was not inspected."
+         (user mertens) over SMB; the content was not inspected."
     );
     assert!(sentence("CMD-01", |model| &model.owner).starts_with(
         "pc-albers calls static.kiesel-cdn.example every 90 s, as regularly as a machine"
@@ -210,7 +125,7 @@ fn the_example_of_the_readme_is_a_model() {
         path: "README.md",
         text,
     };
-    let models = Models::load(&[source], &Schema::new(crate::proto::SCHEMAS)).unwrap();
+    let models = Models::load(&[source], &schema()).unwrap();
     assert_eq!(models.iter().next().unwrap().check_tests(), [""; 0]);
 }
 
