@@ -76,6 +76,7 @@ impl Tracker {
                 weird.weird("inconsistent_retransmission", None, "flow");
             }
             self.stats.reassembly_refused = self.room.refused;
+            self.stats.stream_overflows = self.room.overflows;
         }
         put_back(flow, app);
     }
