@@ -115,6 +115,12 @@ impl App {
         self.mouth.state == State::Done && self.mouth.parser.is_none()
     }
 
+    /// Whether more payload changes nothing; the parser may still want to finish.
+    #[inline]
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.mouth.state == State::Done
+    }
+
     /// Marks a direction as unknown before anything was kept of it.
     pub(crate) fn set_unknown(&mut self, dir: Dir) {
         self.mouth.lane(dir).unknown = true;

@@ -58,7 +58,7 @@ impl Tracker {
                 return;
             }
         }
-        let Some(mut app) = flow.app.take() else {
+        let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
             return;
         };
         let mut context = context(flow, ts, out, &mut self.room);
@@ -108,7 +108,7 @@ impl Tracker {
         {
             return;
         }
-        let Some(mut app) = flow.app.take() else {
+        let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
             return;
         };
         app.datagram(

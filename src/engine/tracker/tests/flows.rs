@@ -184,3 +184,39 @@ fn a_full_table_refuses_and_counts() {
     assert!(stats.bounded);
     assert_eq!(stats.refused.get("flows"), Some(&3));
 }
+
+#[test]
+fn an_epoch_closes_everything_in_the_order_of_keys_and_time_starts_anew() {
+    let mut bench = Bench::new();
+    for host in [9, 3, 7] {
+        bench.frame(5_000, &udp(CLIENT, ([10, 0, 0, host], 9_999), 1, b"x"));
+    }
+    bench
+        .tracker
+        .epoch(Timestamp::from_nanos(1_000 * MS), &mut bench.out);
+    let closed: Vec<_> = bench
+        .out
+        .iter()
+        .filter(|o| matches!(&o.body, Body::Flow(event) if event.phase == Phase::Close))
+        .map(|o| (o.flow.resp.addr[15], o.ts.nanos() / MS))
+        .collect();
+    assert_eq!(closed, [(3, 5_000), (7, 5_000), (9, 5_000)]);
+    assert!(bench.tracker.watermark() <= Timestamp::from_nanos(1_000 * MS));
+    bench
+        .frame(1_000, &udp(CLIENT, SERVER, 1, b"x"))
+        .finish(1_001);
+    assert_eq!(bench.conns("conn_state").len(), 4);
+    assert_eq!(bench.out.last().map(|o| o.ts.nanos() / MS), Some(1_001));
+}
+
+#[test]
+fn an_answer_from_a_servers_port_is_turned_round() {
+    let mut bench = Bench::new();
+    let resolver = ([10, 0, 0, 2], 53);
+    bench
+        .frame(1, &udp(resolver, CLIENT, 1, b"answer"))
+        .finish(2);
+    assert_eq!(bench.conns("history"), ["^d"]);
+    assert_eq!(bench.conns("conn_state"), ["SHR"]);
+    assert_eq!(bench.out.first().map(|o| o.flow.orig.port), Some(CLIENT.1));
+}
