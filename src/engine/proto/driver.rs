@@ -239,8 +239,15 @@ impl App {
         let now = held
             .saturating_add(self.mouth.orig.buffer.len())
             .saturating_add(self.mouth.resp.buffer.len());
+        let grown = now > self.charged;
         room.changed(self.charged, now);
         self.charged = now;
+        if grown && room.used > room.max {
+            // What parsers wait for counts as well: at the bound the one that asks for more is dropped.
+            room.refused = room.refused.saturating_add(1);
+            self.mouth.drop_parser();
+            self.settle(room);
+        }
     }
 }
 
