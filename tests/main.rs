@@ -1,3 +1,10 @@
-//! The one integration binary: it links once.
+//! The one integration-test binary: each file beside this one is a module and a topic.
 
+mod alloc;
+mod bad_input;
+mod demo;
+mod determinism;
+mod licences;
 mod oracle;
+mod support;
+mod tidy;

@@ -141,7 +141,7 @@ fn merge(answers: &[Receiver<Tracked>], take: &mut impl FnMut(Taken) -> bool) {
         let Some((boundary, until)) = last else {
             return;
         };
-        pending.sort_by(|a, b| (a.ts, a.flow.key()).cmp(&(b.ts, b.flow.key())));
+        pending.sort_by_key(|o| (o.ts, o.flow.key()));
         let ready = match boundary {
             Boundary::Full => pending.partition_point(|o| o.ts < watermark),
             Boundary::Epoch | Boundary::End => pending.len(),
@@ -178,7 +178,7 @@ struct Worker {
 
 impl Worker {
     fn new(config: &TrackerConfig, to_analysis: SyncSender<Tracked>) -> Self {
-        let tracker = Tracker::new(config.clone());
+        let tracker = Tracker::new(*config);
         Self {
             tracker,
             observations: Observations::new(),
@@ -252,12 +252,18 @@ fn deal<S: Source>(
     };
     let mut rounds: Vec<Round> = workers.iter().map(|_| fresh()).collect();
     let send = |rounds: &mut Vec<Round>, until: Timestamp, boundary: Boundary| {
-        let sent = rounds.iter_mut().zip(workers).map(|(round, worker)| {
+        // Every worker gets every round, also after one has gone.
+        let mut all_sent = true;
+        for (round, worker) in rounds.iter_mut().zip(workers) {
             let full = Round {
                 until,
                 boundary,
                 ..std::mem::replace(round, fresh())
             };
+            all_sent &= worker.send(full).is_ok();
+        }
+        all_sent
+    };
             worker.send(full).is_ok()
         });
         // Every worker gets every round, also after one has gone.

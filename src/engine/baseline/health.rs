@@ -116,7 +116,7 @@ mod tests {
                 missed: 10,
                 content: 90,
                 packets,
-                duplicates: 0,
+                duplicated: false,
             });
         }
         let (loss, mirror) = hour.judge().unwrap();

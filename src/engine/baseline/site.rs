@@ -35,16 +35,16 @@ pub(super) const EVIDENCE_MAX: f64 = 14.0;
 pub(super) const EVIDENCE_DRIFT: f64 = 2.0;
 pub(super) const EVIDENCE_KEEP: f64 = 0.9;
 
-/// Hourly surprise of innocent devices: 99 % quantile and mean excess. `prior: unfitted`, from the
-/// learning days of the demo; `tests/demo.rs` prints the site's own figures beside these.
+/// Hourly surprise of innocent devices: 99 % quantile and mean excess. `prior: unfitted`: the demo's
+/// own figures for bytes sent outside, which `tests/demo.rs` prints and holds these to.
 const SURPRISE_PRIOR: Prior = Prior {
-    threshold: 4.5,
-    excess: 1.5,
+    threshold: 5.5,
+    excess: 3.5,
 };
 /// The same for the day's peak of accumulated evidence, in units of the device's usual peak.
 const PEAK_PRIOR: Prior = Prior {
-    threshold: 4.0,
-    excess: 2.0,
+    threshold: 7.0,
+    excess: 2.2,
 };
 
 /// What a site needs to know from outside.

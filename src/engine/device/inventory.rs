@@ -58,13 +58,15 @@ impl Entry {
             .map(|a| a.addr)
     }
 
-    /// Refreshes the best name: the latest host name, else the address, else the hardware address.
+    /// Refreshes the best name: the host name of the best evidence, of those the latest, else the
+    /// address, else the hardware address.
     fn rename(&mut self) {
+        let rank = |n: &&DeviceName| (name_strength(&n.evidence), n.last_ts);
         let named = self
             .device
             .names
             .iter()
-            .max_by_key(|n| n.last_ts)
+            .max_by_key(rank)
             .map(|n| n.name.clone());
         let name = named
             .or_else(|| self.main_address().map(|ip| ip.to_string()))
@@ -98,6 +100,18 @@ fn strength(evidence: &str) -> u8 {
     match evidence {
         "dhcp" | "arp" | "ndp" => 2,
         _ => 1,
+    }
+}
+
+/// Which name to call a device by: what it tells the whole network goes before what one program
+/// says to another.
+fn name_strength(evidence: &str) -> u8 {
+    if evidence.starts_with("dhcp") {
+        3
+    } else if evidence.starts_with("mdns") || evidence.starts_with("llmnr") {
+        2
+    } else {
+        1
     }
 }
 

@@ -127,11 +127,14 @@ fn fold(incident: &mut Incident, breach: &Breach) {
 
 /// The worst breach's title, and how many others there are.
 fn title(incident: &Incident, breach: &Breach) -> String {
-    let best = incident.score == breach.score;
-    let head = if best || incident.title.is_empty() {
+    let head = if incident.score == breach.score || incident.title.is_empty() {
         breach.title.as_str()
     } else {
-        incident.title.split(" and ").next().unwrap_or_default()
+        // What this function appended before is not part of the title.
+        match incident.title.rsplit_once(" and ") {
+            Some((head, tail)) if tail.starts_with(|c: char| c.is_ascii_digit()) => head,
+            _ => incident.title.as_str(),
+        }
     };
     match incident.timeline.len() {
         0 | 1 => head.to_owned(),

@@ -316,7 +316,7 @@ fn a_whole_flow_is_told_in_order_with_its_counts() {
         panic!("no close")
     };
     assert!(close.handshake && close.from_start);
-    assert_eq!((close.orig_payload, close.resp_payload), (5, 6));
+    assert_eq!((close.orig_bytes, close.resp_bytes), (5, 6));
     assert_eq!(
         (close.orig_pkts, close.resp_pkts),
         (5, 2),
@@ -501,7 +501,7 @@ fn fragments_in_any_order_make_one_datagram() {
     let whole = udp(CLIENT, ([10, 0, 0, 9], 9_999), 7, &[b'y'; 40]);
     let body = &whole[34..];
     let piece = |at: u16, range: std::ops::Range<usize>, more: bool| {
-        let position = at / 8 | if more { 0x2000 } else { 0 };
+        let position = (at / 8) | if more { 0x2000 } else { 0 };
         ipv4(CLIENT.0, [10, 0, 0, 9], 17, 7, position, &body[range])
     };
     let pieces = [

@@ -110,7 +110,7 @@ fn tls12() -> Pieces {
     ]
 }
 
-/// The session of RFC 8448 §3, with the dummy messages most implementations send.
+/// The session of RFC 8448 §3, with the `change_cipher_spec` messages most implementations send.
 fn tls13() -> Pieces {
     vec![
         (Dir::Orig, record(22, &unhex(RFC8448_CLIENT_HELLO))),

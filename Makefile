@@ -1,0 +1,28 @@
+# Every target is one script; nothing is decided here.
+.PHONY: help setup demo test bench check-deep clean
+
+help:
+	@echo 'make setup       install the few Debian packages that building needs'
+	@echo 'make demo        build, analyse the demo capture, print the answer and where the report is'
+	@echo 'make test        the whole gate: format, lints, tests, documentation; times of each stage'
+	@echo 'make bench       packets per CPU second, next to Suricata and tcpdump'
+	@echo 'make check-deep  slow checks with tools that are not always there'
+	@echo 'make clean       remove what was built and measured'
+
+setup:
+	@packaging/setup.sh
+
+demo:
+	@packaging/demo.sh
+
+test:
+	@tests/gate.sh
+
+bench:
+	@bench/run.sh
+
+check-deep:
+	@tests/deep.sh
+
+clean:
+	@packaging/clean.sh

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs what building Tapir needs on Debian 12 beside the Rust toolchain, or prints the line to run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. packaging/toolchain.sh
+
+# A C compiler (linker, zstd), its library headers, make, and libpcap (filters).
+packages=(gcc libc6-dev libpcap-dev make)
+
+missing=()
+for package in "${packages[@]}"; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing+=("$package")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+    install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
+    if ! command -v apt-get >/dev/null; then
+        echo "setup: not Debian; install the equivalents of: ${missing[*]}" >&2
+        exit 1
+    elif [ "$(id -u)" = 0 ]; then
+        apt-get -q update </dev/null
+        "${install[@]}" </dev/null
+    elif sudo -n true 2>/dev/null; then
+        sudo -n apt-get -q update </dev/null
+        sudo -n "${install[@]}" </dev/null
+    else
+        echo "setup: packages are missing, and this user may not install them; run:" >&2
+        echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+        exit 1
+    fi
+fi
+
+require_rust
+echo "setup: ready ($(cargo --version))"

@@ -1,0 +1,467 @@
+//! Bad input: what the operator is told, what the exit code says, and what is left on disk.
+//!
+//! What it shows: each mistake gives one line that names what is wrong, where, and what to do; damaged
+//! captures are read as far as they go; nothing half-written looks whole; no byte from outside reaches
+//! the terminal or a log raw.
+//! How: the program runs over files made here by hand.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::frames::{ACK, PSH, SYN, Segment, end, pcap, tcp, udp};
+use crate::support::{Ran, demo, files, run, tapir, tapir_command};
+
+/// 2026-01-05 09:00:00 UTC, in microseconds.
+const MONDAY: u64 = 1_767_603_600_000_000;
+
+/// Works in a folder of its own.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("room");
+        fs::write(&path, bytes).expect("room");
+        path
+    }
+
+    /// Analyses a file into `out`.
+    fn analyze(&self, input: &Path, more: &[&str]) -> Ran {
+        run(tapir_command()
+            .arg("analyze")
+            .arg(input)
+            .arg("--out")
+            .arg(self.path("out"))
+            .args(more))
+    }
+
+    fn stats(&self) -> Value {
+        let bytes = fs::read(self.path("out/stats.json")).expect("stats.json");
+        serde_json::from_slice(&bytes).expect("JSON")
+    }
+}
+
+/// The run failed with one line that holds every one of `words`, and left nothing that looks whole.
+fn assert_refused(ran: &Ran, code: i32, out: &Path, words: &[&str]) {
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    assert_eq!(
+        ran.stderr.lines().count(),
+        1,
+        "more than one line: {}",
+        ran.stderr
+    );
+    assert_eq!(ran.stdout, "", "an answer in spite of an error");
+    for word in words {
+        assert!(ran.stderr.contains(word), "no `{word}` in: {}", ran.stderr);
+    }
+    let left: Vec<String> = files(out).into_keys().collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// Two stations exchange datagrams for a minute.
+fn chatter(count: u64) -> Vec<(u64, Vec<u8>)> {
+    let (a, b) = (end("10.1.0.5", 40_000), end("10.1.0.6", 40_001));
+    (0..count)
+        .map(|n| {
+            let (from, to) = if n % 2 == 0 { (a, b) } else { (b, a) };
+            (MONDAY + n * 100_000, udp(from, to, 0, &[0xa7; 40]))
+        })
+        .collect()
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let bench = Bench::new();
+    let ran = bench.analyze(&bench.path("monday.pcap"), &[]);
+    let words = ["monday.pcap", "no such file", "check the spelling"];
+    assert_refused(&ran, 1, &bench.path("out"), &words);
+}
+
+#[test]
+fn an_empty_file_is_named() {
+    let bench = Bench::new();
+    let ran = bench.analyze(&bench.write("empty.pcap", b""), &[]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["empty.pcap", "empty", "capture again"],
+    );
+}
+
+#[test]
+fn what_is_no_capture_is_named() {
+    let bench = Bench::new();
+    let ran = bench.analyze(
+        &bench.write("notes.txt", b"Monday: call the printer people\n"),
+        &[],
+    );
+    let words = ["notes.txt", "not a capture", "Monday", "pcap or pcapng"];
+    assert_refused(&ran, 1, &bench.path("out"), &words);
+    let ran = bench.analyze(&bench.write("a.zip", b"PK\x03\x04\x14\0\0\0\x08\0"), &[]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["a.zip", "zip", "unpack it first"],
+    );
+    let ran = bench.analyze(
+        &bench
+            .write("folder/readme.md", b"# nothing")
+            .with_file_name(""),
+        &[],
+    );
+    assert_refused(&ran, 1, &bench.path("out"), &["folder", "no capture"]);
+}
+
+#[test]
+fn a_filter_that_does_not_compile_is_named() {
+    let bench = Bench::new();
+    let input = bench.write("a.pcap", &pcap(1, &chatter(4)));
+    let ran = bench.analyze(&input, &["--filter", "port and"]);
+    assert_refused(&ran, 1, &bench.path("out"), &["port and", "pcap-filter"]);
+}
+
+/// A folder below a regular file cannot be made, by root neither.
+#[test]
+fn an_output_folder_that_cannot_be_is_named() {
+    let bench = Bench::new();
+    let input = bench.write("a.pcap", &pcap(1, &chatter(4)));
+    let file = bench.write("file", b"x");
+    let ran = run(tapir_command()
+        .arg("analyze")
+        .arg(&input)
+        .arg("--out")
+        .arg(file.join("out")));
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["file/out", "cannot write", "--out"],
+    );
+    assert_eq!(fs::read(&file).expect("the file"), b"x");
+}
+
+/// A file system of 64 KiB, in a mount namespace of its own that is gone with the program.
+#[test]
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn a_full_disk_is_named_and_leaves_nothing() {
+    let bench = Bench::new();
+    // Flows enough that their records alone do not fit.
+    let frames: Vec<_> = (0..2_000_u16)
+        .map(|n| {
+            let (a, b) = (end("10.1.0.5", 20_000 + n), end("10.1.0.6", 40_001));
+            (MONDAY + u64::from(n) * 1_000, udp(a, b, 0, b"hello"))
+        })
+        .collect();
+    let input = bench.write("many.pcap", &pcap(1, &frames));
+    let small = bench.path("small");
+    fs::create_dir(&small).expect("room");
+    let in_namespace = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ]);
+        command
+            .arg(&small)
+            .arg(env!("CARGO_BIN_EXE_tapir"))
+            .arg(&input);
+        command
+    };
+    let mount = "mount -t tmpfs -o size=64k small \"$1\"";
+    let allowed = in_namespace(mount)
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !allowed {
+        println!("SKIPPED full disk: this user may not mount in a namespace of its own");
+        return;
+    }
+    let script = format!(
+        "{mount} && {{ \"$2\" analyze \"$3\" --out \"$1/out\"; code=$?; find \"$1/out\" -type f >&2; exit $code; }}"
+    );
+    // What `find` prints joins the error: a file left behind is a second line.
+    let ran = run(&mut in_namespace(&script));
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["small/out", "No space left", "--out"],
+    );
+}
+
+/// Models with a mistake, made from a shipped one.
+#[test]
+fn a_model_with_a_mistake_is_named() {
+    let bench = Bench::new();
+    let input = bench.write("a.pcap", &pcap(1, &chatter(4)));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/recon/address-sweep.toml");
+    let shipped = fs::read_to_string(shipped).expect("a shipped model");
+    let condition = shipped
+        .lines()
+        .find(|line| line.starts_with("when = "))
+        .expect("a condition");
+    let changed = |by: &str| shipped.replacen(condition, &format!("when = \"{by}\""), 1);
+    let mistakes = [
+        (
+            "unknown field",
+            changed("tragets >= 8"),
+            vec!["tragets", "targets"],
+        ),
+        ("ill type", changed("targets >= '8'"), vec!["targets"]),
+        (
+            "unknown key",
+            shipped.replacen("impact = ", "impcat = 3\nimpact = ", 1),
+            vec!["impcat"],
+        ),
+        (
+            "a word for a number",
+            shipped.replacen("impact = 3", "impact = \"high\"", 1),
+            vec!["impact"],
+        ),
+    ];
+    for (name, text, words) in mistakes {
+        assert_ne!(text, shipped, "{name}: nothing was changed");
+        let models = bench.write(&format!("{name}/sweep.toml"), text.as_bytes());
+        let models = models
+            .parent()
+            .expect("a folder")
+            .to_string_lossy()
+            .into_owned();
+        let ran = bench.analyze(&input, &["--models", &models]);
+        let place = ["sweep.toml:"];
+        let words: Vec<&str> = words.into_iter().chain(place).collect();
+        assert_refused(&ran, 1, &bench.path("out"), &words);
+    }
+    let none = bench.write("no models/readme.md", b"x").with_file_name("");
+    let ran = bench.analyze(&input, &["--models", &none.to_string_lossy()]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["no models", "no .toml file", "--models"],
+    );
+}
+
+#[test]
+fn damaged_state_is_named() {
+    let bench = Bench::new();
+    let input = bench.write("a.pcap", &pcap(1, &chatter(4)));
+    let state = bench.path("state").to_string_lossy().into_owned();
+    assert_eq!(bench.analyze(&input, &["--state", &state]).code, Some(0));
+    let file = bench.path("state/analysis.state");
+    let mut bytes = fs::read(&file).expect("a state");
+    let last = bytes.len() - 2;
+    bytes[last] ^= 1;
+    fs::write(&file, bytes).expect("room");
+    fs::remove_dir_all(bench.path("out")).expect("the first answer");
+    let ran = bench.analyze(&input, &["--state", &state]);
+    assert_refused(
+        &ran,
+        1,
+        &bench.path("out"),
+        &["analysis.state", "damaged", "previous"],
+    );
+}
+
+/// Mistakes on the command line: exit 2, and the flag is named.
+#[test]
+fn mistakes_on_the_command_line_are_usage_errors() {
+    let bench = Bench::new();
+    let input = bench.write("a.pcap", &pcap(1, &chatter(4)));
+    let mistakes: [(&[&str], &str); 7] = [
+        (&["--workers", "0"], "--workers"),
+        (&["--workers", "many"], "--workers"),
+        (&["--home", "10.0.0.0/33"], "--home"),
+        (&["--time-zone", "Middle/Earth"], "--time-zone"),
+        (&["--fail-on", "101"], "--fail-on"),
+        (&["--sensor-id", "a b"], "--sensor-id"),
+        (&["--what"], "--what"),
+    ];
+    for (arguments, word) in mistakes {
+        let ran = bench.analyze(&input, arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.contains(word), "{arguments:?}: {}", ran.stderr);
+        assert!(
+            files(&bench.path("out")).is_empty(),
+            "{arguments:?} left files behind"
+        );
+    }
+    assert_eq!(tapir(&["analyze"]).code, Some(2), "no file was named");
+    assert_eq!(tapir(&["analyse"]).code, Some(2), "no such command");
+}
+
+/// Cut in a record: everything before it is analysed, one warning names the byte, exit 0.
+#[test]
+fn a_cut_capture_is_read_as_far_as_it_goes() {
+    let bench = Bench::new();
+    let frames = chatter(50);
+    let whole = pcap(1, &frames);
+    let record = 16 + frames[0].1.len();
+    let damage = 24 + 40 * record;
+    let input = bench.write("cut.pcap", &whole[..damage + 20]);
+    let ran = bench.analyze(&input, &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    for word in ["cut.pcap", &damage.to_string()] {
+        assert!(ran.stderr.contains(word), "no `{word}` in: {}", ran.stderr);
+    }
+    let stats = bench.stats();
+    assert_eq!(stats["packets"], 40);
+    assert_eq!(stats["cut_at_byte"]["cut.pcap"], damage);
+    assert_eq!(stats["warnings"].as_array().map(Vec::len), Some(1));
+}
+
+/// Link type 147 is for private use: nobody can decode it. Packets are counted, one warning, exit 0.
+#[test]
+fn an_unknown_link_type_is_counted() {
+    let bench = Bench::new();
+    let input = bench.write("user.pcap", &pcap(147, &chatter(30)));
+    let ran = bench.analyze(&input, &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    let stats = bench.stats();
+    assert_eq!(stats["packets"], 30);
+    let counts: Vec<&Value> = stats["not_decoded"]
+        .as_object()
+        .expect("counts")
+        .values()
+        .collect();
+    assert_eq!(counts, [30], "{}", stats["not_decoded"]);
+    assert_eq!(stats["warnings"].as_array().map(Vec::len), Some(1));
+}
+
+/// `--fail-on`: the answer is given all the same, and the exit code is 5 from that score on.
+#[test]
+fn a_score_can_fail_the_run() {
+    let bench = Bench::new();
+    let ran = bench.analyze(&demo(), &["--fail-on", "60"]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert!(!ran.stdout.is_empty());
+    assert!(bench.path("out/stats.json").is_file());
+    let input = bench.write("a.pcap", &pcap(1, &chatter(30)));
+    assert_eq!(bench.analyze(&input, &["--fail-on", "60"]).code, Some(0));
+}
+
+/// Names from the wire and from the file system that would move a cursor, colour the screen, turn the
+/// reading direction, end a line or open a tag.
+#[test]
+fn hostile_texts_stay_quoted() {
+    const HOSTILE: &str = "a\u{1b}[31m\u{7}\u{9b}2J\u{202e}<script>alert(1)</script>\u{2028}z";
+    let bench = Bench::new();
+    let (web, browser) = (end("10.1.0.6", 80), end("10.1.0.5", 40_000));
+    let request =
+        format!("GET /{HOSTILE} HTTP/1.1\r\nHost: {HOSTILE}\r\nUser-Agent: {HOSTILE}\r\n\r\n");
+    let segment = |flags, seq, ack| Segment { flags, seq, ack };
+    let mut frames = vec![
+        (MONDAY, tcp(browser, web, 0, segment(SYN, 99, 0), &[])),
+        (
+            MONDAY + 10,
+            tcp(web, browser, 0, segment(SYN | ACK, 199, 100), &[]),
+        ),
+        (
+            MONDAY + 20,
+            tcp(
+                browser,
+                web,
+                0,
+                segment(PSH | ACK, 100, 200),
+                request.as_bytes(),
+            ),
+        ),
+    ];
+    let (resolver, client) = (end("10.1.0.7", 53), end("10.1.0.5", 40_001));
+    frames.push((
+        MONDAY + 30,
+        udp(client, resolver, 0, &dns_query(HOSTILE.as_bytes())),
+    ));
+    let dhcp = dhcp_request(HOSTILE.as_bytes());
+    frames.push((
+        MONDAY + 40,
+        udp(end("0.0.0.0", 68), end("255.255.255.255", 67), 0, &dhcp),
+    ));
+    // Cut at the end, so that the name of the file is part of a warning as well.
+    let mut bytes = pcap(1, &frames);
+    bytes.extend_from_slice(&[0; 20]);
+    let input = bench.write(&format!("{}.pcap", HOSTILE.replace('/', "|")), &bytes);
+    for more in [&[][..], &["--json"]] {
+        let ran = bench.analyze(&input, more);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_harmless("stdout", &ran.stdout);
+        assert_harmless("stderr", &ran.stderr);
+    }
+    let files = files(&bench.path("out"));
+    let mut seen = 0;
+    for (name, bytes) in &files {
+        let text = String::from_utf8(bytes.clone()).expect("UTF-8");
+        seen += usize::from(text.contains("alert(1)"));
+        assert_harmless(name, &text);
+        assert!(
+            !name.ends_with(".html") || !text.contains("<script>alert(1)"),
+            "{name}"
+        );
+    }
+    assert!(
+        seen >= 3,
+        "the texts reached only {seen} files of {:?}",
+        files.keys()
+    );
+    // And when the name itself is the mistake.
+    let ran = bench.analyze(&bench.path(HOSTILE), &[]);
+    assert_harmless("stderr", &ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 1);
+}
+
+/// Nothing but printable characters and line feeds, and none that turn the direction.
+fn assert_harmless(name: &str, text: &str) {
+    let hostile = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let found: Vec<char> = text.chars().filter(|c| hostile(*c)).collect();
+    assert!(found.is_empty(), "{name}: {found:?} in {text:.2000}");
+}
+
+/// A query for one label under `example`: RFC 1035 §4.
+fn dns_query(label: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(label.len()).expect("a short label");
+    assert!(len < 64, "labels have at most 63 bytes");
+    let header = [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    [&header[..], &[len], label, b"\x07example\0", &[0, 1, 0, 1]].concat()
+}
+
+/// A request that carries a host name: RFC 2131 §2, RFC 2132 §3.14.
+fn dhcp_request(name: &[u8]) -> Vec<u8> {
+    let mut fixed = vec![1, 1, 6, 0, 0x12, 0x34, 0x56, 0x78];
+    fixed.resize(28, 0);
+    fixed.extend_from_slice(&[2, 0x14, 0, 0, 0, 5]);
+    fixed.resize(236, 0);
+    let len = u8::try_from(name.len()).expect("a short name");
+    [
+        &fixed[..],
+        &[99, 130, 83, 99, 53, 1, 3, 12, len],
+        name,
+        &[255],
+    ]
+    .concat()
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Slow checks that are not part of the gate. A tool that is missing is named with the line that installs it.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+. packaging/toolchain.sh
+failed=0
+
+# have TOOL INSTALL-LINE
+have() {
+    if cargo "$1" --version >/dev/null 2>&1; then return 0; fi
+    echo "SKIPPED cargo-$1: not installed; run: $2"
+    return 1
+}
+
+if have deny 'cargo install --locked cargo-deny'; then
+    cargo deny --all-features check advisories bans sources || failed=1
+fi
+if have fuzz 'cargo install --locked cargo-fuzz'; then
+    targets=$(cargo fuzz list --fuzz-dir tests/fuzz 2>/dev/null)
+    [ -n "$targets" ] || echo "SKIPPED fuzz: tests/fuzz holds no target"
+    for target in $targets; do
+        RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz "$target" -- \
+            -max_total_time="${FUZZ_SECONDS:-60}" || failed=1
+    done
+fi
+PROPTEST_CASES="${PROPTEST_CASES:-100000}" cargo test --release --locked --workspace --lib || failed=1
+exit $failed

@@ -1,0 +1,246 @@
+//! The same capture gives the same bytes, however the work is divided.
+//!
+//! What it shows: the output folder is byte for byte the same (`run.json` excepted, which tells of the
+//! run) with 1, 2 and 4 workers, under two hash keys, and with the capture cut into three files.
+//! How: the program runs over the demo capture and, where they are, over 30 shared captures of many
+//! kinds; every folder is compared with the first.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::support::{corpus, demo, files, run, tapir_command};
+
+/// Shared captures, by what is odd about them.
+const CAPTURES: [&str; 30] = [
+    // Link types: cooked, loopback, raw, several in one file, and two that are not decoded.
+    "PcapPlusPlus_sll_0038b0.pcap",
+    "acandeias_nmapSV_c34823.pcap",
+    "zeek_linux_dlt_sll2_da2e00.pcap",
+    "malcolm_OPCUA-Binary_265823.pcap",
+    "wireshark_tls-fragmented-handshakes_08418b.pcap",
+    "nDPI_psiphon3_ca5a59.pcap",
+    "PcapPlusPlus_many_interfaces-1_3a5206.pcapng",
+    "wireshark_wpa-eap-tls_520f7f.pcap",
+    "scapy_candump_gmlan_scanner_114779.pcap",
+    // Fragments of both versions, tunnels, headers that lie.
+    "malcolm_Tunnels_3f5d93.pcap",
+    "nDPI_dnscrypt-v1-and-resolver-pings_12741d.pcap",
+    "markofu_ipfragments_7755e6.pcap",
+    "zeek_ipv6-reassembly-state-leak_1ebf86.pcap",
+    "nDPI_fuzz-2020-02-16-11740_95629f.pcapng",
+    // VLAN tags, one or two, and frames without IP.
+    "curated-pcaps_tcp_0_1000_20190821_f44192.pcap",
+    "mercury_pppoe_double_vlan_tagging_dd4a13.pcap",
+    "malcolm_dns_caa_records_40181e.pcap",
+    "iti_Sample_File_GOOSE_7d0ab6.pcap",
+    // Times that run back.
+    "malcolm_SSL_2a3f90.pcap",
+    "tcpdump_babel_update_oobr_20be9e.pcap",
+    "malcolm_multiport_scan_654458.pcap",
+    // Intrusions.
+    "elcabezzonn_ultra_lab_03-14_e54b9e.pcapng",
+    "otrf_empire_dcsync_dcerpc_drsuapi_DsGetNCChanges_2020-09-21185829_47efc7.pcap",
+    "wireshark-tutorial-Dridex-traffic_2020-09-24-Dridex-infection-traffic_8e6701.pcap",
+    "elcabezzonn_wmi-service-remote_3cedf0.pcap",
+    "markofu_ftp-crack_501e6e.pcap",
+    "sip_captures_Forensic_challenge_4_568c11.pcap",
+    // Ordinary days.
+    "elcabezzonn_mantak_e3078a.pcap",
+    "malcolm_BACnet_Host_b65d11.pcap",
+    "acandeias_Misc5_2c1df2.pcapng",
+];
+
+/// At least so many of them are classic pcap, in order of time, and so can be cut.
+const CUT_MIN: usize = 15;
+
+/// (workers, hash key); the first is what the others are compared with.
+const WAYS: [(u8, u64); 6] = [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2)];
+
+#[test]
+fn the_demo_gives_the_same_bytes_every_way() {
+    let room = tempfile::tempdir().expect("a folder");
+    let packed = fs::read(demo()).expect("the demo capture");
+    let whole = room.path().join("office.pcap");
+    fs::write(&whole, zstd::decode_all(packed.as_slice()).expect("zstd")).expect("room");
+    let mut complaints = Vec::new();
+    let cut = compare(&whole, room.path(), &mut complaints);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    assert!(cut, "the demo capture was not cut");
+}
+
+#[test]
+fn shared_captures_give_the_same_bytes_every_way() {
+    let Some(corpus) = corpus("determinism corpus") else {
+        return;
+    };
+    let captures: Vec<PathBuf> = CAPTURES
+        .iter()
+        .map(|name| corpus.join("pcaps").join(name))
+        .collect();
+    let complaints = Mutex::new(Vec::new());
+    let (next, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        while let Some(capture) = captures.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let room = tempfile::tempdir().expect("a folder");
+            let mut found = Vec::new();
+            if compare(capture, room.path(), &mut found) {
+                cut.fetch_add(1, Ordering::Relaxed);
+            }
+            complaints.lock().expect("no panic").append(&mut found);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    let complaints = complaints.into_inner().expect("no panic");
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let cut = cut.into_inner();
+    assert!(cut >= CUT_MIN, "only {cut} captures could be cut");
+}
+
+/// Compares every way of reading a capture with the first; true if it could also be cut.
+fn compare(capture: &Path, room: &Path, complaints: &mut Vec<String>) -> bool {
+    let name = capture
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    let first = analyze(capture, &room.join("first"), WAYS[0]);
+    assert!(first.contains_key("stats.json"), "{name}: no stats.json");
+    for (number, way) in WAYS.iter().enumerate().skip(1) {
+        let other = analyze(capture, &room.join(format!("way{number}")), *way);
+        let (workers, key) = way;
+        differences(
+            &format!("{name}, {workers} workers, key {key}"),
+            &first,
+            &other,
+            complaints,
+        );
+    }
+    // The parts stand in a folder of the capture's own name: that is the name the report shows.
+    let parts = room.join("parts").join(&name);
+    let bytes = fs::read(capture).expect("a readable capture");
+    let Some(cut) = in_three(&bytes) else {
+        return false;
+    };
+    fs::create_dir_all(&parts).expect("room");
+    for (number, part) in cut.iter().enumerate() {
+        fs::write(parts.join(format!("part{number}.pcap")), part).expect("room");
+    }
+    let other = analyze(&parts, &room.join("cut"), (2, 3));
+    differences(
+        &format!("{name}, in three files"),
+        &first,
+        &other,
+        complaints,
+    );
+    true
+}
+
+/// The files of the output folder but for `run.json`.
+fn analyze(input: &Path, out: &Path, (workers, key): (u8, u64)) -> BTreeMap<String, Vec<u8>> {
+    // The report tells the input as it was named: here, by its last part.
+    let ran = run(tapir_command()
+        .current_dir(input.parent().expect("a folder"))
+        .args([
+            "analyze",
+            "--workers",
+            &workers.to_string(),
+            "--hash-key",
+            &key.to_string(),
+        ])
+        .arg(input.file_name().expect("a name"))
+        .arg("--out")
+        .arg(out));
+    assert_eq!(ran.code, Some(0), "{}: {}", input.display(), ran.stderr);
+    let mut files = files(out);
+    assert!(files.remove("run.json").is_some(), "no run.json");
+    files
+}
+
+/// Tells of each file that is missing, new or different, with the first line that differs.
+fn differences(
+    way: &str,
+    first: &BTreeMap<String, Vec<u8>>,
+    other: &BTreeMap<String, Vec<u8>>,
+    complaints: &mut Vec<String>,
+) {
+    let names: std::collections::BTreeSet<&String> = first.keys().chain(other.keys()).collect();
+    for name in names {
+        let (Some(one), Some(two)) = (first.get(name), other.get(name)) else {
+            complaints.push(format!("{way}: {name} is only in one folder"));
+            continue;
+        };
+        if one != two {
+            let (one, two) = (String::from_utf8_lossy(one), String::from_utf8_lossy(two));
+            let lines = one.lines().zip(two.lines()).enumerate();
+            let place = lines.into_iter().find(|(_, (a, b))| a != b).map_or_else(
+                || "one is longer".to_owned(),
+                |(line, (a, b))| {
+                    format!("line {}:\n  {}\n  {}", line + 1, shortened(a), shortened(b))
+                },
+            );
+            complaints.push(format!("{way}: {name} differs, {place}"));
+        }
+    }
+}
+
+fn shortened(line: &str) -> String {
+    line.chars().take(400).collect()
+}
+
+/// A classic pcap cut at record boundaries into three files of about as many records each. None if it
+/// is not one, is short or damaged, or if parts sorted by their first time would come in another order.
+fn in_three(file: &[u8]) -> Option<[Vec<u8>; 3]> {
+    let (head, mut rest) = file.split_at_checked(24)?;
+    let big_endian = match head.get(..4)? {
+        [0xd4, 0xc3, 0xb2, 0xa1] | [0x4d, 0x3c, 0xb2, 0xa1] => false,
+        [0xa1, 0xb2, 0xc3, 0xd4] | [0xa1, 0xb2, 0x3c, 0x4d] => true,
+        _ => return None,
+    };
+    let word = |record: &[u8], at: usize| {
+        let bytes: [u8; 4] = record.get(at..at + 4)?.try_into().ok()?;
+        Some(if big_endian {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        })
+    };
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let len = 16 + usize::try_from(word(rest, 8)?).ok()?;
+        let (record, after) = rest.split_at_checked(len)?;
+        records.push(record);
+        rest = after;
+    }
+    let third = records.len().div_ceil(3).max(1);
+    let parts: Vec<&[&[u8]]> = records.chunks(third).collect();
+    let [a, b, c] = parts.as_slice() else {
+        return None;
+    };
+    let first = |part: &[&[u8]]| Some((word(part.first()?, 0)?, word(part.first()?, 4)?));
+    let in_order = first(a)? < first(b)? && first(b)? < first(c)?;
+    in_order.then(|| [a, b, c].map(|part| [&[head], *part].concat().concat()))
+}
+
+/// Cutting loses nothing and invents nothing.
+#[test]
+fn a_cut_capture_is_still_all_there() {
+    let frames: Vec<(u64, Vec<u8>)> = (0_u8..8)
+        .map(|n| (1_000_000 + u64::from(n), vec![n; usize::from(n) + 1]))
+        .collect();
+    let whole = crate::support::frames::pcap(1, &frames);
+    let parts = in_three(&whole).expect("cut");
+    let joined: Vec<u8> = parts.iter().flat_map(|part| part[24..].to_vec()).collect();
+    assert_eq!(joined, whole[24..]);
+    assert!(parts.iter().all(|part| part[..24] == whole[..24]));
+    assert!(
+        in_three(&whole[..whole.len() - 1]).is_none(),
+        "a damaged file is not cut"
+    );
+    assert!(in_three(b"\x0a\x0d\x0d\x0a pcapng is not classic pcap").is_none());
+}
