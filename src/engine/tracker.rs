@@ -77,6 +77,7 @@ impl Tracker {
                 used: 0,
                 max: config.reassembly_bytes_max,
                 refused: 0,
+                overflows: 0,
             },
             stats: TrackerStats::default(),
         }

@@ -264,11 +264,6 @@ fn deal<S: Source>(
         }
         all_sent
     };
-            worker.send(full).is_ok()
-        });
-        // Every worker gets every round, also after one has gone.
-        sent.fold(true, |all, one| all && one)
-    };
     let (mut until, mut count, mut bytes) = (Timestamp::MIN, 0, 0);
     while let Some(frame) = source.next()? {
         let ts = Timestamp::from_nanos(frame.ts_ns);

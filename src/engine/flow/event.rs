@@ -80,10 +80,9 @@ impl<A> Flow<A> {
     }
 }
 
-/// The `conn` record of a flow that is over.
+/// The `conn` record of a flow that is over. Unlike Zeek's, a flow of one packet has its byte counts.
 #[must_use]
 pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>) -> Conn {
-    let answered = flow.resp.pkts > 0;
     let proto = match flow.key.proto {
         6 => "tcp",
         17 => "udp",
@@ -92,13 +91,12 @@ pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>) -> Conn {
     };
     let more_than_one = flow.orig.pkts.saturating_add(flow.resp.pkts) > 1;
     let duration = Interval(flow.last_ts.since(flow.first_ts));
-    let measured = more_than_one || flow.key.proto == 6 && answered;
     Conn {
         proto,
         service,
-        duration: measured.then_some(duration),
-        orig_bytes: measured.then_some(flow.orig.payload),
-        resp_bytes: measured.then_some(flow.resp.payload),
+        duration: more_than_one.then_some(duration),
+        orig_bytes: Some(flow.orig.payload),
+        resp_bytes: Some(flow.resp.payload),
         conn_state: conn_state(flow),
         missed_bytes: flow.missed,
         history: flow.history.text(),

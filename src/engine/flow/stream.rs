@@ -25,6 +25,8 @@ pub struct Room {
     pub max: usize,
     /// How often there was no room.
     pub refused: u64,
+    /// How often one stream met its own bound.
+    pub overflows: u64,
 }
 
 impl Room {
@@ -209,10 +211,10 @@ impl Stream {
         room: &mut Room,
         sink: &mut impl FnMut(u64, &[u8]),
     ) -> bool {
-        if self.held_bytes.saturating_add(data.len()) > HELD_BYTES_MAX
-            || self.held.len() >= HELD_PIECES_MAX
-            || !room.fits(data.len())
-        {
+        let overflow = self.held_bytes.saturating_add(data.len()) > HELD_BYTES_MAX
+            || self.held.len() >= HELD_PIECES_MAX;
+        room.overflows = room.overflows.saturating_add(u64::from(overflow));
+        if overflow || !room.fits(data.len()) {
             // At the bound what is missing is given up; the segment may be in order then.
             self.skip_to_held(sink);
             return match ahead(self.expect, seq) {
@@ -311,3 +313,6 @@ impl Stream {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,10 @@ pub type Index = u32;
 /// Nothing in a linked list.
 pub(super) const NONE: Index = u32::MAX;
 
+/// Flows the index has room for at first. It grows by doubling: a table as large as its bound would
+/// lie scattered over more memory than the caches hold, for a site of a few thousand flows.
+const INDEX_LEN_START: usize = 16_384;
+
 /// See the module.
 pub struct Table<A> {
     index: HashTable<Entry>,
@@ -56,7 +60,7 @@ impl<A> Table<A> {
     pub fn new(flows_max: usize, seed: Seed) -> Self {
         let flows_max = flows_max.min(usize::try_from(NONE.saturating_sub(1)).unwrap_or(0));
         Self {
-            index: HashTable::with_capacity(flows_max),
+            index: HashTable::with_capacity(flows_max.min(INDEX_LEN_START)),
             flows: Vec::with_capacity(flows_max),
             free: NONE,
             flows_max,

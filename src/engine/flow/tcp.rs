@@ -134,7 +134,8 @@ impl<A> Flow<A> {
             }
         } else if syn && !fin {
             match (state, peer_state, ack) {
-                (State::Inactive | State::SynSent, State::SynSent, true) => {
+                // After a refusal as well: the same SYN may be tried again until somebody listens.
+                (State::Inactive | State::SynSent | State::Reset, State::SynSent, true) => {
                     if tcp.ack == peer_next {
                         self.flags |= bit::SYN_ACKED;
                     }

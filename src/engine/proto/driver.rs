@@ -115,6 +115,12 @@ impl App {
         self.mouth.state == State::Done && self.mouth.parser.is_none()
     }
 
+    /// Whether more payload changes nothing; the parser may still want to finish.
+    #[inline]
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.mouth.state == State::Done
+    }
+
     /// Marks a direction as unknown before anything was kept of it.
     pub(crate) fn set_unknown(&mut self, dir: Dir) {
         self.mouth.lane(dir).unknown = true;
@@ -233,8 +239,15 @@ impl App {
         let now = held
             .saturating_add(self.mouth.orig.buffer.len())
             .saturating_add(self.mouth.resp.buffer.len());
+        let grown = now > self.charged;
         room.changed(self.charged, now);
         self.charged = now;
+        if grown && room.used > room.max {
+            // What parsers wait for counts as well: at the bound the one that asks for more is dropped.
+            room.refused = room.refused.saturating_add(1);
+            self.mouth.drop_parser();
+            self.settle(room);
+        }
     }
 }
 

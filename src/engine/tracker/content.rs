@@ -58,7 +58,7 @@ impl Tracker {
                 return;
             }
         }
-        let Some(mut app) = flow.app.take() else {
+        let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
             return;
         };
         let mut context = context(flow, ts, out, &mut self.room);
@@ -76,6 +76,7 @@ impl Tracker {
                 weird.weird("inconsistent_retransmission", None, "flow");
             }
             self.stats.reassembly_refused = self.room.refused;
+            self.stats.stream_overflows = self.room.overflows;
         }
         put_back(flow, app);
     }
@@ -107,7 +108,7 @@ impl Tracker {
         {
             return;
         }
-        let Some(mut app) = flow.app.take() else {
+        let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
             return;
         };
         app.datagram(

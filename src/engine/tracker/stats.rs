@@ -1,5 +1,7 @@
 //! What a tracker counted.
 
+use std::collections::BTreeMap;
+
 use tapir_message::Stats;
 
 use crate::decode::{Layer, link_name};
@@ -42,6 +44,8 @@ pub struct TrackerStats {
     pub flows_refused: u64,
     /// How often a stream found no room to hold bytes.
     pub reassembly_refused: u64,
+    /// How often one stream met its own bound for bytes out of order.
+    pub stream_overflows: u64,
     /// Fragments refused at a bound.
     pub fragments_refused: u64,
     /// Hardware addresses not told, because the table was full.
@@ -103,6 +107,7 @@ impl Default for TrackerStats {
             services: vec![0; Kind::ALL.len().saturating_add(1)],
             flows_refused: 0,
             reassembly_refused: 0,
+            stream_overflows: 0,
             fragments_refused: 0,
             sightings_refused: 0,
             fragments_incomplete: 0,
@@ -131,12 +136,41 @@ impl TrackerStats {
         add(&mut stats.flows, self.flows);
         stats.first_ts = [stats.first_ts, self.first_ts].into_iter().flatten().min();
         stats.last_ts = [stats.last_ts, self.last_ts].into_iter().flatten().max();
-        let put = |map: &mut std::collections::BTreeMap<String, u64>, name: String, n: u64| {
-            if n > 0 {
-                let count = map.entry(name).or_default();
-                *count = count.saturating_add(n);
-            }
-        };
+        self.add_unknown(stats);
+        let names = std::iter::once("-").chain(Kind::ALL.iter().map(|k| k.name()));
+        for (name, n) in names.zip(&self.services) {
+            put(&mut stats.services, name.to_owned(), *n);
+        }
+        let refused = [
+            ("flows", self.flows_refused),
+            ("reassembly", self.reassembly_refused),
+            ("fragments", self.fragments_refused),
+            ("sightings", self.sightings_refused),
+        ];
+        for (table, n) in refused {
+            put(&mut stats.refused, table.to_owned(), n);
+            stats.bounded |= n > 0;
+        }
+        // A stream's own bound does not depend on what else is there.
+        put(
+            &mut stats.refused,
+            "stream".to_owned(),
+            self.stream_overflows,
+        );
+        put(
+            &mut stats.weird,
+            "fragments_incomplete".to_owned(),
+            self.fragments_incomplete,
+        );
+        put(
+            &mut stats.weird,
+            "bad_TCP_checksum".to_owned(),
+            self.bad_checksums,
+        );
+    }
+
+    /// Adds what was not decoded or not understood.
+    fn add_unknown(&self, stats: &mut Stats) {
         for (layer, n) in Layer::ALL.iter().zip(self.malformed) {
             put(&mut stats.malformed, layer.name().to_owned(), n);
         }
@@ -168,29 +202,13 @@ impl TrackerStats {
         for (number, n) in self.ip_protocols.iter() {
             put(&mut stats.not_understood, format!("ip_proto_{number}"), n);
         }
-        let names = std::iter::once("-").chain(Kind::ALL.iter().map(|k| k.name()));
-        for (name, n) in names.zip(&self.services) {
-            put(&mut stats.services, name.to_owned(), *n);
-        }
-        let refused = [
-            ("flows", self.flows_refused),
-            ("reassembly", self.reassembly_refused),
-            ("fragments", self.fragments_refused),
-            ("sightings", self.sightings_refused),
-        ];
-        for (table, n) in refused {
-            put(&mut stats.refused, table.to_owned(), n);
-            stats.bounded |= n > 0;
-        }
-        put(
-            &mut stats.weird,
-            "fragments_incomplete".to_owned(),
-            self.fragments_incomplete,
-        );
-        put(
-            &mut stats.weird,
-            "bad_TCP_checksum".to_owned(),
-            self.bad_checksums,
-        );
+    }
+}
+
+/// Adds to a count, if there is something to add.
+fn put(map: &mut BTreeMap<String, u64>, name: String, n: u64) {
+    if n > 0 {
+        let count = map.entry(name).or_default();
+        *count = count.saturating_add(n);
     }
 }

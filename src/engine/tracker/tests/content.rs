@@ -123,3 +123,15 @@ fn what_no_protocol_claims_makes_no_state() {
     let flow = bench.tracker.table.get_mut(index).unwrap();
     assert!(flow.app.is_none() && flow.dir(from_a) == crate::flow::Dir::Orig);
 }
+
+#[test]
+fn at_the_bound_of_all_bytes_held_the_parser_that_asks_is_dropped() {
+    let mut bench = Bench::new();
+    bench.tracker.room.max = 10;
+    bench.handshake();
+    bench.seg('<', "PA", b"SSH-2.0-more than ten bytes without an end");
+    assert_eq!(bench.tracker.room.used, 0);
+    let end = bench.now_ms + 1;
+    bench.finish(end);
+    assert_eq!(bench.tracker.stats().reassembly_refused, 1);
+}
