@@ -215,7 +215,10 @@ fn read_one<S: Source>(
     let (mut until, mut count) = (Timestamp::MIN, 0);
     while let Some(frame) = source.next()? {
         let ts = Timestamp::from_nanos(frame.ts_ns);
-        if frame.epoch && !worker.close(ts, Boundary::Epoch) {
+        // What was due in the old epoch is told before the new one begins.
+        if frame.epoch
+            && !(worker.close(until, Boundary::Full) && worker.close(ts, Boundary::Epoch))
+        {
             return Ok(());
         }
         watcher.frame(&frame);
@@ -268,16 +271,15 @@ fn deal<S: Source>(
     while let Some(frame) = source.next()? {
         let ts = Timestamp::from_nanos(frame.ts_ns);
         let full = count >= ROUND_FRAMES || bytes >= ROUND_BYTES;
-        let cut = if frame.epoch {
-            Some((ts, Boundary::Epoch))
-        } else {
-            full.then_some((until, Boundary::Full))
-        };
-        if let Some((at, boundary)) = cut {
+        if full || frame.epoch {
             (count, bytes) = (0, 0);
-            if !send(&mut rounds, at, boundary) {
+            if !send(&mut rounds, until, Boundary::Full) {
                 return Ok(());
             }
+        }
+        // What was due in the old epoch is told before the new one begins.
+        if frame.epoch && !send(&mut rounds, ts, Boundary::Epoch) {
+            return Ok(());
         }
         watcher.frame(&frame);
         until = ts;

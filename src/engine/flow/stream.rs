@@ -49,6 +49,8 @@ impl Room {
 #[derive(Debug)]
 pub struct Stream {
     expect: u32,
+    /// Whether `expect` is known; if not, the first segment tells it.
+    begun: bool,
     held: VecDeque<Piece>,
     held_bytes: usize,
 }
@@ -86,8 +88,18 @@ impl Stream {
     pub fn new(expect: u32) -> Self {
         Self {
             expect,
+            begun: true,
             held: VecDeque::new(),
             held_bytes: 0,
+        }
+    }
+
+    /// A stream that begins with whatever segment comes first.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            begun: false,
+            ..Self::new(0)
         }
     }
 
@@ -115,6 +127,9 @@ impl Stream {
         sink: &mut impl FnMut(u64, &[u8]),
     ) -> bool {
         let mut differs = false;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.expect = seq;
+        }
         if let Some(distance) = ahead(self.expect, seq).filter(|n| *n > 0) {
             if distance >= 1 << 30 {
                 return false;

@@ -74,10 +74,10 @@ struct Lane {
 }
 
 impl App {
-    /// State of a stream whose directions go on at `orig` and `resp`.
+    /// State of a stream whose directions go on at `orig` and `resp`, as far as that is known.
     #[must_use]
-    pub(crate) fn stream(orig: u32, resp: u32) -> Self {
-        let streams = Box::new((Stream::new(orig), Stream::new(resp)));
+    pub(crate) fn stream(orig: Option<u32>, resp: Option<u32>) -> Self {
+        let streams = Box::new((begin(orig), begin(resp)));
         Self {
             streams: Some(streams),
             ..Self::datagrams()
@@ -460,6 +460,11 @@ impl Mouth {
     fn drop_parser(&mut self) {
         (self.parser, self.state) = (None, State::Done);
     }
+}
+
+/// The stream that goes on at `expect`.
+fn begin(expect: Option<u32>) -> Stream {
+    expect.map_or_else(Stream::unknown, Stream::new)
 }
 
 /// `data` from `used` on.

@@ -136,10 +136,16 @@ fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> boo
         return false;
     }
     let peer = flow.side(dir.other());
-    let (next, given_up) = (peer.next, peer.sensed == GIVEN_UP);
+    let given_up = peer.sensed == GIVEN_UP;
+    // A peer not heard yet (the flow began before us) goes on where this side has acknowledged it.
+    let next = if peer.seen & bit::SEQ == 0 {
+        flow.acked(dir.other())
+    } else {
+        Some(peer.next)
+    };
     let mut app = match dir {
-        Dir::Orig => App::stream(step.expected, next),
-        Dir::Resp => App::stream(next, step.expected),
+        Dir::Orig => App::stream(Some(step.expected), next),
+        Dir::Resp => App::stream(next, Some(step.expected)),
     };
     if given_up {
         app.set_unknown(dir.other());
@@ -177,5 +183,62 @@ fn put_back(flow: &mut Flow<App>, app: Box<App>) {
         (flow.orig.sensed, flow.resp.sensed) = (GIVEN_UP, GIVEN_UP);
     } else {
         flow.app = Some(app);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Tracker, TrackerConfig};
+    use crate::types::{Body, Observations, Seed, Timestamp, Value};
+
+    /// A raw IPv4 packet with a TCP segment (RFC 791, RFC 9293), ACK and PSH set.
+    fn packet(src: (u8, u16), dst: (u8, u16), seq: u32, ack: u32, data: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(40 + data.len()).unwrap();
+        let mut out = vec![0x45, 0];
+        out.extend(len.to_be_bytes());
+        out.extend([0, 1, 0x40, 0, 64, 6, 0, 0]); // id, DF, TTL, TCP, no checksum
+        out.extend([10, 0, 0, src.0, 10, 0, 0, dst.0]);
+        out.extend(src.1.to_be_bytes());
+        out.extend(dst.1.to_be_bytes());
+        out.extend(seq.to_be_bytes());
+        out.extend(ack.to_be_bytes());
+        out.extend([0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]); // 20 bytes of header, window, no checksum
+        out.extend(data);
+        out
+    }
+
+    #[test]
+    fn a_flow_met_in_the_middle_of_an_answer_shows_the_next_request() {
+        const RAW: u32 = 101;
+        let (client, server) = ((1, 50_000), (2, 80));
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let packets = [
+            packet(server, client, 0x9000_0000, 0xc000_0000, answer),
+            packet(
+                client,
+                server,
+                0xc000_0000,
+                0x9000_0026,
+                b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n",
+            ),
+        ];
+        let mut tracker = Tracker::new(TrackerConfig {
+            flows_max: 16,
+            reassembly_bytes_max: 1 << 20,
+            seed: Seed(1),
+        });
+        let mut seen = Observations::new();
+        for packet in &packets {
+            let wire_len = u32::try_from(packet.len()).unwrap();
+            tracker.packet(Timestamp::from_secs(1), RAW, wire_len, packet, &mut seen);
+        }
+        tracker.finish(Timestamp::from_secs(2), &mut seen);
+        let asked = seen.iter().any(|observation| match &observation.body {
+            Body::Record(record) if record.body.kind() == "http" => {
+                (0..record.body.fields().len()).any(|i| record.body.value(i) == Value::Str("/x"))
+            }
+            _ => false,
+        });
+        assert!(asked);
     }
 }
