@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -155,6 +155,53 @@ fn an_output_folder_that_cannot_be_is_named() {
         &["file/out", "cannot write", "--out"],
     );
     assert_eq!(fs::read(&file).expect("the file"), b"x");
+}
+
+/// An answer that is there already is not touched by a run that cannot begin.
+#[test]
+fn an_earlier_answer_survives_a_mistake() {
+    let bench = Bench::new();
+    let input = bench.write("a.pcap", &pcap(1, &chatter(30)));
+    assert_eq!(bench.analyze(&input, &[]).code, Some(0));
+    let before = files(&bench.path("out"));
+    assert_eq!(bench.analyze(&bench.path("b.pcap"), &[]).code, Some(1));
+    assert_eq!(files(&bench.path("out")), before);
+}
+
+/// Killed while it writes: nothing looks whole, and the next run clears up.
+#[test]
+fn a_killed_run_does_not_look_whole() {
+    let bench = Bench::new();
+    let out = bench.path("out");
+    let mut child = tapir_command()
+        .arg("analyze")
+        .arg(demo())
+        .arg("--out")
+        .arg(&out)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    while files(&out).is_empty() && child.try_wait().expect("a child").is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().expect("a child");
+    let status = child.wait().expect("a child");
+    assert_eq!(status.code(), None, "it was over before it could be killed");
+    let left = files(&out);
+    assert!(
+        !left.is_empty() && left.keys().all(|name| name.starts_with('.')),
+        "{:?}",
+        left.keys()
+    );
+    let input = bench.write("a.pcap", &pcap(1, &chatter(30)));
+    assert_eq!(bench.analyze(&input, &[]).code, Some(0));
+    let whole = files(&out);
+    assert!(whole.contains_key("stats.json"));
+    assert!(
+        whole.keys().all(|name| !name.starts_with('.')),
+        "{:?}",
+        whole.keys()
+    );
 }
 
 /// A file system of 64 KiB, in a mount namespace of its own that is gone with the program.
