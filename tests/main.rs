@@ -6,5 +6,6 @@ mod demo;
 mod determinism;
 mod licences;
 mod oracle;
+mod state;
 mod support;
 mod tidy;

@@ -5,6 +5,7 @@ mod models;
 mod output;
 mod pipeline;
 mod record_line;
+mod tally;
 
 pub use analyze::{AnalyzeError, Options, Outcome, analyze};
 pub use models::{ModelsError, load as load_models};

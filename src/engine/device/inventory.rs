@@ -8,9 +8,10 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use tapir_message::{Address, Claim, Device, DeviceName};
+use tapir_message::{Address, Device};
 
 use super::Home;
+use super::entry::{Entry, name, strength};
 use crate::types::{Clue, ClueKind, FlowEvent, MacAddr, Map, Seed, Sighting, Timestamp};
 
 /// Devices at most.
@@ -19,11 +20,7 @@ const DEVICES_MAX: usize = 20_000;
 const ADDRESSES_MAX: usize = 80_000;
 /// Per device.
 const DEVICE_ADDRESSES_MAX: usize = 32;
-const DEVICE_NAMES_MAX: usize = 16;
-const DEVICE_CLAIMS_MAX: usize = 32;
 const DEVICE_VLANS_MAX: usize = 8;
-/// A claim's text at most.
-const CLAIM_LEN_MAX: usize = 200;
 
 /// A device's place in the inventory. Never written out: its order is that of first frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,84 +31,6 @@ impl DeviceIx {
     #[must_use]
     pub fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
-
-/// One device.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Entry {
-    /// What is written out.
-    pub device: Device,
-    /// What its first frame was.
-    pub first_evidence: String,
-}
-
-impl Entry {
-    /// The address used when the device has no name: the latest of the best evidence, IPv4 first.
-    #[must_use]
-    pub fn main_address(&self) -> Option<IpAddr> {
-        let rank = |a: &&Address| (a.addr.is_ipv4(), strength(&a.evidence), a.last_ts);
-        self.device
-            .addresses
-            .iter()
-            .max_by_key(rank)
-            .map(|a| a.addr)
-    }
-
-    /// Refreshes the best name: the host name of the best evidence, of those the latest, else the
-    /// address, else the hardware address.
-    fn rename(&mut self) {
-        let rank = |n: &&DeviceName| (name_strength(&n.evidence), n.last_ts);
-        let named = self
-            .device
-            .names
-            .iter()
-            .max_by_key(rank)
-            .map(|n| n.name.clone());
-        let name = named
-            .or_else(|| self.main_address().map(|ip| ip.to_string()))
-            .or_else(|| self.device.mac.map(|mac| mac.to_string()));
-        self.device.name = name.unwrap_or_else(|| self.device.id.clone());
-    }
-
-    fn claim(&mut self, ts: Timestamp, claim: String, evidence: &str) {
-        let claim: String = claim.chars().take(CLAIM_LEN_MAX).collect();
-        if let Some(old) = self
-            .device
-            .claims
-            .iter_mut()
-            .find(|c| c.claim == claim && c.evidence == evidence)
-        {
-            old.last_ts = ts;
-        } else if self.device.claims.len() < DEVICE_CLAIMS_MAX {
-            let evidence = evidence.to_owned();
-            self.device.claims.push(Claim {
-                claim,
-                evidence,
-                first_ts: ts,
-                last_ts: ts,
-            });
-        }
-    }
-}
-
-/// How much an evidence weighs against another.
-fn strength(evidence: &str) -> u8 {
-    match evidence {
-        "dhcp" | "arp" | "ndp" => 2,
-        _ => 1,
-    }
-}
-
-/// Which name to call a device by: what it tells the whole network goes before what one program
-/// says to another.
-fn name_strength(evidence: &str) -> u8 {
-    if evidence.starts_with("dhcp") {
-        3
-    } else if evidence.starts_with("mdns") || evidence.starts_with("llmnr") {
-        2
-    } else {
-        1
     }
 }
 
@@ -457,31 +376,6 @@ impl Inventory {
         self.born.push(ix);
         Some(ix)
     }
-}
-
-/// Adds or refreshes a name.
-fn name(device: &mut Device, ts: Timestamp, name: &str, evidence: &str) {
-    if let Some(old) = device
-        .names
-        .iter_mut()
-        .find(|n| n.name == name && n.evidence == evidence)
-    {
-        old.last_ts = ts;
-        return;
-    }
-    if device.names.len() >= DEVICE_NAMES_MAX
-        && let Some(oldest) =
-            (0..device.names.len()).min_by_key(|i| device.names.get(*i).map(|n| n.last_ts))
-    {
-        device.names.remove(oldest);
-    }
-    let (name, evidence) = (name.to_owned(), evidence.to_owned());
-    device.names.push(DeviceName {
-        name,
-        evidence,
-        first_ts: ts,
-        last_ts: ts,
-    });
 }
 
 /// `d-` and eight base32 digits of a hash over the sensor and what the device is known by.

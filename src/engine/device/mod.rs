@@ -4,12 +4,14 @@
 //! Output: a device for every address of ours, from its first frame; `device_new` verdicts.
 //! Bounds: 20,000 devices; 32 addresses, 16 names, 32 claims a device, oldest replaced; counted.
 
+mod entry;
 mod home;
 mod inventory;
 mod oui;
 
+pub use entry::Entry;
 pub use home::{Home, Net, NetError};
-pub use inventory::{DeviceIx, Entry, Inventory};
+pub use inventory::{DeviceIx, Inventory};
 pub use oui::vendor;
 
 use crate::record;

@@ -1,0 +1,117 @@
+//! One device's entry: what it is called, what is claimed of it, and how much each evidence weighs.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use tapir_message::{Address, Claim, Device, DeviceName};
+
+use crate::types::Timestamp;
+
+/// Per device.
+const DEVICE_NAMES_MAX: usize = 16;
+const DEVICE_CLAIMS_MAX: usize = 32;
+/// A claim's text at most.
+const CLAIM_LEN_MAX: usize = 200;
+
+/// One device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// What is written out.
+    pub device: Device,
+    /// What its first frame was.
+    pub first_evidence: String,
+}
+
+impl Entry {
+    /// The address used when the device has no name: the latest of the best evidence, IPv4 first.
+    #[must_use]
+    pub fn main_address(&self) -> Option<IpAddr> {
+        let rank = |a: &&Address| (a.addr.is_ipv4(), strength(&a.evidence), a.last_ts);
+        self.device
+            .addresses
+            .iter()
+            .max_by_key(rank)
+            .map(|a| a.addr)
+    }
+
+    /// Refreshes the best name: the host name of the best evidence, of those the latest, else the
+    /// address, else the hardware address.
+    pub(super) fn rename(&mut self) {
+        let rank = |n: &&DeviceName| (name_strength(&n.evidence), n.last_ts);
+        let named = self
+            .device
+            .names
+            .iter()
+            .max_by_key(rank)
+            .map(|n| n.name.clone());
+        let name = named
+            .or_else(|| self.main_address().map(|ip| ip.to_string()))
+            .or_else(|| self.device.mac.map(|mac| mac.to_string()));
+        self.device.name = name.unwrap_or_else(|| self.device.id.clone());
+    }
+
+    pub(super) fn claim(&mut self, ts: Timestamp, claim: String, evidence: &str) {
+        let claim: String = claim.chars().take(CLAIM_LEN_MAX).collect();
+        if let Some(old) = self
+            .device
+            .claims
+            .iter_mut()
+            .find(|c| c.claim == claim && c.evidence == evidence)
+        {
+            old.last_ts = ts;
+        } else if self.device.claims.len() < DEVICE_CLAIMS_MAX {
+            let evidence = evidence.to_owned();
+            self.device.claims.push(Claim {
+                claim,
+                evidence,
+                first_ts: ts,
+                last_ts: ts,
+            });
+        }
+    }
+}
+
+/// How much an evidence weighs against another.
+pub(super) fn strength(evidence: &str) -> u8 {
+    match evidence {
+        "dhcp" | "arp" | "ndp" => 2,
+        _ => 1,
+    }
+}
+
+/// Which name to call a device by: what it tells the whole network goes before what one program
+/// says to another.
+fn name_strength(evidence: &str) -> u8 {
+    if evidence.starts_with("dhcp") {
+        3
+    } else if evidence.starts_with("mdns") || evidence.starts_with("llmnr") {
+        2
+    } else {
+        1
+    }
+}
+
+/// Adds or refreshes a name.
+pub(super) fn name(device: &mut Device, ts: Timestamp, name: &str, evidence: &str) {
+    if let Some(old) = device
+        .names
+        .iter_mut()
+        .find(|n| n.name == name && n.evidence == evidence)
+    {
+        old.last_ts = ts;
+        return;
+    }
+    if device.names.len() >= DEVICE_NAMES_MAX
+        && let Some(oldest) =
+            (0..device.names.len()).min_by_key(|i| device.names.get(*i).map(|n| n.last_ts))
+    {
+        device.names.remove(oldest);
+    }
+    let (name, evidence) = (name.to_owned(), evidence.to_owned());
+    device.names.push(DeviceName {
+        name,
+        evidence,
+        first_ts: ts,
+        last_ts: ts,
+    });
+}

@@ -1,0 +1,179 @@
+//! What is counted while frames are read, and all counters of a run in one place.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tapir_capture::{Frame, InputReport, LinkType};
+use tapir_engine::types::Timestamp;
+use tapir_engine::{Analysis, TrackerStats};
+use tapir_message::{Stats, Warning};
+
+use super::pipeline::Watcher;
+
+/// Progress is shown at most this often.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+const HOUR_NS: i64 = 3_600 * 1_000_000_000;
+
+/// What is counted while frames are read.
+#[derive(Debug)]
+pub(super) struct Tally {
+    packets: u64,
+    bytes: u64,
+    first: Option<i64>,
+    last: i64,
+    hour: i64,
+    hour_bytes: u64,
+    hours: BTreeMap<i64, u64>,
+    shown: Option<Instant>,
+}
+
+impl Tally {
+    pub(super) fn new(progress: bool) -> Self {
+        let shown = (progress && std::io::stderr().is_terminal()).then(Instant::now);
+        Self {
+            packets: 0,
+            bytes: 0,
+            first: None,
+            last: 0,
+            hour: 0,
+            hour_bytes: 0,
+            hours: BTreeMap::new(),
+            shown,
+        }
+    }
+
+    /// Shows where reading is, if it is time to.
+    #[expect(clippy::print_stderr, reason = "progress belongs on the terminal")]
+    fn show(&mut self) {
+        let Some(shown) = self.shown.filter(|at| at.elapsed() >= PROGRESS_EVERY) else {
+            return;
+        };
+        let at = Timestamp::from_nanos(self.last).to_string();
+        let at = at.get(..16).unwrap_or(&at).replace('T', " ");
+        eprint!("\r\x1b[Kreading … {} packets, at {at} UTC", self.packets);
+        self.shown = Some(shown + shown.elapsed());
+    }
+
+    /// Takes the progress line off the terminal.
+    #[expect(clippy::print_stderr, reason = "progress belongs on the terminal")]
+    pub(super) fn clear(&self) {
+        if self.shown.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    pub(super) fn traffic(&self) -> Vec<(Timestamp, u64)> {
+        let mut hours = self.hours.clone();
+        if self.packets > 0 {
+            *hours.entry(self.hour).or_default() += self.hour_bytes;
+        }
+        hours
+            .iter()
+            .map(|(h, b)| (Timestamp::from_nanos(h.saturating_mul(HOUR_NS)), *b))
+            .collect()
+    }
+}
+
+impl Watcher for Tally {
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let hour = frame.ts_ns.div_euclid(HOUR_NS);
+        if hour != self.hour {
+            if self.packets > 0 {
+                *self.hours.entry(self.hour).or_default() += self.hour_bytes;
+            }
+            (self.hour, self.hour_bytes) = (hour, 0);
+        }
+        self.packets += 1;
+        self.bytes += u64::from(frame.wire_len);
+        self.hour_bytes += u64::from(frame.wire_len);
+        self.first.get_or_insert(frame.ts_ns);
+        self.last = frame.ts_ns;
+        if self.packets.is_multiple_of(16_384) {
+            self.show();
+        }
+    }
+}
+
+/// All counters of the run in one place.
+pub(super) fn stats(
+    input: &InputReport,
+    tally: &Tally,
+    trackers: &[TrackerStats],
+    analysis: &Analysis,
+    records: &BTreeMap<String, u64>,
+) -> Stats {
+    let mut stats = Stats {
+        first_ts: tally.first.map(Timestamp::from_nanos),
+        last_ts: tally.first.map(|_| Timestamp::from_nanos(tally.last)),
+        records: records.clone(),
+        clamped: input.clamped,
+        epochs: input.epochs,
+        ..Stats::default()
+    };
+    for tracker in trackers {
+        tracker.add_to(&mut stats);
+    }
+    (stats.packets, stats.bytes) = (tally.packets, tally.bytes);
+    for (table, refused) in analysis.refused() {
+        if refused > 0 {
+            *stats.refused.entry(table.to_owned()).or_default() += refused;
+        }
+    }
+    stats.bounded |= !stats.refused.is_empty();
+    if input.weird_time > 0 {
+        stats
+            .weird
+            .insert("time_ran_backwards".into(), input.weird_time);
+    }
+    for file in &input.files {
+        stats.filtered += file.filtered;
+        let name = shown(&file.path);
+        if let Some(damage) = &file.damage {
+            stats.cut_at_byte.insert(name.clone(), damage.at_byte);
+            stats.warnings.push(Warning {
+                subject: name,
+                text: damage.to_string(),
+            });
+        }
+    }
+    warn_of_input(input, &mut stats);
+    stats
+}
+
+/// Warnings about files that were passed over, overlaps and link types.
+fn warn_of_input(input: &InputReport, stats: &mut Stats) {
+    for skipped in &input.skipped {
+        let text = format!("passed over: {}", skipped.why);
+        stats.warnings.push(Warning {
+            subject: shown(&skipped.path),
+            text,
+        });
+    }
+    if input.overlaps > 0 {
+        stats.warnings.push(Warning {
+            subject: "input".into(),
+            text: format!(
+                "{} files overlap in time; read them together with --merge",
+                input.overlaps
+            ),
+        });
+    }
+    for (link, packets) in &stats.not_decoded {
+        let name = link.parse().ok().and_then(|number| LinkType(number).name());
+        let name = name.map_or_else(|| link.clone(), str::to_owned);
+        stats.warnings.push(Warning {
+            subject: "input".into(),
+            text: format!("{packets} packets of link type {name} were counted, not decoded"),
+        });
+    }
+}
+
+/// A path as it may be shown: the last part only, so that results do not depend on the folder.
+fn shown(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
