@@ -20,8 +20,10 @@ use std::io::{BufWriter, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use tapir_capture::{FileSource, InputOptions, LinkType, Source as _};
+
+/// Why there is nothing to write.
+type Failure = Box<dyn std::error::Error>;
 
 /// Devices the hosts are lent to.
 const DEVICES: u32 = 2_000;
@@ -58,18 +60,21 @@ struct Play<'a> {
     round: u8,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<(), Failure> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let bytes = arguments.last().and_then(|last| last.parse().ok());
     arguments.truncate(arguments.len() - usize::from(bytes.is_some()));
     let [out, inputs @ ..] = arguments.as_slice() else {
-        anyhow::bail!("usage: mix OUT.pcap INPUT… [BYTES]");
+        return Err("usage: mix OUT.pcap INPUT… [BYTES]".into());
     };
     let bases = load(inputs)?;
-    anyhow::ensure!(!bases.is_empty(), "no Ethernet capture among the inputs");
+    if bases.is_empty() {
+        return Err("no Ethernet capture among the inputs".into());
+    }
     let plays = plays(&bases, bytes.unwrap_or(1_600_000_000));
     let count = plays.len();
-    let (frames, bytes) = write(Path::new(out), plays).with_context(|| out.clone())?;
+    let (frames, bytes) =
+        write(Path::new(out), plays).map_err(|error| format!("{out}: {error}"))?;
     let captures = bases.len();
     eprintln!(
         "{out}: {captures} captures, {count} plays, {frames} frames, {bytes} bytes of frames"
@@ -78,11 +83,12 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Reads the Ethernet captures among the inputs, by name.
-fn load(inputs: &[String]) -> anyhow::Result<Vec<Base>> {
+fn load(inputs: &[String]) -> Result<Vec<Base>, Failure> {
     let mut paths = Vec::new();
     for input in inputs.iter().map(PathBuf::from) {
         if input.is_dir() {
-            let entries = std::fs::read_dir(&input).with_context(|| input.display().to_string())?;
+            let entries = std::fs::read_dir(&input)
+                .map_err(|error| format!("{}: {error}", input.display()))?;
             paths.extend(entries.flatten().map(|entry| entry.path()));
         } else {
             paths.push(input);
@@ -95,7 +101,7 @@ fn load(inputs: &[String]) -> anyhow::Result<Vec<Base>> {
 }
 
 impl Base {
-    fn load(path: &Path) -> anyhow::Result<Self> {
+    fn load(path: &Path) -> Result<Self, Failure> {
         let mut base = Self {
             bytes: Vec::new(),
             frames: Vec::new(),
@@ -108,10 +114,9 @@ impl Base {
             let ts_us = u64::try_from(frame.ts_ns / 1_000).unwrap_or(0);
             let whole = frame.bytes.len() == frame.wire_len as usize;
             let fits = (14..=FRAME_MAX).contains(&frame.bytes.len());
-            anyhow::ensure!(
-                frame.link == LinkType::ETHERNET && whole && fits,
-                "not as on a line"
-            );
+            if frame.link != LinkType::ETHERNET || !whole || !fits {
+                return Err("not as on a line".into());
+            }
             at_us += ts_us
                 .saturating_sub(last_us.unwrap_or(ts_us))
                 .min(SILENCE_US);
@@ -173,7 +178,7 @@ fn plays(bases: &[Base], bytes: u64) -> Vec<Play<'_>> {
 }
 
 /// Plays all at once, in order of time; ties by number. Frames and their bytes.
-fn write(path: &Path, mut plays: Vec<Play<'_>>) -> anyhow::Result<(u64, u64)> {
+fn write(path: &Path, mut plays: Vec<Play<'_>>) -> Result<(u64, u64), Failure> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
         out.write_all(&word.to_le_bytes())?;
