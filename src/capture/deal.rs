@@ -1,6 +1,7 @@
 //! Dealing: which worker a frame goes to.
 //!
-//! Input:    a frame; VLAN and QinQ tags are looked through, then IPv4 or IPv6.
+//! Input:    a frame; VLAN and QinQ tags and LLC with SNAP are looked through, then IPv4 or IPv6: all
+//!           that the engine's `decode` looks through, or a flow would fall apart between workers.
 //! Output:   a 32-bit hash of the address pair, the same for both directions, and from it the
 //!           worker.
 //! Bounds:   [`TAGS_MAX`] tags; a frame with more, cut short or not IP goes to worker 0.
@@ -22,8 +23,8 @@
 //!
 //! Sum and XOR are symmetric, so both directions meet. Both are needed: XOR alone is equal for
 //! (10.0.0.1, 10.0.0.2) and (10.0.0.5, 10.0.0.6). Ports and protocol take no part, so fragments,
-//! and a data connection beside its control connection, stay together. Anything but whole IP
-//! headers hashes to 0.
+//! and a data connection beside its control connection, stay together. An IPv4-mapped IPv6 address
+//! counts as the IPv4 address it maps, as in a flow's key. Anything but whole IP headers hashes to 0.
 //!
 //! ```
 //! use tapir_capture::{LinkType, deal};
@@ -52,8 +53,8 @@ pub fn hash(link: LinkType, bytes: &[u8]) -> u32 {
     address_pair(link, bytes).map_or(0, |(a, b)| mix(a, b))
 }
 
-/// VLAN tags looked through. Real networks stack two; a third is a mistake, a fourth an attack.
-pub const TAGS_MAX: usize = 3;
+/// VLAN tags looked through: as many as the engine decodes. Real networks stack two.
+pub const TAGS_MAX: usize = 4;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -85,6 +86,15 @@ fn by_ethertype(mut ethertype: u16, mut payload: &[u8]) -> Option<(u32, u32)> {
                 ethertype = u16_at(payload, 2)?;
                 payload = payload.get(4..)?;
             }
+            // An 802.3 length: LLC with SNAP and organisation code 0 names the EtherType (RFC 1042).
+            0..=0x05dc => {
+                let snap = payload.strip_prefix(&[0xaa, 0xaa, 0x03, 0, 0, 0])?;
+                return match u16_at(snap, 0)? {
+                    ETHERTYPE_IPV4 => ipv4(snap.get(2..)?),
+                    ETHERTYPE_IPV6 => ipv6(snap.get(2..)?),
+                    _ => None,
+                };
+            }
             _ => return None,
         }
     }
@@ -106,8 +116,15 @@ fn ipv4(packet: &[u8]) -> Option<(u32, u32)> {
 
 fn ipv6(packet: &[u8]) -> Option<(u32, u32)> {
     let header: &[u8; 40] = packet.first_chunk()?;
-    let fold =
-        |at| word(header, at) ^ word(header, at + 4) ^ word(header, at + 8) ^ word(header, at + 12);
+    let fold = |at| {
+        let upper = (word(header, at), word(header, at + 4), word(header, at + 8));
+        let last = word(header, at + 12);
+        match upper {
+            // RFC 4291 §2.5.5.2.
+            (0, 0, 0x0000_ffff) => last,
+            (first, second, third) => first ^ second ^ third ^ last,
+        }
+    };
     (header[0] >> 4 == 6).then(|| (fold(8), fold(24)))
 }
 
@@ -202,12 +219,21 @@ mod tests {
             ] {
                 assert_eq!(hash(LinkType::ETHERNET, &ethernet(tags, packet)), expected);
             }
-            assert_eq!(hash(LinkType::ETHERNET, &ethernet(&[0x8100; 4], packet)), 0);
+            assert_eq!(
+                hash(LinkType::ETHERNET, &ethernet(&[0x8100; 4], packet)),
+                expected
+            );
+            assert_eq!(hash(LinkType::ETHERNET, &ethernet(&[0x8100; 5], packet)), 0);
             let kind = if packet[0] >> 4 == 4 {
                 [8, 0]
             } else {
                 [0x86, 0xdd]
             };
+            let snap = [&[0xaa, 0xaa, 3, 0, 0, 0][..], &kind, packet].concat();
+            let llc = [&[2; 12][..], &[0, 60], &snap].concat();
+            assert_eq!(hash(LinkType::ETHERNET, &llc), expected);
+            let tagged = [&[2; 12][..], &[0x81, 0, 0, 7, 0, 60], &snap].concat();
+            assert_eq!(hash(LinkType::ETHERNET, &tagged), expected);
             let sll = [&[0; 14][..], &kind, packet].concat();
             assert_eq!(hash(LinkType::LINUX_SLL, &sll), expected);
             let sll2 = [&kind[..], &[0; 18], packet].concat();
@@ -222,6 +248,19 @@ mod tests {
         let arp = [&[0xff; 12][..], &[0x08, 0x06], &[0; 28]].concat();
         assert_eq!(hash(LinkType::ETHERNET, &arp), 0);
         assert_eq!(hash(LinkType(147), &v4), 0);
+    }
+
+    /// A flow's key keeps an IPv4 address as its mapped one, so both go to one worker.
+    #[test]
+    fn a_mapped_address_goes_where_the_ipv4_address_goes() {
+        let mapped = |last| {
+            let mut addr = [0_u8; 16];
+            addr[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, last]);
+            addr
+        };
+        let v4 = packet(&[10, 0, 0, 1], &[10, 0, 0, 2]);
+        let v6 = packet(&mapped(1), &mapped(2));
+        assert_eq!(hash(LinkType::RAW, &v6), hash(LinkType::RAW, &v4));
     }
 
     /// 1,000 clients of one server spread over 4 workers within 15 % of even.
