@@ -4,6 +4,7 @@ mod alloc;
 mod bad_input;
 mod demo;
 mod determinism;
+mod golden;
 mod licences;
 mod oracle;
 mod state;
