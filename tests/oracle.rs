@@ -8,7 +8,7 @@
 //! M-SEARCH and NOTIFY; our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
 //! Of a value the first 300 characters count: the truth has no more.
 //! Not left out though the truth errs: five JA4 into which it mixed the signature algorithms of other
-//! extensions, one of an ALPN that is no text, five second hellos of one session, text of packets that
+//! extensions, one of an ALPN that is no text, hellos repeated at the server's wish, text of packets that
 //! contradict themselves, streams quoted by ICMP, and several conversations on the same 5-tuple.
 //! How: the built program runs over each file, two at a time; its logs are compared with `truth` in the
 //! corpus's `manifest.json`, which tshark 4.0.17 made. Prints one table (`--nocapture` shows it).
