@@ -15,11 +15,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use nix::sys::resource::{UsageWho, getrusage};
 
 /// Between two looks at the memory of a running program.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Why there is nothing to show.
+type Failure = Box<dyn std::error::Error>;
 
 /// One of the programs compared.
 struct Subject {
@@ -38,15 +40,15 @@ struct Run {
     peak_kib: u64,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (capture, results, runs) = match arguments.as_slice() {
         [capture, results] => (capture, results, 3),
-        [capture, results, runs] => (capture, results, runs.parse().context("RUNS")?),
-        _ => anyhow::bail!("usage: measure CAPTURE RESULTS.md [RUNS]"),
+        [capture, results, runs] => (capture, results, runs.parse()?),
+        _ => return Err("usage: measure CAPTURE RESULTS.md [RUNS]".into()),
     };
-    let capture = fs::canonicalize(capture).with_context(|| capture.clone())?;
-    let (packets, bytes) = size(&capture).context("not a classic little-endian pcap")?;
+    let capture = fs::canonicalize(capture).map_err(|error| format!("{capture}: {error}"))?;
+    let (packets, bytes) = size(&capture).ok_or("not a classic little-endian pcap")?;
     let mut subjects = subjects(&capture.with_file_name("out"))?;
     for number in 1..=runs {
         for subject in &mut subjects {
@@ -66,12 +68,12 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// What is compared, and how it is called.
-fn subjects(out: &Path) -> anyhow::Result<Vec<Subject>> {
+fn subjects(out: &Path) -> Result<Vec<Subject>, Failure> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tapir = root.join("target/release/tapir").display().to_string();
     let yaml = root.join("bench/suricata.yaml").display().to_string();
     let out = out.display().to_string();
-    let subject = |name, version: &str, command: &str, packets| -> anyhow::Result<Subject> {
+    let subject = |name, version: &str, command: &str, packets| -> Result<Subject, Failure> {
         let words = |line: &str| -> Vec<String> {
             line.split(' ')
                 .map(|word| {
@@ -118,7 +120,7 @@ fn subjects(out: &Path) -> anyhow::Result<Vec<Subject>> {
 }
 
 /// One run: CPU and wall time, peak memory; its output is checked and removed.
-fn run(subject: &Subject, capture: &Path, packets: u64) -> anyhow::Result<Run> {
+fn run(subject: &Subject, capture: &Path, packets: u64) -> Result<Run, Failure> {
     let out = capture.with_file_name("out");
     let _absent_is_fine = fs::remove_dir_all(&out);
     fs::create_dir_all(&out)?;
@@ -127,7 +129,7 @@ fn run(subject: &Subject, capture: &Path, packets: u64) -> anyhow::Result<Run> {
         .iter()
         .map(|word| word.replace("CAPTURE", &capture.display().to_string()));
     let command: Vec<String> = command.collect();
-    let (program, arguments) = command.split_first().context("a command")?;
+    let (program, arguments) = command.split_first().ok_or("no command")?;
     let before = cpu_s()?;
     let started = Instant::now();
     let mut child = Command::new(program)
@@ -136,7 +138,7 @@ fn run(subject: &Subject, capture: &Path, packets: u64) -> anyhow::Result<Run> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .with_context(|| program.clone())?;
+        .map_err(|error| format!("{program}: {error}"))?;
     let mut peak_kib = 0;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -147,13 +149,13 @@ fn run(subject: &Subject, capture: &Path, packets: u64) -> anyhow::Result<Run> {
     };
     let wall_s = started.elapsed().as_secs_f64();
     let cpu_s = cpu_s()? - before;
-    anyhow::ensure!(status.success(), "{} failed: {status}", subject.name);
+    if !status.success() {
+        return Err(format!("{} failed: {status}", subject.name).into());
+    }
     let read = (subject.packets)(&out);
-    anyhow::ensure!(
-        read.is_none_or(|read| read == packets),
-        "{} read {read:?} of {packets}",
-        subject.name
-    );
+    if read.is_some_and(|read| read != packets) {
+        return Err(format!("{} read {read:?} of {packets} packets", subject.name).into());
+    }
     fs::remove_dir_all(&out)?;
     Ok(Run {
         cpu_s,
@@ -163,7 +165,7 @@ fn run(subject: &Subject, capture: &Path, packets: u64) -> anyhow::Result<Run> {
 }
 
 /// CPU seconds of all children that have ended.
-fn cpu_s() -> anyhow::Result<f64> {
+fn cpu_s() -> Result<f64, Failure> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let seconds = |time: nix::sys::time::TimeVal| {
         let micros = u32::try_from(time.tv_usec()).unwrap_or(0);
@@ -213,12 +215,12 @@ fn size(capture: &Path) -> Option<(u64, u64)> {
     Some((packets, bytes))
 }
 
-fn first_line(command: &[String]) -> anyhow::Result<String> {
-    let (program, arguments) = command.split_first().context("a command")?;
+fn first_line(command: &[String]) -> Result<String, Failure> {
+    let (program, arguments) = command.split_first().ok_or("no command")?;
     let output = Command::new(program)
         .args(arguments)
         .output()
-        .with_context(|| program.clone())?;
+        .map_err(|error| format!("{program}: {error}"))?;
     let text = if output.stdout.is_empty() {
         output.stderr
     } else {

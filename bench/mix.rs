@@ -6,8 +6,10 @@
 //! How:    every Ethernet capture is played again and again, each time from another moment of half an
 //!         hour and with its hosts lent to others of 2,000 devices, so that all flows stay whole and no
 //!         two plays share one. Silences are cut to a second. Checksums are carried along (RFC 1624):
-//!         right ones stay right, wrong ones wrong. Kept are frames that are whole and fit a line of
-//!         1,500 bytes: a mirror port shows no others.
+//!         right ones stay right, wrong ones wrong. Captures of bulk transfers are played four times as
+//!         often, for in an office they carry most bytes. Left out are captures with a frame that is cut
+//!         or too long for a line of 1,500 bytes: a mirror port shows none, and without them flows would
+//!         have holes.
 
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -18,8 +20,10 @@ use std::io::{BufWriter, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use tapir_capture::{FileSource, InputOptions, LinkType, Source as _};
+
+/// Why there is nothing to write.
+type Failure = Box<dyn std::error::Error>;
 
 /// Devices the hosts are lent to.
 const DEVICES: u32 = 2_000;
@@ -27,6 +31,8 @@ const DEVICES: u32 = 2_000;
 const WINDOW_US: u64 = 1_800_000_000;
 /// Silences inside a capture are cut to this.
 const SILENCE_US: u64 = 1_000_000;
+/// A capture whose frames are this long on average is of bulk transfers.
+const BULK_BYTES: usize = 600;
 /// Longest frame: 1,500 bytes, an Ethernet header and a VLAN tag.
 const FRAME_MAX: usize = 1_518;
 /// 2026-03-02 08:00:00 UTC, a Monday.
@@ -54,18 +60,21 @@ struct Play<'a> {
     round: u8,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<(), Failure> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let bytes = arguments.last().and_then(|last| last.parse().ok());
     arguments.truncate(arguments.len() - usize::from(bytes.is_some()));
     let [out, inputs @ ..] = arguments.as_slice() else {
-        anyhow::bail!("usage: mix OUT.pcap INPUT… [BYTES]");
+        return Err("usage: mix OUT.pcap INPUT… [BYTES]".into());
     };
     let bases = load(inputs)?;
-    anyhow::ensure!(!bases.is_empty(), "no Ethernet capture among the inputs");
+    if bases.is_empty() {
+        return Err("no Ethernet capture among the inputs".into());
+    }
     let plays = plays(&bases, bytes.unwrap_or(1_600_000_000));
     let count = plays.len();
-    let (frames, bytes) = write(Path::new(out), plays).with_context(|| out.clone())?;
+    let (frames, bytes) =
+        write(Path::new(out), plays).map_err(|error| format!("{out}: {error}"))?;
     let captures = bases.len();
     eprintln!(
         "{out}: {captures} captures, {count} plays, {frames} frames, {bytes} bytes of frames"
@@ -74,11 +83,12 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Reads the Ethernet captures among the inputs, by name.
-fn load(inputs: &[String]) -> anyhow::Result<Vec<Base>> {
+fn load(inputs: &[String]) -> Result<Vec<Base>, Failure> {
     let mut paths = Vec::new();
     for input in inputs.iter().map(PathBuf::from) {
         if input.is_dir() {
-            let entries = std::fs::read_dir(&input).with_context(|| input.display().to_string())?;
+            let entries = std::fs::read_dir(&input)
+                .map_err(|error| format!("{}: {error}", input.display()))?;
             paths.extend(entries.flatten().map(|entry| entry.path()));
         } else {
             paths.push(input);
@@ -91,7 +101,7 @@ fn load(inputs: &[String]) -> anyhow::Result<Vec<Base>> {
 }
 
 impl Base {
-    fn load(path: &Path) -> anyhow::Result<Self> {
+    fn load(path: &Path) -> Result<Self, Failure> {
         let mut base = Self {
             bytes: Vec::new(),
             frames: Vec::new(),
@@ -103,11 +113,9 @@ impl Base {
         while let Some(frame) = source.next()? {
             let ts_us = u64::try_from(frame.ts_ns / 1_000).unwrap_or(0);
             let whole = frame.bytes.len() == frame.wire_len as usize;
-            if frame.link != LinkType::ETHERNET
-                || !whole
-                || !(14..=FRAME_MAX).contains(&frame.bytes.len())
-            {
-                continue;
+            let fits = (14..=FRAME_MAX).contains(&frame.bytes.len());
+            if frame.link != LinkType::ETHERNET || !whole || !fits {
+                return Err("not as on a line".into());
             }
             at_us += ts_us
                 .saturating_sub(last_us.unwrap_or(ts_us))
@@ -144,9 +152,13 @@ impl Base {
 /// As many rounds over all captures as it takes to have `bytes` of frames.
 fn plays(bases: &[Base], bytes: u64) -> Vec<Play<'_>> {
     let mut plays = Vec::new();
-    let (mut sum, mut number) = (0_u64, 0_u32);
-    for round in 0..=u8::MAX {
+    let (mut sum, mut number, mut round) = (0_u64, 0_u32, 0_u8);
+    loop {
         for base in bases {
+            let bulk = base.bytes.len() / base.frames.len().max(1) >= BULK_BYTES;
+            if !bulk && !round.is_multiple_of(4) {
+                continue;
+            }
             let begin_us = BEGIN_US + scrambled(number.into()) % WINDOW_US;
             plays.push(Play {
                 base,
@@ -158,15 +170,15 @@ fn plays(bases: &[Base], bytes: u64) -> Vec<Play<'_>> {
             number += 1;
             sum += base.bytes.len() as u64;
         }
-        if sum >= bytes {
-            break;
+        if sum >= bytes || round == u8::MAX {
+            return plays;
         }
+        round += 1;
     }
-    plays
 }
 
 /// Plays all at once, in order of time; ties by number. Frames and their bytes.
-fn write(path: &Path, mut plays: Vec<Play<'_>>) -> anyhow::Result<(u64, u64)> {
+fn write(path: &Path, mut plays: Vec<Play<'_>>) -> Result<(u64, u64), Failure> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
         out.write_all(&word.to_le_bytes())?;

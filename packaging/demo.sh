@@ -2,11 +2,10 @@
 # Builds Tapir, analyses ten days of a small office and prints the answer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+packaging/setup.sh
 . packaging/toolchain.sh
 
-cargo build --release --locked --bin tapir
-# An answer that is already there is of an earlier run; Tapir itself never overwrites one.
-rm -rf out/demo
-mkdir -p out
+echo "demo: building (a few minutes the first time)"
+cargo build --quiet --release --locked --bin tapir
 target/release/tapir analyze demo/office.pcap.zst --out out/demo
 echo "report: $PWD/out/demo/report.html"

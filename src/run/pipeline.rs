@@ -106,6 +106,13 @@ struct Tracked {
     boundary: Boundary,
 }
 
+/// A worker's answers, and the way back for what held them.
+#[derive(Debug)]
+struct Answers {
+    tracked: Receiver<Tracked>,
+    spare: SyncSender<Observations>,
+}
+
 /// What reading said while it went on.
 pub(crate) trait Watcher {
     /// A frame was read.
@@ -126,9 +133,8 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
         let mut answers = Vec::new();
         let mut trackers = Vec::new();
         let reader = if workers == 1 {
-            let (to_analysis, answer) = sync_channel(QUEUE_ROUNDS);
+            let (mut worker, answer) = Worker::new(config);
             answers.push(answer);
-            let mut worker = Worker::new(config, to_analysis);
             scope.spawn(move || {
                 let read = read_one(&mut source, watcher, &mut worker);
                 (source, read, Some(worker.tracker.stats().clone()))
@@ -137,10 +143,10 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
             let mut rounds = Vec::new();
             for _ in 0..workers {
                 let (to_worker, from_reader) = sync_channel(QUEUE_ROUNDS);
-                let (to_analysis, answer) = sync_channel(QUEUE_ROUNDS);
+                let (worker, answer) = Worker::new(config);
                 rounds.push(to_worker);
                 answers.push(answer);
-                trackers.push(spawn_worker(scope, config, from_reader, to_analysis));
+                trackers.push(spawn_worker(scope, worker, from_reader));
             }
             scope.spawn(move || {
                 let read = deal(&mut source, watcher, &rounds);
@@ -175,21 +181,30 @@ pub(crate) enum Taken {
 }
 
 /// Takes one answer a worker and round and releases what is below the lowest watermark.
-fn merge(answers: &[Receiver<Tracked>], take: &mut impl FnMut(Taken) -> bool) {
+fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
     let mut pending = Observations::new();
     loop {
         let (mut watermark, mut last) = (Timestamp::MAX, None);
         for answer in answers {
             // A reader that failed hangs up; what it said before stands.
-            let Ok(tracked) = answer.recv() else { return };
-            pending.extend(tracked.observations);
+            let Ok(tracked) = answer.tracked.recv() else {
+                return;
+            };
+            let mut observations = tracked.observations;
+            pending.append(&mut observations);
+            // Emptied, it goes back to be filled again; a full queue has spares enough.
+            let _spare = answer.spare.try_send(observations);
             watermark = watermark.min(tracked.watermark);
             last = Some((tracked.boundary, tracked.until));
         }
         let Some((boundary, until)) = last else {
             return;
         };
-        pending.sort_by_key(|o| (o.ts, o.flow.key()));
+        // Time tells most of them apart; the key is worked out only for equals.
+        pending.sort_by(|a, b| {
+            a.ts.cmp(&b.ts)
+                .then_with(|| a.flow.key().cmp(&b.flow.key()))
+        });
         let ready = match boundary {
             Boundary::Full => pending.partition_point(|o| o.ts < watermark),
             Boundary::Exact | Boundary::Epoch | Boundary::End => pending.len(),
@@ -222,16 +237,20 @@ struct Worker {
     tracker: Tracker,
     observations: Observations,
     to_analysis: SyncSender<Tracked>,
+    spares: Receiver<Observations>,
 }
 
 impl Worker {
-    fn new(config: &TrackerConfig, to_analysis: SyncSender<Tracked>) -> Self {
-        let tracker = Tracker::new(*config);
-        Self {
-            tracker,
+    fn new(config: &TrackerConfig) -> (Self, Answers) {
+        let (to_analysis, tracked) = sync_channel(QUEUE_ROUNDS);
+        let (spare, spares) = sync_channel(QUEUE_ROUNDS);
+        let worker = Self {
+            tracker: Tracker::new(*config),
             observations: Observations::new(),
             to_analysis,
-        }
+            spares,
+        };
+        (worker, Answers { tracked, spare })
     }
 
     /// Ends a round; false if nobody listens any more.
@@ -242,7 +261,8 @@ impl Worker {
             Boundary::Epoch => self.tracker.epoch(until, &mut self.observations),
             Boundary::End => self.tracker.finish(until, &mut self.observations),
         }
-        let observations = std::mem::take(&mut self.observations);
+        let spare = self.spares.try_recv().unwrap_or_default();
+        let observations = std::mem::replace(&mut self.observations, spare);
         let watermark = self.tracker.watermark();
         self.to_analysis
             .send(Tracked {
@@ -353,11 +373,9 @@ fn deal<S: Source>(
 /// A thread that tracks what it is dealt.
 fn spawn_worker<'scope>(
     scope: &'scope Scope<'scope, '_>,
-    config: &TrackerConfig,
+    mut worker: Worker,
     rounds: Receiver<Round>,
-    to_analysis: SyncSender<Tracked>,
 ) -> std::thread::ScopedJoinHandle<'scope, TrackerStats> {
-    let mut worker = Worker::new(config, to_analysis);
     scope.spawn(move || {
         for round in rounds {
             let mut rest = round.bytes.as_slice();

@@ -2,7 +2,7 @@
 
 use super::row::Subject;
 use super::{Analysis, Effect};
-use crate::baseline::Family;
+use crate::baseline::{Family, Span, Verdict};
 use crate::breach::Firing;
 use crate::device::DeviceIx;
 use crate::model::{DeviceRole, ModelIndex};
@@ -11,7 +11,7 @@ use crate::types::{FlowRef, RecordBody, Timestamp};
 /// Whom and what a row is about.
 struct About<'a> {
     ts: Timestamp,
-    first_ts: Timestamp,
+    seen: Span,
     device: Option<DeviceIx>,
     flow: Option<FlowRef>,
     body: &'a dyn RecordBody,
@@ -40,7 +40,10 @@ impl Analysis {
             };
             let about = About {
                 ts,
-                first_ts: flow.first_ts,
+                seen: Span {
+                    first_ts: flow.first_ts,
+                    last_ts: ts,
+                },
                 device,
                 flow: Some(*flow),
                 body,
@@ -52,23 +55,16 @@ impl Analysis {
     }
 
     /// Lets the models on this kind of verdict see it.
-    pub(super) fn judge_verdict(
-        &mut self,
-        ts: Timestamp,
-        first_ts: Timestamp,
-        device: Option<DeviceIx>,
-        flow: Option<FlowRef>,
-        body: &dyn RecordBody,
-        family: Option<Family>,
-    ) {
+    pub(super) fn judge_verdict(&mut self, verdict: &Verdict) {
+        let body = verdict.row.as_ref();
         for index in self.models.on(body.kind()).to_vec() {
             let about = About {
-                ts,
-                first_ts,
-                device,
-                flow,
+                ts: verdict.ts,
+                seen: verdict.seen,
+                device: verdict.device,
+                flow: verdict.flow,
                 body,
-                family,
+                family: verdict.family,
                 cumulative: true,
             };
             self.judge(index, &about);
@@ -117,7 +113,7 @@ impl Analysis {
             model,
             row: &subject,
             ts: about.ts,
-            first_ts: about.first_ts,
+            seen: about.seen,
             device: id,
             device_name: name,
             flow,

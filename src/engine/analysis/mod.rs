@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use jiff::tz::TimeZone;
 use tapir_message::{Breach, Device, Incident};
 
-use crate::baseline::{Contact, Ended, Feature, Site, SiteSettings};
+use crate::baseline::{Contact, Ended, Feature, Site, SiteSettings, Span, Verdict};
 use crate::breach::{Channels, Ledger};
 use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
@@ -164,7 +164,7 @@ impl Analysis {
             self.newcomer(self.now, device);
             self.conclude();
         }
-        self.site.finish();
+        self.site.finish(self.now);
         self.conclude();
     }
 
@@ -372,22 +372,20 @@ impl Analysis {
             site_age: self.site.age(first_ts),
             evidence: entry.first_evidence.clone(),
         };
-        self.judge_verdict(ts, first_ts, Some(device), None, &row, None);
+        self.judge_verdict(&Verdict {
+            ts,
+            seen: Span::at(first_ts),
+            device: Some(device),
+            flow: None,
+            row: Box::new(row),
+            family: None,
+        });
     }
 
     /// Judges what the site has reached a verdict on.
     fn conclude(&mut self) {
         for verdict in self.site.take_verdicts() {
-            let first_ts = verdict.flow.map_or(verdict.ts, |flow| flow.first_ts);
-            let row = verdict.row.as_ref();
-            self.judge_verdict(
-                verdict.ts,
-                first_ts,
-                verdict.device,
-                verdict.flow,
-                row,
-                verdict.family,
-            );
+            self.judge_verdict(&verdict);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::site::Span;
 use super::tail::{Prior, Tail};
 use crate::record;
 use crate::types::{Interval, Text, Timestamp};
@@ -145,7 +146,7 @@ impl Edges {
         endpoint: u64,
         name: &str,
         rhythm: &Rhythm,
-    ) -> Option<Beacon> {
+    ) -> Option<(Span, Beacon)> {
         let edge = self.edge(ts, endpoint)?;
         let gap = ts.since(edge.last_ts);
         if gap < CALL_NS {
@@ -164,7 +165,7 @@ impl Edges {
         }
         edge.fired = edge.intervals;
         edge.name = name.chars().take(NAME_LEN_MAX).collect();
-        Some(edge.verdict(statistic))
+        Some((edge.seen(), edge.verdict(statistic)))
     }
 
     /// Takes in a connection's payload bytes, both ways.
@@ -183,9 +184,9 @@ impl Edges {
     }
 
     /// Verdicts given before on edges that called after `since`, as they stand now.
-    pub(super) fn standing(&self, since: Timestamp, rhythm: &Rhythm) -> Vec<Beacon> {
+    pub(super) fn standing(&self, since: Timestamp, rhythm: &Rhythm) -> Vec<(Span, Beacon)> {
         let live = |edge: &&Edge| edge.fired > 0 && edge.last_ts >= since;
-        let verdict = |e: &Edge| e.verdict(rhythm.statistic(&e.statistics()));
+        let verdict = |e: &Edge| (e.seen(), e.verdict(rhythm.statistic(&e.statistics())));
         self.0.iter().filter(live).map(verdict).collect()
     }
 
@@ -232,6 +233,14 @@ impl Edge {
             last_hour: hour(ts),
             fired: 0,
             name: String::new(),
+        }
+    }
+
+    /// From the first to the last call.
+    const fn seen(&self) -> Span {
+        Span {
+            first_ts: self.first_ts,
+            last_ts: self.last_ts,
         }
     }
 
@@ -394,13 +403,13 @@ mod tests {
         size: impl Fn(u64) -> u64,
     ) -> (usize, Option<Beacon>) {
         let (mut edges, rhythm) = (Edges::default(), Rhythm::default());
-        let mut verdicts = vec![];
+        let mut verdicts: Vec<(Span, Beacon)> = vec![];
         for (n, s) in (0..).zip(times) {
             let ts = Timestamp::from_nanos((s * 1e9) as i64);
             verdicts.extend(edges.call(ts, 7, "x", &rhythm));
             edges.size(7, size(n));
         }
-        (verdicts.len(), verdicts.pop())
+        (verdicts.len(), verdicts.pop().map(|(_, beacon)| beacon))
     }
 
     /// A small generator, so that the test needs no crate: splitmix64 to [0, 1).
@@ -459,7 +468,7 @@ mod tests {
             edges
                 .standing(Timestamp::MIN, &rhythm)
                 .iter()
-                .any(|b| b.endpoint == "x")
+                .any(|(_, b)| b.endpoint == "x")
         );
     }
 }

@@ -53,8 +53,8 @@ pub(super) struct Hour {
     pub(super) bytes_out: u64,
     /// Bytes at which the upload was last judged.
     pub(super) judged_bytes: u64,
-    /// Bytes by endpoint, the largest few.
-    pub(super) uploads: Vec<(String, u64)>,
+    /// Bytes by endpoint and when it last got some, the largest few.
+    pub(super) uploads: Vec<(String, u64, Timestamp)>,
     /// Whether a breach was open in it.
     pub(super) breached: bool,
     /// Whether the device spoke at all.
@@ -63,10 +63,14 @@ pub(super) struct Hour {
 
 impl Hour {
     /// Adds an upload to `endpoint`; the smallest makes room for a larger one.
-    pub(super) fn upload(&mut self, endpoint: &str, bytes: u64) {
+    pub(super) fn upload(&mut self, ts: Timestamp, endpoint: &str, bytes: u64) {
         self.bytes_out = self.bytes_out.saturating_add(bytes);
-        if let Some((_, sum)) = self.uploads.iter_mut().find(|(name, _)| name == endpoint) {
+        if bytes == 0 {
+            return;
+        }
+        if let Some((_, sum, last)) = self.uploads.iter_mut().find(|u| u.0 == endpoint) {
             *sum = sum.saturating_add(bytes);
+            *last = ts;
             return;
         }
         if self.uploads.len() >= UPLOADS_MAX
@@ -75,11 +79,11 @@ impl Hour {
         {
             self.uploads.swap_remove(least);
         }
-        self.uploads.push((endpoint.to_owned(), bytes));
+        self.uploads.push((endpoint.to_owned(), bytes, ts));
     }
 
     /// Where most went, and how much; the name decides ties.
-    pub(super) fn largest_upload(&self) -> Option<&(String, u64)> {
+    pub(super) fn largest_upload(&self) -> Option<&(String, u64, Timestamp)> {
         self.uploads
             .iter()
             .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))
@@ -124,7 +128,9 @@ mod tests {
             baseline
                 .edges
                 .call(Timestamp::from_secs(n.into()), n.into(), "x", &rhythm);
-            baseline.hour.upload(&format!("{n:0>60}"), 1);
+            baseline
+                .hour
+                .upload(Timestamp::MIN, &format!("{n:0>60}"), 1);
             watch.walk.contact(
                 Timestamp::from_secs(n.into()),
                 [10, 0, 0, 1].into(),
@@ -135,7 +141,7 @@ mod tests {
             baseline.close_day();
         }
         // Edges with bins and names, hour factors, days, uploads: each list at its bound.
-        let heap = 48 * (64 + 64 + 152) + 2 * 9 * 48 * 4 + 21 * 8 + 16 * 120;
+        let heap = 48 * (64 + 64 + 152) + 2 * 9 * 48 * 4 + 21 * 8 + 16 * 128;
         assert!(
             size_of::<Baseline>() + heap <= 20 * 1024,
             "{}",

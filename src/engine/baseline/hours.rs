@@ -7,11 +7,11 @@ use super::health::share;
 use super::novelty::stable_hash;
 use super::site::{
     Contact, EVIDENCE_DRIFT, EVIDENCE_KEEP, EVIDENCE_MAX, Family, HOUR_NS, LEARNING_NS, PAST_DAYS,
-    Site, TENURE_NS, UPLOAD_BYTES_MIN,
+    Site, Span, TENURE_NS, UPLOAD_BYTES_MIN, Verdict,
 };
 use super::tail::Tail;
 use crate::device::DeviceIx;
-use crate::types::{FlowRef, Timestamp};
+use crate::types::{FlowRef, RecordBody, Timestamp};
 
 /// Weight of an hour in which a breach was open (design §6).
 const SPEED_SUSPICIOUS: f64 = 0.02;
@@ -19,8 +19,9 @@ const SPEED_SUSPICIOUS: f64 = 0.02;
 impl Site {
     /// Closes the open hour at its deadline: judges it, learns it, closes the day if it ended.
     pub(super) fn close_hour(&mut self) {
-        let end = Timestamp::from_nanos(self.hour.saturating_add(1).saturating_mul(HOUR_NS));
-        self.judge_hour(end);
+        self.judge_hour(Timestamp::from_nanos(
+            self.hour.saturating_add(1).saturating_mul(HOUR_NS),
+        ));
         self.learn_hour();
         if self.day(self.hour) != self.day(self.hour.saturating_add(1)) {
             self.close_day();
@@ -40,13 +41,25 @@ impl Site {
         self.hour = now;
     }
 
-    /// Judges every device's open hour, and the mirror.
+    /// Judges every device's open hour, and the mirror, at its end or where the input ends before.
     pub(super) fn judge_hour(&mut self, end: Timestamp) {
-        let start = end.plus(-HOUR_NS);
+        let start = Timestamp::from_nanos(self.hour.saturating_mul(HOUR_NS));
         if let Some((loss, mirror)) = std::mem::take(&mut self.health).judge() {
             self.last_loss = loss.ratio;
-            self.push(end, None, None, Box::new(loss), None);
-            self.push(end, None, None, Box::new(mirror), None);
+            let hour = Span {
+                first_ts: self.started.map_or(start, |first| first.max(start)),
+                last_ts: end,
+            };
+            for row in [Box::new(loss) as Box<dyn RecordBody>, Box::new(mirror)] {
+                self.verdicts.push(Verdict {
+                    ts: end,
+                    seen: hour,
+                    device: None,
+                    flow: None,
+                    row,
+                    family: None,
+                });
+            }
         }
         for index in 0..self.watches.len() {
             let device = DeviceIx(u32::try_from(index).unwrap_or(u32::MAX));
@@ -61,15 +74,23 @@ impl Site {
             return;
         };
         let scan = watch.walk.standing(start);
+        let seen = watch.walk.seen();
         let edges = watch
             .baseline
             .as_ref()
             .map(|b| b.edges.standing(start, &self.rhythm));
         if let Some(scan) = scan {
-            self.push(end, Some(device), None, Box::new(scan), None);
+            self.verdicts.push(Verdict {
+                ts: end,
+                seen,
+                device: Some(device),
+                flow: None,
+                row: Box::new(scan),
+                family: None,
+            });
         }
         for beacon in edges.unwrap_or_default() {
-            self.beacon(end, device, None, beacon);
+            self.beacon(end, None, device, beacon);
         }
     }
 
@@ -97,13 +118,14 @@ impl Site {
         if large {
             self.judge_upload(end, device, None);
         }
-        self.push(
-            end,
-            Some(device),
-            None,
-            Box::new(Window::new(&counts, &surprises, days)),
-            None,
-        );
+        self.verdicts.push(Verdict {
+            ts: end,
+            seen: Span::at(end),
+            device: Some(device),
+            flow: None,
+            row: Box::new(Window::new(&counts, &surprises, days)),
+            family: None,
+        });
     }
 
     /// Judges what a device has sent outside in the open hour so far; being part of an hour, it can
@@ -133,7 +155,11 @@ impl Site {
         if peak < self.peaks.threshold() {
             return;
         }
-        let (endpoint, most) = base.hour.largest_upload().cloned().unwrap_or_default();
+        let (endpoint, most, last_ts) = base
+            .hour
+            .largest_upload()
+            .cloned()
+            .unwrap_or_else(|| (String::new(), 0, ts));
         let upload = Upload {
             bytes_out: base.hour.bytes_out,
             usual: bytes(judged.mu),
@@ -148,7 +174,17 @@ impl Site {
             rate,
             exceedances: self.peaks.exceedances(),
         };
-        self.push(ts, Some(device), flow, Box::new(upload), Some(family));
+        self.verdicts.push(Verdict {
+            ts,
+            seen: Span {
+                first_ts: flow.map_or(last_ts, |flow| flow.first_ts),
+                last_ts,
+            },
+            device: Some(device),
+            flow,
+            row: Box::new(upload),
+            family: Some(family),
+        });
     }
 
     /// Takes the open hour into levels, ranks and evidence, and opens the next.

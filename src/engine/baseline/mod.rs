@@ -22,4 +22,4 @@ pub use features::{Feature, Upload, Window};
 pub use health::{Ended, Loss, Mirror};
 pub use novelty::stable_hash;
 pub use scan::Scan;
-pub use site::{Contact, Family, Saved, Site, SiteSettings, Verdict};
+pub use site::{Contact, Family, Saved, Site, SiteSettings, Span, Verdict};

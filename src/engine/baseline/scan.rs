@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::novelty::stable_hash;
+use super::site::Span;
 use crate::record;
 use crate::types::{Interval, Text, Timestamp};
 
@@ -113,6 +114,14 @@ impl Walk {
     #[must_use]
     pub(super) fn standing(&self, since: Timestamp) -> Option<Scan> {
         (self.fired && self.last_ts >= since).then(|| self.verdict())
+    }
+
+    /// From the first to the last failed contact of this episode.
+    pub(super) const fn seen(&self) -> Span {
+        Span {
+            first_ts: self.first_ts,
+            last_ts: self.last_ts,
+        }
     }
 
     fn verdict(&self) -> Scan {

@@ -59,8 +59,10 @@ pub struct SiteSettings {
 /// A row for the models, and whom it is about.
 #[derive(Debug)]
 pub struct Verdict {
-    /// When the evidence was complete.
+    /// When the verdict was reached.
     pub ts: Timestamp,
+    /// When its evidence was seen.
+    pub seen: Span,
     /// The device; `None` if it is about the sensor.
     pub device: Option<DeviceIx>,
     /// The flow that completed it.
@@ -69,6 +71,26 @@ pub struct Verdict {
     pub row: Box<dyn RecordBody>,
     /// For continuous families: the value's innocent rate per 1,000 device-weeks, and exceedances.
     pub family: Option<Family>,
+}
+
+/// First and last moment of the evidence: a verdict at the hour's end is about what was seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First evidence.
+    pub first_ts: Timestamp,
+    /// Last evidence.
+    pub last_ts: Timestamp,
+}
+
+impl Span {
+    /// A single moment.
+    #[must_use]
+    pub const fn at(ts: Timestamp) -> Self {
+        Self {
+            first_ts: ts,
+            last_ts: ts,
+        }
+    }
 }
 
 /// A continuous family's answer.
@@ -253,11 +275,9 @@ impl Site {
     }
 
     /// Ends the open hour early: the input is over.
-    pub fn finish(&mut self) {
+    pub fn finish(&mut self, ts: Timestamp) {
         if self.started.is_some() {
-            self.judge_hour(Timestamp::from_nanos(
-                self.hour.saturating_add(1).saturating_mul(HOUR_NS),
-            ));
+            self.judge_hour(ts);
         }
     }
 
@@ -297,7 +317,7 @@ impl Site {
         let beacon = baseline(&mut self.watches, ts, contact.device)
             .and_then(|baseline| baseline.edges.call(ts, edge, contact.endpoint, rhythm));
         if let Some(beacon) = beacon {
-            self.beacon(ts, contact.device, Some(*contact.flow), beacon);
+            self.beacon(ts, Some(*contact.flow), contact.device, beacon);
         }
     }
 
@@ -322,18 +342,20 @@ impl Site {
         } else {
             None
         };
+        let seen = watch.walk.seen();
         self.count(ts, contact.device, Feature::FirstContacts, 1);
         if failed && tcp {
             self.count(ts, contact.device, Feature::FailedContacts, 1);
         }
         if let Some(scan) = scan {
-            self.push(
+            self.verdicts.push(Verdict {
                 ts,
-                Some(contact.device),
-                Some(*contact.flow),
-                Box::new(scan),
-                None,
-            );
+                seen,
+                device: Some(contact.device),
+                flow: Some(*contact.flow),
+                row: Box::new(scan),
+                family: None,
+            });
         }
     }
 
@@ -348,7 +370,7 @@ impl Site {
             self.count(ts, contact.device, Feature::KibOutInside, kib(sent));
             return;
         }
-        base.hour.upload(contact.endpoint, sent);
+        base.hour.upload(ts, contact.endpoint, sent);
         let due = base
             .hour
             .judged_bytes
@@ -399,30 +421,13 @@ impl Site {
         }
     }
 
-    pub(super) fn push(
-        &mut self,
-        ts: Timestamp,
-        device: Option<DeviceIx>,
-        flow: Option<FlowRef>,
-        row: Box<dyn RecordBody>,
-        family: Option<Family>,
-    ) {
-        self.verdicts.push(Verdict {
-            ts,
-            device,
-            flow,
-            row,
-            family,
-        });
-    }
-
     /// Adds what the site knows of the endpoint to a rhythm and passes it on.
     pub(super) fn beacon(
         &mut self,
         ts: Timestamp,
-        device: DeviceIx,
         flow: Option<FlowRef>,
-        mut beacon: Beacon,
+        device: DeviceIx,
+        (seen, mut beacon): (Span, Beacon),
     ) {
         let key = stable_hash(&[beacon.endpoint.as_bytes()]);
         if let Some(endpoint) = self.endpoints.get(&key) {
@@ -430,6 +435,13 @@ impl Site {
             beacon.age = Interval(ts.since(endpoint.first_ts));
         }
         beacon.site_age = self.age(ts);
-        self.push(ts, Some(device), flow, Box::new(beacon), None);
+        self.verdicts.push(Verdict {
+            ts,
+            seen,
+            device: Some(device),
+            flow,
+            row: Box::new(beacon),
+            family: None,
+        });
     }
 }

@@ -4,7 +4,7 @@ use tapir_message::{Breach, Rate};
 
 use super::channels::{Channels, Estimate};
 use super::score::Waterfall;
-use crate::baseline::Family;
+use crate::baseline::{Family, Span};
 use crate::model::{Model, ModelIndex, Row};
 use crate::types::{FlowRef, Map, Seed, Timestamp, base32};
 
@@ -25,8 +25,8 @@ pub struct Firing<'a> {
     pub row: &'a dyn Row,
     /// When.
     pub ts: Timestamp,
-    /// First evidence, if older than `ts`.
-    pub first_ts: Timestamp,
+    /// When its evidence was seen.
+    pub seen: Span,
     /// Device id; empty for the sensor.
     pub device: &'a str,
     /// Device name.
@@ -84,7 +84,7 @@ impl Ledger {
     /// Breaches still open at `ts`, for the state.
     #[must_use]
     pub fn save(&self, ts: Timestamp) -> Vec<Breach> {
-        let open = |b: &Breach| ts.since(b.first_ts) < OPEN_NS;
+        let open = |b: &Breach| ts.since(b.ts) < OPEN_NS;
         self.open
             .sorted()
             .into_iter()
@@ -174,8 +174,8 @@ impl Ledger {
             attack: model.attack.clone(),
             terms: vec![],
             incident: String::new(),
-            first_ts: firing.first_ts,
-            last_ts: firing.ts,
+            first_ts: firing.seen.first_ts,
+            last_ts: firing.seen.last_ts,
             count: 1,
             loss: firing.loss,
             text: String::new(),
@@ -245,7 +245,8 @@ fn explain(all: &Estimate, seen: String) -> String {
 /// Folds later evidence into an open breach. The score never falls by more evidence of the same.
 fn update(breach: &mut Breach, firing: &Firing<'_>, channels: &Channels) {
     breach.count = breach.count.saturating_add(1);
-    breach.last_ts = breach.last_ts.max(firing.ts);
+    breach.first_ts = breach.first_ts.min(firing.seen.first_ts);
+    breach.last_ts = breach.last_ts.max(firing.seen.last_ts);
     breach.loss = firing.loss;
     let mut newer = breach.clone();
     if !judge(&mut newer, firing, channels) {

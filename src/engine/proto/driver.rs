@@ -4,7 +4,7 @@
 //! Bounds:  2 KiB sensed and [`BUFFER_BYTES_MAX`] left over a direction; a parser that wants more, or
 //!          makes no progress, is dropped.
 
-use super::sense::{SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, sense};
+use super::sense::{LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, sense};
 use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser};
 use crate::flow::{Room, Stream};
 use crate::types::{Body, FlowRef, Observations, Timestamp};
@@ -129,6 +129,11 @@ impl App {
     /// Starts the parser of `kind`.
     pub(crate) fn start(&mut self, kind: Kind) {
         self.mouth.start(kind);
+    }
+
+    /// Starts the parser of `kind` behind the next `skip` bytes of `dir`.
+    pub(crate) fn start_behind(&mut self, kind: Kind, dir: Dir, skip: usize) {
+        self.mouth.start_behind(kind, dir, skip);
     }
 
     /// Takes a segment: `cut` bytes behind `data` were not captured; `acked` is how far its receiver has
@@ -271,6 +276,16 @@ impl Mouth {
         (self.kind, self.state) = (Some(kind), State::Parsing);
     }
 
+    /// Starts the parser in the middle of the stream: what was kept of it before is not its concern.
+    fn start_behind(&mut self, kind: Kind, dir: Dir, skip: usize) {
+        for lane in [&mut self.orig, &mut self.resp] {
+            *lane = Lane::default();
+        }
+        self.lane(dir).skip = u64::try_from(skip).unwrap_or(u64::MAX);
+        self.told = false;
+        self.start(kind);
+    }
+
     /// Takes bytes in order.
     fn take(&mut self, dir: Dir, gap: u64, bytes: &[u8], call: &mut Call<'_>) {
         match self.state {
@@ -285,6 +300,10 @@ impl Mouth {
         self.first.get_or_insert(dir);
         let lane = self.lane(dir);
         if lane.unknown {
+            if lane.pieces < LATER_PIECES_MAX {
+                lane.pieces = lane.pieces.saturating_add(1);
+                self.start_later(dir, bytes, call);
+            }
             return;
         }
         if gap > 0 {
@@ -307,9 +326,14 @@ impl Mouth {
                 self.parse(first, 0, &[], call);
                 self.parse(first.other(), 0, &[], call);
             }
-            Sensed::Unsure
-                if lane.buffer.len() < SENSED_BYTES_MAX && lane.pieces < SENSED_PIECES_MAX => {}
-            Sensed::Unsure | Sensed::Unknown => {
+            _ if self.start_later(dir, bytes, call) => {}
+            sensed => {
+                let lane = self.lane(dir);
+                let is_short =
+                    lane.buffer.len() < SENSED_BYTES_MAX && lane.pieces < SENSED_PIECES_MAX;
+                if sensed == Sensed::Unsure && is_short {
+                    return;
+                }
                 lane.unknown = true;
                 lane.buffer = Vec::new();
                 if self.orig.unknown && self.resp.unknown {
@@ -317,6 +341,16 @@ impl Mouth {
                 }
             }
         }
+    }
+
+    /// Starts a parser with a piece that begins a protocol, whatever went before. True if it did.
+    fn start_later(&mut self, dir: Dir, bytes: &[u8], call: &mut Call<'_>) -> bool {
+        let Some((kind, skip)) = begins(bytes, dir) else {
+            return false;
+        };
+        self.start_behind(kind, dir, skip);
+        self.parse(dir, 0, bytes, call);
+        true
     }
 
     /// Gives bytes to the parser, with what it left before them.
@@ -398,11 +432,11 @@ impl Mouth {
                 }
                 Parse::Skip => {
                     self.state = State::Done;
-                    return data.len();
+                    return self.turn(dir, data, used, call);
                 }
                 Parse::Broken(name) => {
                     self.broken(name, call);
-                    return data.len();
+                    return self.turn(dir, data, used, call);
                 }
                 // No progress, or more than there was: the parser has a bug.
                 Parse::Parsed { .. } | Parse::NeedMore { .. } => {
@@ -412,6 +446,19 @@ impl Mouth {
             }
         }
         used
+    }
+
+    /// A parser is done at `used`: TLS may begin just there, as behind an HTTP `CONNECT`.
+    fn turn(&mut self, dir: Dir, data: &[u8], used: usize, call: &mut Call<'_>) -> usize {
+        let left = rest(data, used);
+        if self.kind == Some(Kind::Tls) || begins(left, dir) != Some((Kind::Tls, 0)) {
+            return data.len();
+        }
+        if let Some(parser) = &mut self.parser {
+            parser.finish(&mut Out::new(call.flow, call.ts, call.out));
+        }
+        self.start_behind(Kind::Tls, dir, 0);
+        used.saturating_add(self.feed(dir, left, call))
     }
 
     /// Gives one datagram to the parser.

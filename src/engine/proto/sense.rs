@@ -2,6 +2,10 @@
 //!
 //! The first 2 KiB or eight pieces of each direction are shown to every protocol in list order. The
 //! first that is certain wins; else, on one of its ports, the first that is unsure.
+//!
+//! Later: TLS begins in the middle of a stream after STARTTLS, a proxy's preamble or `CONNECT`; HTTP
+//! after SOCKS. So where nothing was found, the next 32 pieces of a direction are looked at once more,
+//! by their first bytes.
 
 use super::{Dir, Kind, Port, Probe};
 use crate::types::FlowRef;
@@ -10,6 +14,11 @@ use crate::types::FlowRef;
 pub(super) const SENSED_BYTES_MAX: usize = 2 * 1024;
 /// Pieces of one direction that are sensed.
 pub(super) const SENSED_PIECES_MAX: u8 = 8;
+
+/// Pieces of one direction in which a later beginning is looked for.
+pub(crate) const LATER_PIECES_MAX: u8 = 32;
+/// Longest header of HAProxy's PROXY protocol, version 1, its line end included.
+const PROXY_LINE_LEN_MAX: usize = 107;
 
 /// What a protocol list says of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +48,38 @@ pub(crate) fn sense(start: &[u8], dir: Dir, flow: &FlowRef) -> Sensed {
         None if unsure => Sensed::Unsure,
         None => Sensed::Unknown,
     }
+}
+
+/// The protocol that begins with this piece of a stream, though others went before; and how many bytes
+/// of the piece come before it.
+#[inline]
+#[must_use]
+pub(crate) fn begins(piece: &[u8], dir: Dir) -> Option<(Kind, usize)> {
+    match piece {
+        [0x16, 3, ..] => certain(Kind::Tls, piece, dir, 0),
+        // Only who opened the connection asks; a server's text may quote a request.
+        [b'G', b'E', b'T', b' ', ..]
+        | [b'P', b'O', b'S', b'T', ..]
+        | [b'H', b'E', b'A', b'D', ..]
+            if dir == Dir::Orig =>
+        {
+            certain(Kind::Http, piece, dir, 0)
+        }
+        [b'P', b'R', b'O', b'X', b'Y', b' ', ..] => {
+            let line = piece.get(..PROXY_LINE_LEN_MAX).unwrap_or(piece);
+            let skip = memchr::memchr(b'\n', line)?.saturating_add(1);
+            let rest = piece.get(skip..)?;
+            [Kind::Tls, Kind::Http]
+                .into_iter()
+                .find_map(|kind| certain(kind, rest, dir, skip))
+        }
+        _ => None,
+    }
+}
+
+/// `kind` and `skip` if `start` can be nothing else.
+fn certain(kind: Kind, start: &[u8], dir: Dir, skip: usize) -> Option<(Kind, usize)> {
+    (kind.probe(start, dir) == Probe::Certain).then_some((kind, skip))
 }
 
 /// Whether the flow uses one of the protocol's ports: the responder's, with UDP either.

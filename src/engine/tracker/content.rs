@@ -5,15 +5,19 @@
 
 use super::flow::{Found, service_of};
 use super::{App, Tracker};
-use crate::decode::{Tcp, Udp, flag};
+use crate::decode::{Tcp, Udp, flag, proto};
 use crate::flow::{Dir, Flow, Room, Step, bit};
+use crate::proto::Kind;
 use crate::proto::Out;
 use crate::proto::driver::Context;
-use crate::proto::sense::{Sensed, sense};
+use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, sense};
 use crate::types::{Observations, Timestamp};
 
-/// Sensing has given up on a direction.
+/// Sensing has given up on a direction for good.
 const GIVEN_UP: u8 = u8::MAX;
+/// From here on the start of a stream is over; what is counted are the pieces in which a protocol may
+/// still begin.
+const LATER: u8 = GIVEN_UP - LATER_PIECES_MAX;
 /// Datagrams of one direction that are sensed.
 const DATAGRAMS_MAX: u8 = 4;
 
@@ -126,17 +130,28 @@ fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> boo
     if distance >= 1 << 31 {
         return false;
     }
-    let sensed = if distance == 0 {
+    let side = flow.side_mut(dir);
+    let later = side.sensed >= LATER;
+    let sensed = if later {
+        side.sensed = side.sensed.saturating_add(1);
+        Sensed::Unknown
+    } else if distance == 0 {
         sense(tcp.payload, dir, &flow.flow_ref())
     } else {
         Sensed::Unsure
     };
-    if sensed == Sensed::Unknown {
-        flow.side_mut(dir).sensed = GIVEN_UP;
+    let begun = match sensed {
+        Sensed::Unknown if distance == 0 => begins(tcp.payload, dir),
+        Sensed::Found(kind) => Some((kind, 0)),
+        _ => None,
+    };
+    if sensed == Sensed::Unknown && begun.is_none() {
+        let side = flow.side_mut(dir);
+        side.sensed = side.sensed.max(LATER);
         return false;
     }
     let peer = flow.side(dir.other());
-    let given_up = peer.sensed == GIVEN_UP;
+    let given_up = peer.sensed >= LATER;
     // A peer not heard yet (the flow began before us) goes on where this side has acknowledged it.
     let next = if peer.seen & bit::SEQ == 0 {
         flow.acked(dir.other())
@@ -150,8 +165,8 @@ fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> boo
     if given_up {
         app.set_unknown(dir.other());
     }
-    if let Sensed::Found(kind) = sensed {
-        app.start(kind);
+    if let Some((kind, skip)) = begun {
+        app.start_behind(kind, dir, skip);
     }
     flow.app = Some(Box::new(app));
     true
@@ -180,7 +195,12 @@ fn open_datagrams(flow: &mut Flow<App>, dir: Dir, data: &[u8]) -> bool {
 fn put_back(flow: &mut Flow<App>, app: Box<App>) {
     flow.service = service_of(&app);
     if app.is_over() {
-        (flow.orig.sensed, flow.resp.sensed) = (GIVEN_UP, GIVEN_UP);
+        // A TLS session that broke does not begin again.
+        let is_last = app.kind() == Some(Kind::Tls) || flow.key.proto != proto::TCP;
+        let sensed = if is_last { GIVEN_UP } else { LATER };
+        for side in [&mut flow.orig, &mut flow.resp] {
+            side.sensed = side.sensed.max(sensed);
+        }
     } else {
         flow.app = Some(app);
     }

@@ -89,16 +89,21 @@ impl FlowRef {
 pub struct Uid([u8; 18]);
 
 impl Uid {
-    /// `C` and 17 base62 digits of the hash's first sixteen bytes.
+    /// `C`, ten base62 digits of the hash's first eight bytes and seven of the next eight.
     fn from_hash(hash: &[u8; 32]) -> Self {
         const DIGITS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        let (head, _) = hash.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
-        let mut rest = u128::from_be_bytes(*head);
+        let (first, rest) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        let (second, _) = rest.split_first_chunk().unwrap_or((&[0; 8], &[]));
         let mut out = [b'C'; 18];
-        for slot in out.iter_mut().skip(1) {
-            let digit = usize::try_from(rest % 62).unwrap_or(0);
-            *slot = DIGITS.get(digit).copied().unwrap_or(b'A');
-            rest /= 62;
+        let (_, digits) = out.split_at_mut(1);
+        let (head, tail) = digits.split_at_mut(10);
+        for (part, bytes) in [(head, first), (tail, second)] {
+            let mut rest = u64::from_be_bytes(*bytes);
+            for slot in part {
+                let digit = usize::try_from(rest % 62).unwrap_or(0);
+                *slot = DIGITS.get(digit).copied().unwrap_or(b'A');
+                rest /= 62;
+            }
         }
         Self(out)
     }

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::Value;
 use super::text::push_escaped;
-use super::{Interval, Timestamp, Value};
 
 /// One JSON object on one line, keys in the order of the calls.
 #[derive(Debug)]
@@ -28,55 +28,82 @@ impl<'a> Json<'a> {
         self.out.push('}');
     }
 
-    /// Writes one member; nothing if the value is `None`.
+    /// Writes one member; nothing if the value is `None`. `name` is a field's name: plain ASCII.
     pub fn member(&mut self, name: &str, value: Value<'_>) {
-        if value == Value::None {
+        if matches!(value, Value::None) {
             return;
         }
         if !std::mem::take(&mut self.first) {
             self.out.push(',');
         }
-        quoted(self.out, name);
-        self.out.push(':');
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
         put(self.out, value);
     }
 }
 
 /// Writes a value.
 fn put(out: &mut String, value: Value<'_>) {
-    let _infallible = match value {
-        Value::None => write!(out, "null"),
-        Value::Bool(v) => write!(out, "{v}"),
-        Value::Int(v) => write!(out, "{v}"),
-        Value::Num(v) if v.is_finite() => write!(out, "{v}"),
-        Value::Num(_) => write!(out, "null"),
-        Value::Addr(v) => write!(out, "\"{v}\""),
+    match value {
+        Value::None => out.push_str("null"),
+        Value::Bool(v) => out.push_str(if v { "true" } else { "false" }),
+        Value::Int(v) => out.push_str(itoa::Buffer::new().format(v)),
+        Value::Num(v) => number(out, v),
+        Value::Addr(v) => address(out, v),
         Value::Interval(v) => seconds(out, v.0),
         Value::Time(v) => seconds(out, v.nanos()),
-        Value::Str(v) => {
-            quoted(out, v);
-            Ok(())
-        }
+        Value::Str(v) => quoted(out, v),
         Value::StrList(v) => list(out, v, |out, v| quoted(out, v)),
-        Value::AddrList(v) => list(out, v, |out, v: &IpAddr| put(out, Value::Addr(*v))),
-        Value::IntervalList(v) => list(out, v, |out, v: &Interval| put(out, Value::Interval(*v))),
-    };
+        Value::AddrList(v) => list(out, v, |out, v| address(out, *v)),
+        Value::IntervalList(v) => list(out, v, |out, v| seconds(out, v.0)),
+    }
+}
+
+/// Writes a number with a fraction; JSON has no infinity.
+fn number(out: &mut String, value: f64) {
+    if value.is_finite() {
+        let _infallible = write!(out, "{value}");
+    } else {
+        out.push_str("null");
+    }
+}
+
+/// Writes an address with quotes. IPv4, the bulk of them, goes without the formatting machinery.
+fn address(out: &mut String, ip: IpAddr) {
+    out.push('"');
+    match ip {
+        IpAddr::V4(v4) => {
+            for (index, octet) in v4.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push('.');
+                }
+                out.push_str(itoa::Buffer::new().format(octet));
+            }
+        }
+        IpAddr::V6(v6) => {
+            let _infallible = write!(out, "{v6}");
+        }
+    }
+    out.push('"');
 }
 
 /// Nanoseconds as seconds with six decimals, as Zeek writes times and intervals.
-fn seconds(out: &mut String, ns: i64) -> std::fmt::Result {
-    let micros = Timestamp::from_nanos(ns).nanos().unsigned_abs() / 1_000;
-    let sign = if ns < 0 && micros > 0 { "-" } else { "" };
-    write!(
-        out,
-        "{sign}{}.{:06}",
-        micros / 1_000_000,
-        micros % 1_000_000
-    )
+fn seconds(out: &mut String, ns: i64) {
+    let micros = ns.unsigned_abs() / 1_000;
+    if ns < 0 && micros > 0 {
+        out.push('-');
+    }
+    out.push_str(itoa::Buffer::new().format(micros / 1_000_000));
+    // A leading 1 keeps the zeroes of the fraction.
+    let mut fraction = itoa::Buffer::new();
+    let digits = fraction.format(1_000_000 + micros % 1_000_000);
+    out.push('.');
+    out.push_str(digits.get(1..).unwrap_or_default());
 }
 
 /// Writes a list.
-fn list<T>(out: &mut String, items: &[T], one: impl Fn(&mut String, &T)) -> std::fmt::Result {
+fn list<T>(out: &mut String, items: &[T], one: impl Fn(&mut String, &T)) {
     out.push('[');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
@@ -85,17 +112,24 @@ fn list<T>(out: &mut String, items: &[T], one: impl Fn(&mut String, &T)) -> std:
         one(out, item);
     }
     out.push(']');
-    Ok(())
 }
 
 /// Writes a string with quotes, escaped.
 fn quoted(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c => push_escaped(out, c),
+    // Without an early exit the loop runs over many bytes at a time.
+    let plain = text.bytes().fold(true, |all, b| {
+        all & (b' '..=b'~').contains(&b) & (b != b'"') & (b != b'\\')
+    });
+    if plain {
+        out.push_str(text);
+    } else {
+        for character in text.chars() {
+            match character {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                c => push_escaped(out, c),
+            }
         }
     }
     out.push('"');
@@ -103,6 +137,7 @@ fn quoted(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Interval, Timestamp};
     use super::*;
 
     #[test]

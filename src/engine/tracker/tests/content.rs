@@ -135,3 +135,103 @@ fn at_the_bound_of_all_bytes_held_the_parser_that_asks_is_dropped() {
     bench.finish(end);
     assert_eq!(bench.tracker.stats().reassembly_refused, 1);
 }
+
+/// A record with a ClientHello of TLS 1.2 (RFC 5246 §7.4.1.2): one cipher, the name `a.example`.
+fn client_hello() -> Vec<u8> {
+    let name = b"\0\x0e\0\x0c\0\0\x09a.example"; // server_name (RFC 6066 §3)
+    let mut body = vec![3, 3];
+    body.extend([7; 32]); // random
+    body.extend([0, 0, 2, 0xc0, 0x2f, 1, 0]); // no session, one cipher, no compression
+    body.extend([0, 18, 0, 0]); // extensions of 18 bytes, the first of number 0
+    body.extend(name);
+    let len = u8::try_from(body.len()).unwrap();
+    let head = [22, 3, 1, 0, len + 4, 1, 0, 0, len];
+    [&head[..], &body].concat()
+}
+
+/// Server names of the `ssl` records, and the service.
+fn ssl(bench: &Bench) -> (Vec<String>, Vec<String>) {
+    (
+        records(&bench.out, "ssl", "server_name"),
+        bench.conns("service"),
+    )
+}
+
+#[test]
+fn tls_is_found_behind_what_no_parser_knows() {
+    let starttls = with(|b| {
+        b.seg('<', "PA", b"220 mail\r\n")
+            .seg('>', "PA", b"STARTTLS\r\n")
+            .seg('<', "PA", b"220 go\r\n")
+            .seg('>', "PA", &client_hello());
+    });
+    let socks = with(|b| {
+        b.seg('>', "PA", &[5, 1, 0])
+            .seg('<', "PA", &[5, 0])
+            .seg('>', "PA", b"\x05\x01\0\x03\x01a\0\x50")
+            .seg('>', "PA", &client_hello());
+    });
+    let proxy = with(|b| {
+        let line = b"PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n";
+        b.seg('>', "PA", &[&line[..], &client_hello()].concat());
+    });
+    let connect = with(|b| {
+        b.seg('>', "PA", b"CONNECT a.example:443 HTTP/1.1\r\n\r\n")
+            .seg('<', "PA", b"HTTP/1.1 200 OK\r\n\r\n")
+            .seg('>', "PA", &client_hello());
+    });
+    assert_eq!(records(&connect.out, "http", "method"), ["CONNECT"]);
+    for bench in [starttls, socks, proxy, connect] {
+        let found = (vec!["a.example".to_owned()], vec!["ssl".to_owned()]);
+        assert_eq!(ssl(&bench), found);
+    }
+}
+
+#[test]
+fn http_is_found_behind_socks() {
+    let bench = with(|b| {
+        b.seg('>', "PA", &[4, 1, 0, 80, 192, 0, 2, 9, 0])
+            .seg('<', "PA", &[0, 90, 0, 0, 0, 0, 0, 0])
+            .seg('>', "PA", b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+            .seg('<', "PA", b"HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    assert_eq!(records(&bench.out, "http", "uri"), ["/x"]);
+    assert_eq!(records(&bench.out, "http", "status_msg"), ["No Content"]);
+    assert_eq!(bench.conns("service"), ["http"]);
+}
+
+#[test]
+fn a_later_beginning_is_looked_for_in_32_pieces() {
+    let after = |pieces: usize| {
+        ssl(&with(|b| {
+            for _ in 0..=pieces {
+                b.seg('>', "PA", b"\x01\x02\x03\x04 of its own");
+            }
+            b.seg('>', "PA", &client_hello());
+        }))
+    };
+    assert_eq!(after(31).1, ["ssl"]);
+    assert_eq!(after(32).1, ["None"]);
+}
+
+proptest::proptest! {
+    /// However the hello is cut behind its first 11 bytes, it makes the same record.
+    #[test]
+    fn a_hello_behind_something_else_may_be_split(cuts in proptest::collection::vec(11..70_usize, 0..6)) {
+        let hello = client_hello();
+        let mut cuts = cuts;
+        cuts.sort_unstable();
+        let bench = with(|b| {
+            b.seg('<', "PA", b"* OK IMAP\r\n").seg('>', "PA", b"a STARTTLS\r\n");
+            let mut from = 0;
+            for to in cuts.into_iter().chain([hello.len()]) {
+                let piece = &hello[from..to.max(from)];
+                if !piece.is_empty() {
+                    b.seg('>', "PA", piece);
+                }
+                from = to.max(from);
+            }
+        });
+        proptest::prop_assert_eq!(ssl(&bench).0, ["a.example"]);
+    }
+}
