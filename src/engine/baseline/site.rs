@@ -120,6 +120,9 @@ pub struct Contact<'a> {
 pub struct Saved {
     started: Option<Timestamp>,
     hour: i64,
+    /// Whether anything was seen in the open hour.
+    #[serde(default)]
+    heard: bool,
     levels: Levels,
     surprises: Vec<Tail>,
     peaks: Option<Tail>,
@@ -138,6 +141,8 @@ pub struct Site {
     pub(super) started: Option<Timestamp>,
     /// The open hour, counted from the epoch.
     pub(super) hour: i64,
+    /// Whether anything was seen in it.
+    pub(super) heard: bool,
     pub(super) levels: Levels,
     pub(super) surprises: Vec<Tail>,
     pub(super) peaks: Tail,
@@ -165,6 +170,7 @@ impl Site {
             settings,
             started: saved.started,
             hour: saved.hour,
+            heard: saved.heard,
             levels: saved.levels,
             surprises,
             peaks: saved.peaks.unwrap_or_else(|| Tail::new(PEAK_PRIOR)),
@@ -185,6 +191,7 @@ impl Site {
         Saved {
             started: self.started,
             hour: self.hour,
+            heard: self.heard,
             levels: self.levels.clone(),
             surprises: self.surprises.clone(),
             peaks: Some(self.peaks.clone()),
@@ -239,18 +246,31 @@ impl Site {
         ))
     }
 
-    /// Lets time pass: closes every hour that ended by `ts`.
+    /// Something was seen in the open hour.
+    pub fn hear(&mut self) {
+        self.heard = true;
+    }
+
+    /// Whether the open hour can have anything to tell when it closes.
+    #[must_use]
+    pub fn heard(&self) -> bool {
+        self.heard
+    }
+
+    /// Lets time pass: closes the open hour if it ended by `ts`. Hours in which nothing at all was
+    /// seen say nothing of the devices; however many they are, they are passed over in one step.
     pub fn advance(&mut self, ts: Timestamp) {
         let now = ts.nanos().div_euclid(HOUR_NS);
         if self.started.is_none() {
             self.started = Some(ts);
             self.hour = now;
         }
-        // A gap of years must not cost as many steps: beyond 90 days everything has faded anyway.
-        self.hour = self.hour.max(now.saturating_sub(90 * 24));
-        while self.hour < now {
+        if self.hour < now && std::mem::take(&mut self.heard) {
             self.close_hour();
             self.hour = self.hour.saturating_add(1);
+        }
+        if self.hour < now {
+            self.pass_silence(now);
         }
     }
 
@@ -264,6 +284,7 @@ impl Site {
     /// Time jumped: the open hour teaches nothing.
     pub fn epoch(&mut self, ts: Timestamp) {
         self.hour = ts.nanos().div_euclid(HOUR_NS);
+        self.heard = false;
         for watch in self.watches.iter_mut().flatten() {
             if let Some(baseline) = &mut watch.baseline {
                 baseline.hour = Hour::default();
