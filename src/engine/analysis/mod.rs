@@ -107,6 +107,7 @@ impl Analysis {
     pub fn observe(&mut self, observation: Observation) {
         let Observation { ts, flow, body } = observation;
         self.advance(ts);
+        self.site.heard(ts);
         match body {
             Body::Sighting(sighting) => {
                 self.devices.sighted(ts, &sighting);
@@ -283,9 +284,11 @@ impl Analysis {
         };
         let content = count("orig_bytes").saturating_add(count("resp_bytes"));
         if flow.proto == 6 {
+            // The byte counts follow sequence numbers and so include what is missing.
+            let missed = count("missed_bytes");
             self.site.mirrored(&Ended {
-                missed: count("missed_bytes"),
-                content,
+                missed,
+                content: content.saturating_sub(missed),
                 packets: [count("orig_pkts"), count("resp_pkts")],
                 duplicated: field(body, "duplicated") == Value::Bool(true),
             });

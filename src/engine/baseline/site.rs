@@ -22,6 +22,9 @@ pub(super) const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 pub(super) const TENURE_NS: i64 = 600 * 1_000_000_000;
 /// Only detectors speak in the site's first day.
 pub(super) const LEARNING_NS: i64 = 24 * HOUR_NS;
+/// Longer without any frame, and the sensor was not watching: nights and weekends are shorter or
+/// have a clock that ticks, captures put together from several are not.
+const UNWATCHED_NS: i64 = 24 * HOUR_NS;
 /// Endpoints outside that the site remembers.
 const ENDPOINTS_MAX: usize = 65_536;
 /// Devices remembered per endpoint: beyond a few it is simply common.
@@ -119,6 +122,8 @@ pub struct Contact<'a> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
     started: Option<Timestamp>,
+    #[serde(default)]
+    heard: Option<Timestamp>,
     hour: i64,
     levels: Levels,
     surprises: Vec<Tail>,
@@ -134,8 +139,10 @@ pub struct Saved {
 #[derive(Debug)]
 pub struct Site {
     pub(super) settings: SiteSettings,
-    /// First packet ever.
+    /// First packet ever, moved on by the time that nobody watched.
     pub(super) started: Option<Timestamp>,
+    /// Last observation.
+    heard: Option<Timestamp>,
     /// The open hour, counted from the epoch.
     pub(super) hour: i64,
     pub(super) levels: Levels,
@@ -164,6 +171,7 @@ impl Site {
         Self {
             settings,
             started: saved.started,
+            heard: saved.heard,
             hour: saved.hour,
             levels: saved.levels,
             surprises,
@@ -184,6 +192,7 @@ impl Site {
     pub fn save(&self) -> Saved {
         Saved {
             started: self.started,
+            heard: self.heard,
             hour: self.hour,
             levels: self.levels.clone(),
             surprises: self.surprises.clone(),
@@ -201,7 +210,7 @@ impl Site {
         }
     }
 
-    /// How long the site has been watched.
+    /// How long the site has been watched, long pauses left out.
     #[must_use]
     pub fn age(&self, ts: Timestamp) -> Interval {
         Interval(self.started.map_or(0, |started| ts.since(started)))
@@ -254,6 +263,16 @@ impl Site {
         }
     }
 
+    /// Something was observed. What was not watched does not count as the site's age, or everything
+    /// after a long pause would be new on a network that is known well.
+    pub fn heard(&mut self, ts: Timestamp) {
+        let pause = self.heard.map_or(0, |last| ts.since(last));
+        if pause > UNWATCHED_NS {
+            self.started = self.started.map(|started| started.plus(pause));
+        }
+        self.heard = Some(ts);
+    }
+
     /// Ends the open hour early: the input is over.
     pub fn finish(&mut self, ts: Timestamp) {
         if self.started.is_some() {
@@ -264,6 +283,7 @@ impl Site {
     /// Time jumped: the open hour teaches nothing.
     pub fn epoch(&mut self, ts: Timestamp) {
         self.hour = ts.nanos().div_euclid(HOUR_NS);
+        self.heard = Some(ts);
         for watch in self.watches.iter_mut().flatten() {
             if let Some(baseline) = &mut watch.baseline {
                 baseline.hour = Hour::default();
