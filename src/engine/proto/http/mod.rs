@@ -1,14 +1,17 @@
 //! HTTP/1: who asks which server for what, and what came back.
 //!
 //! Standard: RFC 9110, RFC 9112; WebDAV and vendors' methods alike.
-//! Input:    both streams of a TCP flow. Who is the client is told by the start lines, not by the flow.
-//! Output:   one `http` record per request with its response; user agent and server as software clues.
+//!           UPnP Device Architecture 2.0 §1 (SSDP: heads of HTTP in datagrams).
+//! Input:    both streams of a TCP flow, or datagrams of one head each. Who is the client is told by the
+//!           start lines, not by the flow.
+//! Output:   one `http` record per request with its response, one per datagram; user agent and server as
+//!           software clues.
 //! Bounds:   32 open requests a flow, the oldest is then written without response; a head of 64 KiB;
 //!           texts as in `head`; 8 user agents told a flow. Bodies are passed over.
 //! Units:    body lengths in bytes as announced, or as counted where nothing announces them.
 //! Secrets:  credentials, cookies: only that they crossed and by which scheme.
-//! Not done: HTTP/2, HTTP over UDP (SSDP), file names inside multipart bodies; what runs inside a CONNECT
-//!           tunnel or after an upgrade, unless that is HTTP/1 again.
+//! Not done: HTTP/2; SSDP answers are not joined to the search they answer; file names inside multipart
+//!           bodies; what runs inside a CONNECT tunnel or after an upgrade, unless that is HTTP/1 again.
 
 mod head;
 mod record;
@@ -89,9 +92,7 @@ impl Protocol for Http {
         let window = start.get(..LINE_LEN_MAX).unwrap_or(start);
         if let Some((line, _)) = head::split_once(window, b'\n') {
             return match StartLine::read(line.trim_ascii_end()) {
-                // SSDP: the same syntax over UDP, another protocol.
-                Some(StartLine::Request { method: b"M-SEARCH" | b"NOTIFY", target: b"*", .. })
-                | None => Probe::NotMine,
+                None => Probe::NotMine,
                 Some(StartLine::Request { version: None, .. }) => Probe::Unsure,
                 Some(_) => Probe::Certain,
             };
@@ -112,7 +113,7 @@ impl Protocol for Http {
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         if input.datagram {
-            return Parse::Broken("http_over_udp");
+            return self.datagram(input, out);
         }
         if input.gap > 0 {
             self.gap(input.dir, input.gap, out);
@@ -303,6 +304,28 @@ impl Http {
         Parse::Parsed { used }
     }
 
+    /// A datagram is one head, written at once: searches are answered by many, and to another port.
+    fn datagram(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        let data = input.data;
+        let head = head::end(data, 0).and_then(|end| data.get(..end)).unwrap_or(data);
+        let (line, rest) = head::split_once(head, b'\n').unwrap_or((head, &[]));
+        let Some(start) = StartLine::read(line.trim_ascii_end()) else {
+            return Parse::Broken("http_no_start_line");
+        };
+        let mut fields = Fields::read(rest);
+        self.told_server(input.dir, "ssdp server", fields.server.take(), out);
+        match start {
+            StartLine::Request { method, target, version } => {
+                self.request(input, (method, target, version), fields, out);
+            }
+            StartLine::Response { version, status, reason } => {
+                self.response(input, (version, status, reason), fields, out);
+            }
+        }
+        self.finish(out);
+        Parse::Parsed { used: data.len() }
+    }
+
     /// What should be a start line is none.
     fn nonsense(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         if self.tunnel {
@@ -382,7 +405,7 @@ impl Http {
             record.info_msg = Some(text(reason, 128));
             return false;
         }
-        self.told_server(input.dir, fields.server, out);
+        self.told_server(input.dir, "http server header", fields.server, out);
         let Open { ts, mut record } = self.pending.pop_front().unwrap_or_else(|| {
             self.depth = self.depth.saturating_add(1);
             let version = Some(text(version, 3));
@@ -430,10 +453,16 @@ impl Http {
     }
 
     /// Tells what the server runs, once.
-    fn told_server(&mut self, dir: Dir, server: Option<Text>, out: &mut Out<'_>) {
+    fn told_server(
+        &mut self,
+        dir: Dir,
+        evidence: &'static str,
+        server: Option<Text>,
+        out: &mut Out<'_>,
+    ) {
         if let Some(server) = server.filter(|_| !self.server_told) {
             self.server_told = true;
-            software(dir, "http server header", server, out);
+            software(dir, evidence, server, out);
         }
     }
 }

@@ -5,7 +5,7 @@
 //!           oddities of a flow; what is beyond is left out.
 
 use super::certificate::{Certificate, certificate, fingerprint};
-use super::hello::{Ssl2Hello, client_hello, extension, server_hello};
+use super::hello::{ClientHelloView, Ssl2Hello, client_hello, extension, server_hello};
 use super::ja4::ja4;
 use super::reader::Reader;
 use super::record::SslRecord;
@@ -87,9 +87,11 @@ impl Session {
     pub(super) fn ssl2(&mut self, hello: Ssl2Hello<'_>, dir: Dir, out: &mut Out<'_>) -> bool {
         self.is_heard = true;
         match hello {
-            Ssl2Hello::Client => {
+            Ssl2Hello::Client { version } => {
                 self.client.get_or_insert(dir);
                 self.history('c', dir);
+                // The fingerprint has but the version to tell: no evidence of a software.
+                self.record.ja4 = Some(ja4(&ClientHelloView::ssl2(version), 't'));
                 false
             }
             Ssl2Hello::Server { certificate } => {

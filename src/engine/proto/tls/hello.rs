@@ -64,6 +64,17 @@ pub fn client_hello(body: &[u8]) -> Option<ClientHelloView<'_>> {
 }
 
 impl<'a> ClientHelloView<'a> {
+    /// What is left of a hello in the form of SSL 2.0: its cipher kinds of three bytes are none of
+    /// TLS's, and it has no extensions.
+    pub(super) fn ssl2(version: u16) -> Self {
+        Self {
+            legacy_version: version,
+            session_id: &[],
+            ciphers: &[],
+            extensions: &[],
+        }
+    }
+
     /// Cipher suites in the client's order, GREASE left out.
     pub fn ciphers(&self) -> impl Iterator<Item = u16> + 'a {
         numbers(self.ciphers).filter(|id| !is_grease(*id))
@@ -180,7 +191,7 @@ impl<'a> ServerHelloView<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ssl2Hello<'a> {
     /// From a client; versions above 0x0002 are answered in the newer form.
-    Client,
+    Client { version: u16 },
     /// From a server that speaks SSL 2.0 only.
     Server { certificate: &'a [u8] },
 }
@@ -213,10 +224,12 @@ pub(super) fn ssl2_is_client(len: usize, start: &[u8]) -> Option<bool> {
 
 /// Reads an SSL 2.0 hello; `None` if its lengths do not add up.
 pub(super) fn ssl2_hello(body: &[u8]) -> Option<Ssl2Hello<'_>> {
-    if ssl2_is_client(body.len(), body) == Some(true) {
-        return Some(Ssl2Hello::Client);
-    }
     let mut reader = Reader::new(body);
+    if ssl2_is_client(body.len(), body) == Some(true) {
+        reader.u8()?;
+        let version = reader.u16()?;
+        return Some(Ssl2Hello::Client { version });
+    }
     if reader.u8()? != 4 {
         return None;
     }
@@ -292,7 +305,7 @@ mod tests {
         // client: version 3.1, 3 bytes of ciphers, no session, 16 bytes of challenge
         let mut client = vec![1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f];
         client.extend([7; 16]);
-        assert!(matches!(ssl2_hello(&client), Some(Ssl2Hello::Client)));
+        assert!(matches!(ssl2_hello(&client), Some(Ssl2Hello::Client { version: 0x0301 })));
         client.push(0);
         assert!(ssl2_hello(&client).is_none(), "lengths do not add up");
         // server: no hit, certificate type 1, version 2, certificate 2 bytes, ciphers 3, connection 1
