@@ -108,7 +108,7 @@ impl Analysis {
     pub fn observe(&mut self, observation: Observation) {
         let Observation { ts, flow, body } = observation;
         self.advance(ts);
-        self.site.hear();
+        self.site.heard(ts);
         match body {
             Body::Sighting(sighting) => {
                 self.devices.sighted(ts, &sighting);
@@ -129,7 +129,7 @@ impl Analysis {
     pub fn advance(&mut self, ts: Timestamp) {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             // Silent hours have nothing to tell: the site passes over them in one step.
-            if self.newcomers.is_empty() && !self.site.heard() {
+            if self.newcomers.is_empty() && !self.site.alive() {
                 break;
             }
             let newcomer = self
@@ -295,9 +295,11 @@ impl Analysis {
         };
         let content = count("orig_bytes").saturating_add(count("resp_bytes"));
         if flow.proto == 6 {
+            // The byte counts follow sequence numbers and so include what is missing.
+            let missed = count("missed_bytes");
             self.site.mirrored(&Ended {
-                missed: count("missed_bytes"),
-                content,
+                missed,
+                content: content.saturating_sub(missed),
                 packets: [count("orig_pkts"), count("resp_pkts")],
                 duplicated: field(body, "duplicated") == Value::Bool(true),
             });

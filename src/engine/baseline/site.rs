@@ -22,6 +22,9 @@ pub(super) const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 pub(super) const TENURE_NS: i64 = 600 * 1_000_000_000;
 /// Only detectors speak in the site's first day.
 pub(super) const LEARNING_NS: i64 = 24 * HOUR_NS;
+/// Longer without any frame, and the sensor was not watching: nights and weekends are shorter or
+/// have a clock that ticks, captures put together from several are not.
+const UNWATCHED_NS: i64 = 24 * HOUR_NS;
 /// Endpoints outside that the site remembers.
 const ENDPOINTS_MAX: usize = 65_536;
 /// Devices remembered per endpoint: beyond a few it is simply common.
@@ -119,10 +122,12 @@ pub struct Contact<'a> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
     started: Option<Timestamp>,
+    #[serde(default)]
+    heard: Option<Timestamp>,
     hour: i64,
     /// Whether anything was seen in the open hour.
     #[serde(default)]
-    heard: bool,
+    alive: bool,
     levels: Levels,
     surprises: Vec<Tail>,
     peaks: Option<Tail>,
@@ -137,12 +142,14 @@ pub struct Saved {
 #[derive(Debug)]
 pub struct Site {
     pub(super) settings: SiteSettings,
-    /// First packet ever.
+    /// First packet ever, moved on by the time that nobody watched.
     pub(super) started: Option<Timestamp>,
+    /// Last observation.
+    heard: Option<Timestamp>,
     /// The open hour, counted from the epoch.
     pub(super) hour: i64,
     /// Whether anything was seen in it.
-    pub(super) heard: bool,
+    pub(super) alive: bool,
     pub(super) levels: Levels,
     pub(super) surprises: Vec<Tail>,
     pub(super) peaks: Tail,
@@ -169,8 +176,9 @@ impl Site {
         Self {
             settings,
             started: saved.started,
-            hour: saved.hour,
             heard: saved.heard,
+            hour: saved.hour,
+            alive: saved.alive,
             levels: saved.levels,
             surprises,
             peaks: saved.peaks.unwrap_or_else(|| Tail::new(PEAK_PRIOR)),
@@ -190,8 +198,9 @@ impl Site {
     pub fn save(&self) -> Saved {
         Saved {
             started: self.started,
-            hour: self.hour,
             heard: self.heard,
+            hour: self.hour,
+            alive: self.alive,
             levels: self.levels.clone(),
             surprises: self.surprises.clone(),
             peaks: Some(self.peaks.clone()),
@@ -208,7 +217,7 @@ impl Site {
         }
     }
 
-    /// How long the site has been watched.
+    /// How long the site has been watched, long pauses left out.
     #[must_use]
     pub fn age(&self, ts: Timestamp) -> Interval {
         Interval(self.started.map_or(0, |started| ts.since(started)))
@@ -246,15 +255,10 @@ impl Site {
         ))
     }
 
-    /// Something was seen in the open hour.
-    pub fn hear(&mut self) {
-        self.heard = true;
-    }
-
     /// Whether the open hour can have anything to tell when it closes.
     #[must_use]
-    pub fn heard(&self) -> bool {
-        self.heard
+    pub fn alive(&self) -> bool {
+        self.alive
     }
 
     /// Lets time pass: closes the open hour if it ended by `ts`. Hours in which nothing at all was
@@ -265,13 +269,24 @@ impl Site {
             self.started = Some(ts);
             self.hour = now;
         }
-        if self.hour < now && std::mem::take(&mut self.heard) {
+        if self.hour < now && std::mem::take(&mut self.alive) {
             self.close_hour();
             self.hour = self.hour.saturating_add(1);
         }
         if self.hour < now {
             self.pass_silence(now);
         }
+    }
+
+    /// Something was observed. What was not watched does not count as the site's age, or everything
+    /// after a long pause would be new on a network that is known well.
+    pub fn heard(&mut self, ts: Timestamp) {
+        let pause = self.heard.map_or(0, |last| ts.since(last));
+        if pause > UNWATCHED_NS {
+            self.started = self.started.map(|started| started.plus(pause));
+        }
+        self.heard = Some(ts);
+        self.alive = true;
     }
 
     /// Ends the open hour early: the input is over.
@@ -284,7 +299,8 @@ impl Site {
     /// Time jumped: the open hour teaches nothing.
     pub fn epoch(&mut self, ts: Timestamp) {
         self.hour = ts.nanos().div_euclid(HOUR_NS);
-        self.heard = false;
+        self.heard = Some(ts);
+        self.alive = false;
         for watch in self.watches.iter_mut().flatten() {
             if let Some(baseline) = &mut watch.baseline {
                 baseline.hour = Hour::default();
