@@ -294,7 +294,7 @@ fn a_cut_capture_is_still_all_there() {
     let frames: Vec<(u64, Vec<u8>)> = (0_u8..8)
         .map(|n| (1_000_000 + u64::from(n), vec![n; usize::from(n) + 1]))
         .collect();
-    let whole = frames::pcap(1, &frames);
+    let whole = pcap(1, &frames);
     let parts = in_three(&whole).expect("cut");
     let joined: Vec<u8> = parts.iter().flat_map(|part| part[24..].to_vec()).collect();
     assert_eq!(joined, whole[24..]);
