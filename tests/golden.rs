@@ -93,7 +93,9 @@ fn capture(folder: &Path, case: &Case) -> Option<PathBuf> {
     let manifest = fs::read(shared.join("manifest.json")).expect("a readable manifest");
     let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
     let files = manifest["files"].as_array().expect("a list of files");
-    let entry = files.iter().find(|file| file["sha256"] == sha256.as_str())?;
+    let entry = files
+        .iter()
+        .find(|file| file["sha256"] == sha256.as_str())?;
     Some(shared.join(entry["file"].as_str()?))
 }
 

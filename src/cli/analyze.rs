@@ -110,7 +110,8 @@ fn answer(options: &Options, outcome: &Outcome, out: Option<&str>, json: bool) -
         packets_per_cpu_s: outcome.figures.packets_per_cpu_s,
         elapsed_s: outcome.figures.wall_s,
     };
-    report::answer(&summary, Some(&figures), WIDTH, color)
+    let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
+    report::answer(&summary, Some(&figures), width, color)
 }
 
 /// Says what went wrong; every line of it stands for itself.

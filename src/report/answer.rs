@@ -123,7 +123,13 @@ fn fill(
     if let Some(health) = health(findings) {
         screen.field("Sensor", &health);
     }
-    screen.field("Learned", summary.learning);
+    let provisional = |b: &Breach| b.provisional && b.score >= Some(SCORE_MIN);
+    let sign = if findings.breaches().any(provisional) {
+        "; ~ marks scores that rest on assumed rates"
+    } else {
+        ""
+    };
+    screen.field("Learned", &format!("{}{sign}", summary.learning));
     if let Some(dir) = summary.out_dir {
         let dir = dir.trim_end_matches('/');
         screen.field("Report", &format!("{dir}/report.html"));
@@ -157,13 +163,8 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, fo
         item(screen, summary, breach, same && !form.gaps, name_width);
         last_group = Some(*group);
         if index < form.sentences {
-            let sign = if breach.provisional {
-                "Provisional: "
-            } else {
-                ""
-            };
             let lines = if index < form.wrapped { 2 } else { 1 };
-            screen.paragraph("", SENTENCE, &format!("{sign}{}", breach.text), lines);
+            screen.paragraph("", SENTENCE, &breach.text, lines);
         }
     }
     if more > 0 {
@@ -186,7 +187,7 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, fo
 }
 
 /// One breach on one line: score, what is asked, who, what, when. A plus ties it to the one above
-/// where no empty line sets incidents apart.
+/// where no empty line sets incidents apart; a tilde says that the score rests on a prior.
 fn item(
     screen: &mut Screen,
     summary: &Summary<'_>,
@@ -197,7 +198,9 @@ fn item(
     let band = Band::of(sure(breach));
     let when = short_span(breach.first_ts, breach.last_ts, summary.time_zone);
     let sign = if tied { '+' } else { ' ' };
-    let head = format!("{sign}{:>3}  {:<6}", breach.score.unwrap_or(0), band.word());
+    let guess = if breach.provisional { '~' } else { ' ' };
+    let score = breach.score.unwrap_or(0);
+    let head = format!("{sign}{score:>3}{guess} {:<6}", band.word());
     let name = cut(&escaped(&breach.device_name), name_width);
     let name_gap = " ".repeat(name_width.saturating_sub(width(&name)) + 2);
     let room = screen
@@ -234,14 +237,19 @@ fn inventory(summary: &Summary<'_>) -> String {
 /// What was read, and how fast.
 fn read(summary: &Summary<'_>, figures: Option<&RunFigures>) -> String {
     let stats = summary.stats;
-    let mut text = format!("{} packets, {}", count(stats.packets), bytes(stats.bytes));
+    let packets = plural(
+        usize::try_from(stats.packets).unwrap_or(usize::MAX),
+        "packet",
+        "packets",
+    );
+    let mut text = format!("{packets}, {}", bytes(stats.bytes));
     if let Some((first, last)) = stats.first_ts.zip(stats.last_ts) {
         let days = span_days(first, last, summary.time_zone);
         text.push_str(&format!(", {days} ({})", duration(last.since(first))));
     }
     if let Some(figures) = figures {
         text.push_str(&format!(
-            "; took {} s, {} packets per CPU second",
+            "; {} s, {} packets/CPU s",
             number(figures.elapsed_s),
             count(whole(figures.packets_per_cpu_s)),
         ));
@@ -355,8 +363,9 @@ impl Screen {
         for line in 1..=lines {
             let head = if line == 1 { name } else { "" };
             let (first, tail) = split(rest, room);
-            let shown = if line == lines {
-                cut(rest, room)
+            let shown = if line == lines && !tail.is_empty() {
+                // A word cut in two is harder to read than one less.
+                format!("{}…", split(rest, room.saturating_sub(1)).0)
             } else {
                 first.to_owned()
             };

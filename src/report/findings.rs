@@ -4,7 +4,7 @@ use tapir_message::{Breach, Class, Incident};
 
 use super::Summary;
 use super::band::Band;
-use super::words::plural;
+use super::words::{duration, plural};
 
 /// An incident with its scored breaches, or a breach that belongs to none.
 #[derive(Debug)]
@@ -117,10 +117,13 @@ impl<'a> Findings<'a> {
     /// The verdict in one sentence.
     pub(super) fn verdict(&self, summary: &Summary<'_>) -> String {
         let Some(band) = self.band() else {
-            return if summary.stats.packets == 0 {
-                "No packet was read, so there is nothing to say.".to_owned()
-            } else {
-                "Nothing out of the ordinary was seen.".to_owned()
+            return match watched(summary) {
+                None => "No packet was read, so there is nothing to say.".to_owned(),
+                Some(_) if knows_normal(summary) => "Nothing out of the ordinary was seen.".into(),
+                Some(ns) => format!(
+                    "Nothing fired, but {} of traffic cannot show what is normal here.",
+                    duration(ns)
+                ),
             };
         };
         let incidents = self.groups.iter().filter(|g| g.incident.is_some()).count();
@@ -136,6 +139,17 @@ impl<'a> Findings<'a> {
         };
         format!("{}: {what}, {worst} {}.", band.verdict(), self.score())
     }
+}
+
+/// From the first packet to the last, nanoseconds; `None` without a packet.
+fn watched(summary: &Summary<'_>) -> Option<i64> {
+    let (first, last) = (summary.stats.first_ts?, summary.stats.last_ts?);
+    Some(last.since(first))
+}
+
+/// Whether there was time to learn what is ordinary: before, silence says little.
+pub(super) fn knows_normal(summary: &Summary<'_>) -> bool {
+    summary.site_days >= 1.0
 }
 
 /// The score that decides: `score_sure`, or the score where it lacks.

@@ -53,6 +53,8 @@ pub struct Summary<'a> {
     pub models_hash: &'a str,
     /// How many models were loaded.
     pub models: usize,
+    /// Days of traffic that what is normal was learned from.
+    pub site_days: f64,
     /// How much was learned, for example `9.5 days, prior: unfitted`.
     pub learning: &'a str,
     /// Where the files went, if any were written.

@@ -85,6 +85,8 @@ pub struct Outcome {
     pub traffic: Vec<(Timestamp, u64)>,
     /// How long was learned, in words.
     pub learning: String,
+    /// Days of traffic it was learned from.
+    pub site_days: f64,
     /// Hash and number of the models.
     pub models_hash: String,
     /// See `models_hash`.
@@ -159,7 +161,12 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &analysis,
         written.output.counts(),
     );
-    let learning = format!("{:.1} days, prior: unfitted", analysis.site_days());
+    let site_days = analysis.site_days();
+    let learning = if site_days < 1.0 {
+        "less than a day, so nothing is normal yet; prior: unfitted".to_owned()
+    } else {
+        format!("{site_days:.1} days, prior: unfitted")
+    };
     let outcome = Outcome {
         breaches: written.breaches,
         incidents: written.incidents,
@@ -168,6 +175,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         figures: figures(&models_hash, options.workers, stats.packets, started),
         stats,
         learning,
+        site_days,
         models_hash,
         models: models_count,
         inputs: options
@@ -196,6 +204,7 @@ impl Outcome {
             version: env!("CARGO_PKG_VERSION"),
             models_hash: &self.models_hash,
             models: self.models,
+            site_days: self.site_days,
             learning: &self.learning,
             out_dir: out,
             inputs: &self.inputs,

@@ -165,7 +165,11 @@ fn warn_of_input(input: &InputReport, stats: &mut Stats) {
         let name = name.map_or_else(|| link.clone(), str::to_owned);
         stats.warnings.push(Warning {
             subject: "input".into(),
-            text: format!("{packets} packets of link type {name} were counted, not decoded"),
+            text: if *packets == 1 {
+                format!("1 packet of link type {name} was counted, not decoded")
+            } else {
+                format!("{packets} packets of link type {name} were counted, not decoded")
+            },
         });
     }
 }

@@ -22,6 +22,9 @@ pub(super) const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 pub(super) const TENURE_NS: i64 = 600 * 1_000_000_000;
 /// Only detectors speak in the site's first day.
 pub(super) const LEARNING_NS: i64 = 24 * HOUR_NS;
+/// Longer without any frame, and the sensor was not watching: nights and weekends are shorter or
+/// have a clock that ticks, captures put together from several are not.
+const UNWATCHED_NS: i64 = 24 * HOUR_NS;
 /// Endpoints outside that the site remembers.
 const ENDPOINTS_MAX: usize = 65_536;
 /// Devices remembered per endpoint: beyond a few it is simply common.
@@ -119,7 +122,12 @@ pub struct Contact<'a> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
     started: Option<Timestamp>,
+    #[serde(default)]
+    heard: Option<Timestamp>,
     hour: i64,
+    /// Whether anything was seen in the open hour.
+    #[serde(default)]
+    alive: bool,
     levels: Levels,
     surprises: Vec<Tail>,
     peaks: Option<Tail>,
@@ -134,10 +142,14 @@ pub struct Saved {
 #[derive(Debug)]
 pub struct Site {
     pub(super) settings: SiteSettings,
-    /// First packet ever.
+    /// First packet ever, moved on by the time that nobody watched.
     pub(super) started: Option<Timestamp>,
+    /// Last observation.
+    heard: Option<Timestamp>,
     /// The open hour, counted from the epoch.
     pub(super) hour: i64,
+    /// Whether anything was seen in it.
+    pub(super) alive: bool,
     pub(super) levels: Levels,
     pub(super) surprises: Vec<Tail>,
     pub(super) peaks: Tail,
@@ -164,7 +176,9 @@ impl Site {
         Self {
             settings,
             started: saved.started,
+            heard: saved.heard,
             hour: saved.hour,
+            alive: saved.alive,
             levels: saved.levels,
             surprises,
             peaks: saved.peaks.unwrap_or_else(|| Tail::new(PEAK_PRIOR)),
@@ -184,7 +198,9 @@ impl Site {
     pub fn save(&self) -> Saved {
         Saved {
             started: self.started,
+            heard: self.heard,
             hour: self.hour,
+            alive: self.alive,
             levels: self.levels.clone(),
             surprises: self.surprises.clone(),
             peaks: Some(self.peaks.clone()),
@@ -201,7 +217,7 @@ impl Site {
         }
     }
 
-    /// How long the site has been watched.
+    /// How long the site has been watched, long pauses left out.
     #[must_use]
     pub fn age(&self, ts: Timestamp) -> Interval {
         Interval(self.started.map_or(0, |started| ts.since(started)))
@@ -239,19 +255,38 @@ impl Site {
         ))
     }
 
-    /// Lets time pass: closes every hour that ended by `ts`.
+    /// Whether the open hour can have anything to tell when it closes.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        self.alive
+    }
+
+    /// Lets time pass: closes the open hour if it ended by `ts`. Hours in which nothing at all was
+    /// seen say nothing of the devices; however many they are, they are passed over in one step.
     pub fn advance(&mut self, ts: Timestamp) {
         let now = ts.nanos().div_euclid(HOUR_NS);
         if self.started.is_none() {
             self.started = Some(ts);
             self.hour = now;
         }
-        // A gap of years must not cost as many steps: beyond 90 days everything has faded anyway.
-        self.hour = self.hour.max(now.saturating_sub(90 * 24));
-        while self.hour < now {
+        if self.hour < now && std::mem::take(&mut self.alive) {
             self.close_hour();
             self.hour = self.hour.saturating_add(1);
         }
+        if self.hour < now {
+            self.pass_silence(now);
+        }
+    }
+
+    /// Something was observed. What was not watched does not count as the site's age, or everything
+    /// after a long pause would be new on a network that is known well.
+    pub fn heard(&mut self, ts: Timestamp) {
+        let pause = self.heard.map_or(0, |last| ts.since(last));
+        if pause > UNWATCHED_NS {
+            self.started = self.started.map(|started| started.plus(pause));
+        }
+        self.heard = Some(ts);
+        self.alive = true;
     }
 
     /// Ends the open hour early: the input is over.
@@ -264,6 +299,8 @@ impl Site {
     /// Time jumped: the open hour teaches nothing.
     pub fn epoch(&mut self, ts: Timestamp) {
         self.hour = ts.nanos().div_euclid(HOUR_NS);
+        self.heard = Some(ts);
+        self.alive = false;
         for watch in self.watches.iter_mut().flatten() {
             if let Some(baseline) = &mut watch.baseline {
                 baseline.hour = Hour::default();

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::band::Band;
 use super::chart::{Chart, chart};
-use super::findings::{Findings, doubts, new_devices};
+use super::findings::{Findings, doubts, knows_normal, new_devices};
 use super::words::{bytes, count, duration, number, plural, span, zone_name};
 use super::{BREACHES_MAX, DEVICES_MAX, Summary};
 use breach::{BreachView, HealthView, IncidentView};
@@ -117,7 +117,12 @@ impl<'a> Page<'a> {
 fn mood(summary: &Summary<'_>, findings: &Findings<'_>) -> &'static str {
     match findings.band() {
         Some(band) if band >= Band::Brief => band.word(),
-        _ if summary.stats.packets == 0 || !doubts(summary).is_empty() => "unsure",
+        _ if summary.stats.packets == 0
+            || !doubts(summary).is_empty()
+            || !knows_normal(summary) =>
+        {
+            "unsure"
+        }
         _ => "calm",
     }
 }
