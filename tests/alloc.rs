@@ -148,43 +148,49 @@ fn packets_of_living_flows_take_no_memory() {
     }
 }
 
-/// Flows that come and go: so many allocations each, and nothing stays.
+/// Flows that come and go, closed by the sender or by their timer: so many allocations each, and
+/// nothing stays.
 #[test]
 fn flows_that_come_and_go_are_bounded() {
     /// A `conn` record with its texts, and what a table moves about when it is worked over.
     const PER_FLOW_MAX: u64 = 12;
     const FLOWS: u16 = 20_000;
-    let mut tracker = Tracker::new(TrackerConfig::default());
-    let mut out = Observations::with_capacity(4_096);
-    let mut turn = |tracker: &mut Tracker, flows: std::ops::Range<u16>, begin_ns: i64| {
-        tallied_over(
-            flows,
-            |n| {
-                let flow = Mix::Unknown.flow(n);
-                let closing = flow.closing();
-                let frames = flow.opening.into_iter().chain(closing);
-                (i64::from(n) * 10_000_000 + begin_ns, frames.collect())
-            },
-            tracker,
-            &mut out,
-        )
-    };
-    let _warm_up = turn(&mut tracker, 0..FLOWS / 2, 0);
-    let tally = turn(&mut tracker, FLOWS / 2..FLOWS, 0);
-    let count = u64::from(FLOWS / 2);
-    assert!(
-        tally.count <= PER_FLOW_MAX * count,
-        "{tally:?} for {count} flows"
-    );
-    assert!(
-        tally.live_bytes <= 64 * 1024,
-        "{tally:?} stayed after {count} flows"
-    );
-    assert!(
-        tracker.flows() < 1_000,
-        "{} flows still alive",
-        tracker.flows()
-    );
+    const EACH_NS: i64 = 10_000_000;
+    for kind in [Mix::Unknown, Mix::Datagrams] {
+        let mut tracker = Tracker::new(TrackerConfig::default());
+        let mut out = Observations::with_capacity(1 << 16);
+        let mut turn = |tracker: &mut Tracker, flows: std::ops::Range<u16>| {
+            let idle_ns = (i64::from(flows.end) + 30_000) * EACH_NS;
+            let make = |n: u16| {
+                let flow = kind.flow(n);
+                let frames = flow.opening.iter().cloned().chain(flow.closing());
+                (i64::from(n) * EACH_NS, frames.collect())
+            };
+            let mut tally = tallied_over(flows, make, tracker, &mut out);
+            // Five quiet minutes: the timers of all that is left.
+            let timers = tallied(|| {
+                tracker.advance(Timestamp::from_nanos(idle_ns), &mut out);
+                out.clear();
+            });
+            tally.count += timers.count;
+            tally.live_bytes += timers.live_bytes;
+            tally
+        };
+        let _warm_up = turn(&mut tracker, 0..FLOWS / 4);
+        let tally = turn(&mut tracker, FLOWS / 2..FLOWS);
+        let count = u64::from(FLOWS / 2);
+        assert!(
+            tally.count <= PER_FLOW_MAX * count,
+            "{kind:?}: {tally:?} for {count} flows"
+        );
+        assert!(
+            tally.live_bytes <= 64 * 1024,
+            "{kind:?}: {tally:?} stayed after {count} flows"
+        );
+        assert_eq!(tracker.flows(), 0, "{kind:?}: flows still alive");
+        let idle = tallied(|| tracker.advance(Timestamp::from_nanos(i64::MAX / 2), &mut out));
+        assert_eq!(idle.count, 0, "{kind:?}: nothing was due");
+    }
 }
 
 /// The tally of handing over the frames that `make` gives for each number; making them is not counted.

@@ -7,10 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::frames::{End, SYN, Segment, end, pcap, tcp, udp};
 use crate::support::{corpus, demo, files, run, tapir_command};
 
 /// Shared captures, by what is odd about them.
@@ -100,6 +102,65 @@ fn shared_captures_give_the_same_bytes_every_way() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     let cut = cut.into_inner();
     assert!(cut >= CUT_MIN, "only {cut} captures could be cut");
+}
+
+/// Two dozen rounds of frames that all came at one time: what must be sorted would be the whole file.
+#[test]
+fn a_flood_at_one_time_gives_the_same_bytes_every_way() {
+    let room = tempfile::tempdir().expect("a folder");
+    let mut frames = Vec::new();
+    for n in 0..48_000_u32 {
+        // Multiplication by an odd number scatters the addresses, each used twice.
+        let [_, b, c, d] = (n / 2).wrapping_mul(0x9e37_79b1).to_be_bytes();
+        let from = end(
+            &format!("10.{b}.{c}.{d}"),
+            1_024 + u16::try_from(n % 7).expect("small"),
+        );
+        let to = end("10.0.0.1", 80);
+        frames.push((
+            1_700_000_000_000_000,
+            match n % 3 {
+                0 => udp(from, to, 0, b"x"),
+                1 => tcp(
+                    from,
+                    to,
+                    0,
+                    Segment {
+                        flags: SYN,
+                        seq: n,
+                        ack: 0,
+                    },
+                    b"",
+                ),
+                // ARP: frames without IP go to the first worker.
+                _ => arp(from),
+            },
+        ));
+    }
+    let whole = room.path().join("flood.pcap");
+    fs::write(&whole, pcap(1, &frames)).expect("room");
+    let mut complaints = Vec::new();
+    compare(&whole, room.path(), &mut complaints);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// An ARP announcement of an end's address.
+fn arp(from: End) -> Vec<u8> {
+    let IpAddr::V4(addr) = from.addr else {
+        panic!("ARP is for IPv4")
+    };
+    let head = [0, 1, 8, 0, 6, 4, 0, 2];
+    [
+        &[0xff; 6][..],
+        &from.mac,
+        &[8, 6],
+        &head,
+        &from.mac,
+        &addr.octets(),
+        &[0; 6],
+        &addr.octets(),
+    ]
+    .concat()
 }
 
 /// Compares every way of reading a capture with the first; true if it could also be cut.
@@ -233,7 +294,7 @@ fn a_cut_capture_is_still_all_there() {
     let frames: Vec<(u64, Vec<u8>)> = (0_u8..8)
         .map(|n| (1_000_000 + u64::from(n), vec![n; usize::from(n) + 1]))
         .collect();
-    let whole = crate::support::frames::pcap(1, &frames);
+    let whole = pcap(1, &frames);
     let parts = in_three(&whole).expect("cut");
     let joined: Vec<u8> = parts.iter().flat_map(|part| part[24..].to_vec()).collect();
     assert_eq!(joined, whole[24..]);

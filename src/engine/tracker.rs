@@ -55,6 +55,8 @@ impl Default for TrackerConfig {
 #[derive(Debug)]
 pub struct Tracker {
     now: Timestamp,
+    /// Every timer up to here has fired; see [`Tracker::settle`].
+    settled: Timestamp,
     table: Table<App>,
     fragments: Fragments,
     non_ip: NonIp,
@@ -69,6 +71,7 @@ impl Tracker {
     pub fn new(config: TrackerConfig) -> Self {
         Self {
             now: Timestamp::MIN,
+            settled: Timestamp::MIN,
             table: Table::new(config.flows_max, config.seed),
             fragments: Fragments::new(config.seed),
             non_ip: NonIp::default(),
@@ -136,6 +139,20 @@ impl Tracker {
         }
     }
 
+    /// As `advance`, but to the nanosecond: the watermark then is the tracker's time. Looks at every
+    /// flow whose timer may fire within the next 134 ms.
+    pub fn settle(&mut self, ts: Timestamp, out: &mut Observations) {
+        self.advance(ts, out);
+        for index in self.table.due_by(self.now) {
+            let Some(flow) = self.table.get_mut(index) else {
+                continue;
+            };
+            let deadline = flow.deadline();
+            self.close(index, deadline, true, out);
+        }
+        self.settled = self.now;
+    }
+
     /// The input's time leaps to `ts`: fires what is due by the old time, closes every flow at the old
     /// time, in the order of their keys, and goes on from `ts`. All workers must have been advanced to
     /// the same old time before. Whoever judges leaps emits the mark.
@@ -144,7 +161,7 @@ impl Tracker {
         self.sightings.clear();
         self.non_ip = NonIp::default();
         self.table.restart(ts);
-        self.now = ts;
+        (self.now, self.settled) = (ts, ts);
     }
 
     /// The input is over, at `ts` for all workers alike: fires what is due by then and closes every
@@ -157,7 +174,7 @@ impl Tracker {
     /// No later observation carries a time below this.
     #[must_use]
     pub fn watermark(&self) -> Timestamp {
-        self.table.horizon().min(self.now)
+        self.table.horizon().max(self.settled).min(self.now)
     }
 
     /// What was counted so far.

@@ -24,6 +24,9 @@ const BARS_MAX: i64 = 336;
 const MARKS_MAX: usize = 300;
 /// More ticks than this collide.
 const TICKS_MAX: i64 = 11;
+/// Room that a score beside its mark takes.
+const NAME_WIDTH: f64 = 34.0;
+const NAME_HEIGHT: f64 = 6.0;
 /// Width of a tick's label.
 const LABEL: i64 = 64;
 /// Shorter than this, hourly bars show nothing.
@@ -61,6 +64,8 @@ struct Mark {
     score: u8,
     number: usize,
     label: String,
+    /// Whether there is room for its score beside it.
+    named: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -199,10 +204,20 @@ fn marks(summary: &Summary<'_>, findings: &Findings<'_>, axis: &Axis) -> Vec<Mar
                 score,
                 number: index + 1,
                 label: format!("{score}, {}, {}, {when}", breach.title, breach.device_name),
+                named: true,
             }
         })
         .collect();
+    // The worst is drawn last and named first; one that would lie over it stays without a number.
     marks.sort_by_key(|mark| (mark.score, std::cmp::Reverse(mark.number)));
+    let places: Vec<(f64, f64)> = marks.iter().map(|mark| (mark.x, mark.y)).collect();
+    for (at, mark) in marks.iter_mut().enumerate() {
+        let worse = places.get(at + 1..).unwrap_or_default();
+        let over = |&(x, y): &(f64, f64)| {
+            (mark.x - x).abs() < NAME_WIDTH && (mark.y - y).abs() < NAME_HEIGHT
+        };
+        mark.named = !worse.iter().any(over);
+    }
     marks
 }
 

@@ -5,6 +5,10 @@
 //! worker's watermark moves too. The analysis takes one answer a worker and round, in order, and
 //! releases what lies below the lowest watermark, sorted by (time, flow key): the same order whatever
 //! the number of workers.
+//!
+//! Bounds: rounds end after the same frames with any number of workers. Where time hardly moves over
+//!         [`EXACT_EVERY`] of them (a flood, a file of equal times) the workers settle their timers
+//!         exactly and everything is released, so that what waits to be sorted stays small.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
@@ -15,8 +19,12 @@ use tapir_engine::{Tracker, TrackerConfig, TrackerStats};
 
 /// Frames a round.
 const ROUND_FRAMES: usize = 2_048;
-/// Bytes a round at most, so that jumbo frames do not pile up.
-const ROUND_BYTES: usize = 1 << 20;
+/// Bytes a round, so that large frames, and what parsers make of them, do not pile up.
+const ROUND_BYTES: usize = 256 * 1024;
+/// Rounds after which time must have moved on by [`MOVED_NS`].
+const EXACT_EVERY: usize = 8;
+/// Two ticks of the flow table's timing wheel: a watermark lags by less than one.
+const MOVED_NS: i64 = 1 << 28;
 /// Rounds in flight per queue.
 const QUEUE_ROUNDS: usize = 4;
 
@@ -25,10 +33,50 @@ const QUEUE_ROUNDS: usize = 4;
 enum Boundary {
     /// It was full.
     Full,
+    /// It was full, and time hardly moves.
+    Exact,
     /// The next frame begins a new epoch.
     Epoch,
     /// The input is over.
     End,
+}
+
+/// Says when a round is full. It sees only the input, so it says the same for any number of workers.
+#[derive(Debug, Default)]
+struct Rounds {
+    frames: usize,
+    bytes: usize,
+    /// Rounds since time was last looked at, and that time.
+    rounds: usize,
+    since: Option<Timestamp>,
+}
+
+impl Rounds {
+    /// Whether the round that ends at `until` is over, and how, before a frame is added.
+    fn over(&mut self, until: Timestamp) -> Option<Boundary> {
+        if self.frames < ROUND_FRAMES && self.bytes < ROUND_BYTES {
+            return None;
+        }
+        (self.frames, self.bytes) = (0, 0);
+        self.rounds += 1;
+        if self.rounds < EXACT_EVERY {
+            return Some(Boundary::Full);
+        }
+        self.rounds = 0;
+        let since = self.since.replace(until);
+        let stands = since.is_some_and(|since| until.since(since) < MOVED_NS);
+        Some(if stands {
+            Boundary::Exact
+        } else {
+            Boundary::Full
+        })
+    }
+
+    /// Counts a frame.
+    fn add(&mut self, frame: &Frame<'_>) {
+        self.frames += 1;
+        self.bytes += frame.bytes.len();
+    }
 }
 
 /// Frames of one round for one worker.
@@ -159,7 +207,7 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
         });
         let ready = match boundary {
             Boundary::Full => pending.partition_point(|o| o.ts < watermark),
-            Boundary::Epoch | Boundary::End => pending.len(),
+            Boundary::Exact | Boundary::Epoch | Boundary::End => pending.len(),
         };
         let mut go_on = true;
         for observation in pending.drain(..ready) {
@@ -209,6 +257,7 @@ impl Worker {
     fn close(&mut self, until: Timestamp, boundary: Boundary) -> bool {
         match boundary {
             Boundary::Full => self.tracker.advance(until, &mut self.observations),
+            Boundary::Exact => self.tracker.settle(until, &mut self.observations),
             Boundary::Epoch => self.tracker.epoch(until, &mut self.observations),
             Boundary::End => self.tracker.finish(until, &mut self.observations),
         }
@@ -232,15 +281,22 @@ fn read_one<S: Source>(
     watcher: &mut impl Watcher,
     worker: &mut Worker,
 ) -> Result<(), SourceError> {
-    let (mut until, mut count) = (Timestamp::MIN, 0);
+    let (mut until, mut rounds) = (Timestamp::MIN, Rounds::default());
     while let Some(frame) = source.next()? {
         let ts = Timestamp::from_nanos(frame.ts_ns);
-        // What was due in the old epoch is told before the new one begins.
-        if frame.epoch
-            && !(worker.close(until, Boundary::Full) && worker.close(ts, Boundary::Epoch))
+        if let Some(boundary) = rounds.over(until)
+            && !worker.close(until, boundary)
         {
             return Ok(());
         }
+        // What was due in the old epoch is told before the new one begins.
+        if frame.epoch {
+            rounds = Rounds::default();
+            if !(worker.close(until, Boundary::Full) && worker.close(ts, Boundary::Epoch)) {
+                return Ok(());
+            }
+        }
+        rounds.add(&frame);
         watcher.frame(&frame);
         until = ts;
         let Worker {
@@ -249,13 +305,6 @@ fn read_one<S: Source>(
             ..
         } = worker;
         tracker.packet(ts, frame.link.0, frame.wire_len, frame.bytes, observations);
-        count += 1;
-        if count >= ROUND_FRAMES {
-            count = 0;
-            if !worker.close(until, Boundary::Full) {
-                return Ok(());
-            }
-        }
     }
     worker.close(until, Boundary::End);
     Ok(())
@@ -287,24 +336,25 @@ fn deal<S: Source>(
         }
         all_sent
     };
-    let (mut until, mut count, mut bytes) = (Timestamp::MIN, 0, 0);
+    let (mut until, mut counted) = (Timestamp::MIN, Rounds::default());
     while let Some(frame) = source.next()? {
         let ts = Timestamp::from_nanos(frame.ts_ns);
-        let full = count >= ROUND_FRAMES || bytes >= ROUND_BYTES;
-        if full || frame.epoch {
-            (count, bytes) = (0, 0);
-            if !send(&mut rounds, until, Boundary::Full) {
+        if let Some(boundary) = counted.over(until)
+            && !send(&mut rounds, until, boundary)
+        {
+            return Ok(());
+        }
+        // What was due in the old epoch is told before the new one begins.
+        if frame.epoch {
+            counted = Rounds::default();
+            if !(send(&mut rounds, until, Boundary::Full) && send(&mut rounds, ts, Boundary::Epoch))
+            {
                 return Ok(());
             }
         }
-        // What was due in the old epoch is told before the new one begins.
-        if frame.epoch && !send(&mut rounds, ts, Boundary::Epoch) {
-            return Ok(());
-        }
+        counted.add(&frame);
         watcher.frame(&frame);
         until = ts;
-        count += 1;
-        bytes += frame.bytes.len();
         if let Some(round) = rounds.get_mut(dealt_to(&frame, workers.len())) {
             let len = u32::try_from(frame.bytes.len()).unwrap_or(0);
             round.bytes.extend_from_slice(frame.bytes);

@@ -99,9 +99,11 @@ impl Flow {
         &self.pair
     }
 
-    /// A FIN from each side, and the last acknowledgement.
+    /// A FIN from each side, and the last acknowledgement; UDP says no goodbye.
     pub(super) fn closing(&self) -> Vec<Vec<u8>> {
-        let (seq, ack) = self.seq.unwrap_or_default();
+        let Some((seq, ack)) = self.seq else {
+            return Vec::new();
+        };
         vec![
             self.segment(true, FIN | ACK, (seq, ack), &[]),
             self.segment(false, FIN | ACK, (ack, seq + 1), &[]),

@@ -196,8 +196,8 @@ fn tuples(conn: &[Value], proto: &str) -> usize {
         .len()
 }
 
-/// A value as both decoders can say it: the truth's are cut after 300 characters; bytes beyond ASCII and control bytes, which each writes in its
-/// own way (`\xNN`, `\NNN`, U+FFFD), become one `?` a run.
+/// A value as both decoders can say it: the truth's are cut after 300 characters; bytes beyond ASCII and
+/// control bytes, which each writes in its own way (`\xNN`, U+FFFD), become one `?` a run.
 pub(super) fn plain(value: &str) -> String {
     let mut out = String::new();
     let mut rest = value.chars();

@@ -88,11 +88,12 @@ impl Analysis {
         let peer = flow.map(|flow| {
             let answered =
                 about.device.is_some() && self.devices.by_ip(flow.resp.ip()) == about.device;
-            self.endpoint(if answered {
+            let ip = if answered {
                 flow.orig.ip()
             } else {
                 flow.resp.ip()
-            })
+            };
+            super::endpoint(&self.devices, &self.names, ip)
         });
         let subject = Subject {
             body: about.body,

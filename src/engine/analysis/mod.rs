@@ -7,6 +7,7 @@ mod judge;
 mod row;
 mod state;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -127,6 +128,10 @@ impl Analysis {
     /// Lets time pass up to `ts`: whatever is due fires at its deadline.
     pub fn advance(&mut self, ts: Timestamp) {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
+            // Silent hours have nothing to tell: the site passes over them in one step.
+            if self.newcomers.is_empty() && !self.site.alive() {
+                break;
+            }
             let newcomer = self
                 .newcomers
                 .front()
@@ -220,7 +225,13 @@ impl Analysis {
     /// Notes that `ip`, if outside, goes by `name`.
     fn name(&mut self, ip: IpAddr, name: &str) {
         if !name.is_empty() && !self.devices.home().holds(ip) {
-            self.names.insert(ip, name.to_owned());
+            match self.names.get_mut(&ip) {
+                Some(known) if known == name => {}
+                Some(known) => name.clone_into(known),
+                None => {
+                    self.names.insert(ip, name.to_owned());
+                }
+            }
         }
     }
 
@@ -294,8 +305,8 @@ impl Analysis {
             });
         }
         if let Some(device) = orig {
-            let endpoint = self.endpoint(flow.resp.ip());
-            let inside = self.inside(flow.resp.ip());
+            let endpoint = endpoint(&self.devices, &self.names, flow.resp.ip());
+            let inside = is_inside(self.devices.home(), flow.resp.ip());
             self.site.ended(
                 &Contact {
                     device,
@@ -314,9 +325,9 @@ impl Analysis {
         self.devices
             .flow(ts, orig_ip, resp_ip, event, event.phase == Phase::New);
         let (orig, resp) = (self.devices.by_ip(orig_ip), self.devices.by_ip(resp_ip));
-        let endpoint = self.endpoint(resp_ip);
-        let inside = self.inside(resp_ip);
         if let Some(device) = orig {
+            let endpoint = endpoint(&self.devices, &self.names, resp_ip);
+            let inside = is_inside(self.devices.home(), resp_ip);
             let contact = Contact {
                 device,
                 flow,
@@ -333,8 +344,8 @@ impl Analysis {
                 .moved(ts, &contact, event.orig_bytes, event.resp_bytes);
         }
         // What a device sends to those who come from outside leaves the house as well.
-        if let Some(device) = resp.filter(|_| !self.inside(orig_ip)) {
-            let endpoint = self.endpoint(orig_ip);
+        if let Some(device) = resp.filter(|_| !is_inside(self.devices.home(), orig_ip)) {
+            let endpoint = endpoint(&self.devices, &self.names, orig_ip);
             let contact = Contact {
                 device,
                 flow,
@@ -344,21 +355,6 @@ impl Analysis {
             self.site
                 .moved(ts, &contact, event.resp_bytes, event.orig_bytes);
         }
-    }
-
-    /// Whether traffic to `ip` stays in the house.
-    fn inside(&self, ip: IpAddr) -> bool {
-        let everyone = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast()) || ip.is_multicast();
-        everyone || ip.is_unspecified() || self.devices.home().holds(ip)
-    }
-
-    /// The best name of an address: its device's, one from DNS, TLS or HTTP, else itself.
-    fn endpoint(&self, ip: IpAddr) -> String {
-        let device = self.devices.by_ip(ip).and_then(|ix| self.devices.entry(ix));
-        device
-            .map(|entry| entry.device.name.clone())
-            .or_else(|| self.names.get(&ip).cloned())
-            .unwrap_or_else(|| ip.to_string())
     }
 
     /// Judges a device that nobody had seen before.
@@ -394,6 +390,25 @@ impl Analysis {
             self.judge_verdict(&verdict);
         }
     }
+}
+
+/// Whether traffic to `ip` stays in the house.
+fn is_inside(home: &Home, ip: IpAddr) -> bool {
+    let everyone = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast()) || ip.is_multicast();
+    everyone || ip.is_unspecified() || home.holds(ip)
+}
+
+/// The best name of an address: its device's, one from DNS, TLS or HTTP, else itself.
+fn endpoint<'a>(
+    devices: &'a Inventory,
+    names: &'a Map<IpAddr, String>,
+    ip: IpAddr,
+) -> Cow<'a, str> {
+    let device = devices.by_ip(ip).and_then(|ix| devices.entry(ix));
+    device
+        .map(|entry| entry.device.name.as_str())
+        .or_else(|| names.get(&ip).map(String::as_str))
+        .map_or_else(|| ip.to_string().into(), Cow::Borrowed)
 }
 
 /// A record's field by name.

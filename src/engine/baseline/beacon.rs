@@ -196,15 +196,20 @@ impl Edges {
             return self.0.get_mut(at);
         }
         if self.0.len() >= EDGES_MAX {
-            let quiet = |e: &Edge| ts.since(e.last_ts) > e.period().saturating_mul(8);
-            let least = |a: &(usize, &Edge), b: &(usize, &Edge)| {
-                let rank = |e: &Edge| (!quiet(e), e.statistics().iter().sum::<f64>());
-                let ((qa, sa), (qb, sb)) = (rank(a.1), rank(b.1));
-                qa.cmp(&qb)
-                    .then(sa.total_cmp(&sb))
-                    .then(a.1.last_ts.cmp(&b.1.last_ts))
+            // Each edge is ranked once: a search among 48 must not cost a thousand rankings.
+            let rank = |e: &Edge| {
+                let quiet = ts.since(e.last_ts) > e.period().saturating_mul(8);
+                (!quiet, e.statistics().iter().sum::<f64>(), e.last_ts)
             };
-            let (worst, _) = self.0.iter().enumerate().min_by(least)?;
+            let (worst, _) = self
+                .0
+                .iter()
+                .map(rank)
+                .enumerate()
+                .min_by(|(_, a), (_, b)| {
+                    let by_rank = a.0.cmp(&b.0).then(a.1.total_cmp(&b.1));
+                    by_rank.then(a.2.cmp(&b.2))
+                })?;
             self.0.swap_remove(worst);
         }
         self.0.push(Edge::new(ts, endpoint));

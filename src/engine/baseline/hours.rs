@@ -28,6 +28,19 @@ impl Site {
         }
     }
 
+    /// Goes on to hour `now` over hours in which nothing was seen: the past fades, nothing is learned.
+    pub(super) fn pass_silence(&mut self, now: i64) {
+        let days = match (self.day(self.hour), self.day(now)) {
+            (Some(from), Some(to)) => f64::from((to - from).get_days().max(0)),
+            _ => 0.0,
+        };
+        if days > 0.0 {
+            self.close_day();
+            self.fade(days - 1.0);
+        }
+        self.hour = now;
+    }
+
     /// Judges every device's open hour, and the mirror, at its end or where the input ends before.
     pub(super) fn judge_hour(&mut self, end: Timestamp) {
         let start = Timestamp::from_nanos(self.hour.saturating_mul(HOUR_NS));
@@ -89,6 +102,9 @@ impl Site {
             return;
         };
         let Some(base) = &watch.baseline else { return };
+        if quiet || !base.hour.alive {
+            return;
+        }
         let counts = base.hour.full_counts();
         let mut surprises = [0.0; FEATURES.len()];
         for (index, surprise) in surprises.iter_mut().enumerate() {
@@ -98,10 +114,7 @@ impl Site {
                 .surprise;
         }
         let days = base.levels.hours_seen / 24.0;
-        let (alive, large) = (base.hour.alive, base.hour.bytes_out >= UPLOAD_BYTES_MIN);
-        if quiet || !alive {
-            return;
-        }
+        let large = base.hour.bytes_out >= UPLOAD_BYTES_MIN;
         if large {
             self.judge_upload(end, device, None);
         }
@@ -232,10 +245,10 @@ impl Site {
             };
             let (alive, breached) = (base.day_alive, base.day_breached);
             (base.day_alive, base.day_breached) = (false, false);
-            let usual = base.usual_peak(median);
             if !alive {
                 continue;
             }
+            let usual = base.usual_peak(median);
             self.device_days += 1.0;
             let peak = if breached { 0.0 } else { base.close_day() };
             base.day_peak = 0.0;
@@ -244,7 +257,12 @@ impl Site {
                 self.peaks.learn(peak / usual);
             }
         }
-        let keep = libm::exp(-core::f64::consts::LN_2 / PAST_DAYS);
+        self.fade(1.0);
+    }
+
+    /// Lets the past fade by `days`.
+    fn fade(&mut self, days: f64) {
+        let keep = libm::exp(-core::f64::consts::LN_2 / PAST_DAYS * days);
         for tail in self
             .surprises
             .iter_mut()

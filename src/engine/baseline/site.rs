@@ -125,6 +125,9 @@ pub struct Saved {
     #[serde(default)]
     heard: Option<Timestamp>,
     hour: i64,
+    /// Whether anything was seen in the open hour.
+    #[serde(default)]
+    alive: bool,
     levels: Levels,
     surprises: Vec<Tail>,
     peaks: Option<Tail>,
@@ -145,6 +148,8 @@ pub struct Site {
     heard: Option<Timestamp>,
     /// The open hour, counted from the epoch.
     pub(super) hour: i64,
+    /// Whether anything was seen in it.
+    pub(super) alive: bool,
     pub(super) levels: Levels,
     pub(super) surprises: Vec<Tail>,
     pub(super) peaks: Tail,
@@ -173,6 +178,7 @@ impl Site {
             started: saved.started,
             heard: saved.heard,
             hour: saved.hour,
+            alive: saved.alive,
             levels: saved.levels,
             surprises,
             peaks: saved.peaks.unwrap_or_else(|| Tail::new(PEAK_PRIOR)),
@@ -194,6 +200,7 @@ impl Site {
             started: self.started,
             heard: self.heard,
             hour: self.hour,
+            alive: self.alive,
             levels: self.levels.clone(),
             surprises: self.surprises.clone(),
             peaks: Some(self.peaks.clone()),
@@ -248,18 +255,26 @@ impl Site {
         ))
     }
 
-    /// Lets time pass: closes every hour that ended by `ts`.
+    /// Whether the open hour can have anything to tell when it closes.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        self.alive
+    }
+
+    /// Lets time pass: closes the open hour if it ended by `ts`. Hours in which nothing at all was
+    /// seen say nothing of the devices; however many they are, they are passed over in one step.
     pub fn advance(&mut self, ts: Timestamp) {
         let now = ts.nanos().div_euclid(HOUR_NS);
         if self.started.is_none() {
             self.started = Some(ts);
             self.hour = now;
         }
-        // A gap of years must not cost as many steps: beyond 90 days everything has faded anyway.
-        self.hour = self.hour.max(now.saturating_sub(90 * 24));
-        while self.hour < now {
+        if self.hour < now && std::mem::take(&mut self.alive) {
             self.close_hour();
             self.hour = self.hour.saturating_add(1);
+        }
+        if self.hour < now {
+            self.pass_silence(now);
         }
     }
 
@@ -271,6 +286,7 @@ impl Site {
             self.started = self.started.map(|started| started.plus(pause));
         }
         self.heard = Some(ts);
+        self.alive = true;
     }
 
     /// Ends the open hour early: the input is over.
@@ -284,6 +300,7 @@ impl Site {
     pub fn epoch(&mut self, ts: Timestamp) {
         self.hour = ts.nanos().div_euclid(HOUR_NS);
         self.heard = Some(ts);
+        self.alive = false;
         for watch in self.watches.iter_mut().flatten() {
             if let Some(baseline) = &mut watch.baseline {
                 baseline.hour = Hour::default();

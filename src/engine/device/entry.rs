@@ -50,20 +50,20 @@ impl Entry {
         self.device.name = name.unwrap_or_else(|| self.device.id.clone());
     }
 
-    pub(super) fn claim(&mut self, ts: Timestamp, claim: String, evidence: &str) {
-        let claim: String = claim.chars().take(CLAIM_LEN_MAX).collect();
-        if let Some(old) = self
-            .device
-            .claims
+    pub(super) fn claim(&mut self, ts: Timestamp, claim: &str, evidence: &str) {
+        // Cut before anything is compared or copied: this is asked for every flow of a router.
+        let end = claim.char_indices().nth(CLAIM_LEN_MAX).map(|(at, _)| at);
+        let claim = end.and_then(|end| claim.get(..end)).unwrap_or(claim);
+        let claims = &mut self.device.claims;
+        if let Some(old) = claims
             .iter_mut()
             .find(|c| c.claim == claim && c.evidence == evidence)
         {
             old.last_ts = ts;
-        } else if self.device.claims.len() < DEVICE_CLAIMS_MAX {
-            let evidence = evidence.to_owned();
-            self.device.claims.push(Claim {
-                claim,
-                evidence,
+        } else if claims.len() < DEVICE_CLAIMS_MAX {
+            claims.push(Claim {
+                claim: claim.to_owned(),
+                evidence: evidence.to_owned(),
                 first_ts: ts,
                 last_ts: ts,
             });

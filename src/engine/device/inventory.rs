@@ -130,7 +130,7 @@ impl Inventory {
             .ip
             .is_some_and(|ip| !self.home.holds(ip) && !ip.is_unspecified() && !ip.is_multicast());
         if foreign && mac.is_some() {
-            entry.claim(ts, "forwards for other networks".into(), "frame");
+            entry.claim(ts, "forwards for other networks", "frame");
         }
     }
 
@@ -154,9 +154,9 @@ impl Inventory {
                 name(&mut entry.device, ts, &clue.value, clue.evidence);
                 entry.rename();
             }
-            ClueKind::Software => entry.claim(ts, clue.value.clone(), clue.evidence),
+            ClueKind::Software => entry.claim(ts, &clue.value, clue.evidence),
             ClueKind::Serves => {
-                entry.claim(ts, format!("serves {}", clue.value), clue.evidence);
+                entry.claim(ts, &format!("serves {}", clue.value), clue.evidence);
             }
             _ => {}
         }
@@ -259,7 +259,7 @@ impl Inventory {
         let same_family = |a: &Address| a.addr.is_ipv4() == ip.is_ipv4();
         if ip.is_ipv4() && entry.device.addresses.iter().any(same_family) {
             if let Some(entry) = self.entries.get_mut(ix.index()) {
-                entry.claim(ts, "router".into(), "frames of several addresses");
+                entry.claim(ts, "router", "frames of several addresses");
             }
             return self.known_by_address(ts, ip, Some(mac));
         }
@@ -311,7 +311,7 @@ impl Inventory {
         if let Some(before) = self.by_ip(ip).filter(|before| *before != ix)
             && let Some(entry) = self.entries.get_mut(before.index())
         {
-            entry.claim(ts, format!("lost address {ip}"), evidence);
+            entry.claim(ts, &format!("lost address {ip}"), evidence);
         }
         if !self.by_ip.insert(ip, ix) {
             return;

@@ -183,6 +183,12 @@ impl<A> Table<A> {
         self.wheel.due(&mut self.flows, ts)
     }
 
+    /// Flows of the wheel's open tick whose deadline has come by `ts`, once [`Self::due`] has no more.
+    #[must_use]
+    pub fn due_by(&self, ts: Timestamp) -> Vec<Index> {
+        self.wheel.open(&self.flows, ts)
+    }
+
     /// Start of the first wheel tick that is not yet done: nothing fires before it any more.
     #[must_use]
     pub fn horizon(&self) -> Timestamp {

@@ -106,6 +106,19 @@ impl Wheel {
         }
     }
 
+    /// Flows in the slot of the first tick not yet done whose deadline is `ts` or before.
+    pub(super) fn open<A>(&self, flows: &[Flow<A>], ts: Timestamp) -> Vec<u32> {
+        let mut due = Vec::new();
+        let mut next = self.heads.get(usize::from(slot(self.cursor))).copied();
+        while let Some((index, flow)) = next.and_then(|i| Some((i, flows.get(place(i))?))) {
+            if flow.deadline() <= ts {
+                due.push(index);
+            }
+            next = Some(flow.links.0);
+        }
+        due
+    }
+
     /// The next flow that is due before the tick of `ts`; the caller takes it out.
     pub(super) fn due<A>(&mut self, flows: &mut [Flow<A>], ts: Timestamp) -> Option<u32> {
         while self.cursor < tick(ts) {

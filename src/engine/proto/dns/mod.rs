@@ -145,7 +145,11 @@ impl Dns {
                 self.query(input.ts, base.clone(), dialect, out);
             }
             for _ in 0..header.questions.min(QUESTIONS_MAX) {
-                let record = asked(&base, &cursor.question()?, dialect);
+                let question = cursor.question()?;
+                if is_foreign(&question, out) {
+                    return Ok(());
+                }
+                let record = asked(&base, &question, dialect);
                 self.sure = true;
                 self.query(input.ts, record, dialect, out);
             }
@@ -157,7 +161,11 @@ impl Dns {
         // A response to several questions at once is answered as its first.
         let mut first = None;
         for index in 0..header.questions.min(QUESTIONS_MAX) {
-            let record = asked(&base, &cursor.question()?, dialect);
+            let question = cursor.question()?;
+            if is_foreign(&question, out) {
+                return Ok(());
+            }
+            let record = asked(&base, &question, dialect);
             if index == 0 {
                 first = Some(record);
             }
@@ -340,6 +348,16 @@ fn presented(name: &wire::Name, dialect: Dialect) -> (Option<Text>, Option<u8>) 
 fn fits(len: [u8; 2], rest: &[u8]) -> bool {
     let len = usize::from(u16::from_be_bytes(len));
     len >= wire::HEADER_LEN && rest.len() <= len
+}
+
+/// Whether a datagram on another port is none of ours, though one before it was: scanners try many
+/// protocols from one port, and no one asks for the reserved type 0.
+fn is_foreign(question: &Question, out: &Out<'_>) -> bool {
+    let ports = [out.flow.orig.port, out.flow.resp.port];
+    (question.qtype == 0 || question.qclass & 0x7fff == 0)
+        && !Dns::PORTS.iter().any(|port| match port {
+            Port::Tcp(port) | Port::Udp(port) => ports.contains(port),
+        })
 }
 
 /// Judges a message without its stream length.

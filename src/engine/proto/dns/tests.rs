@@ -76,6 +76,16 @@ fn query_and_response_make_one_record() {
 }
 
 #[test]
+fn a_scanners_next_protocol_from_the_same_port_is_no_query() {
+    // An NTP request (RFC 5905 §7.3), as it follows a DNS probe in a port scan.
+    let mut ntp = vec![0xe3, 0, 4, 0xfa, 0, 1, 0, 0, 0, 1, 0, 0];
+    ntp.resize(48, 0);
+    let (records, ..) = run(&flow(40_000, 47_808), &[(Dir::Orig, QUERY), (Dir::Orig, &ntp)]);
+    assert_eq!(records.len(), 1);
+    assert_eq!(run(&flow(40_000, 53), &[(Dir::Orig, QUERY), (Dir::Orig, &ntp)]).0.len(), 2);
+}
+
+#[test]
 fn unanswered_and_unasked_are_written_too() {
     let (records, _, _) = run(&flow(40_000, 53), &[(Dir::Orig, QUERY)]);
     assert!(records.len() == 1 && records[0].contains(r#""query":"Www.Ab.de""#));

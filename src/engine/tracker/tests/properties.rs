@@ -74,6 +74,10 @@ fn run(frames: &[(i64, Vec<u8>)], workers: usize, seed: u64, ticks: bool) -> Vec
             for tick in 0..4 {
                 tracker.advance(Timestamp::from_nanos(ms * MS - (3 - tick) * 40 * MS), out);
             }
+            if ms % 2 == 0 {
+                tracker.settle(Timestamp::from_nanos(ms * MS), out);
+                assert_eq!(tracker.watermark(), Timestamp::from_nanos(ms * MS));
+            }
         }
         let len = u32::try_from(frame.len()).unwrap();
         tracker.packet(Timestamp::from_nanos(ms * MS), 1, len, frame, out);

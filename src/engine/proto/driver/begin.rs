@@ -1,0 +1,98 @@
+//! Where a parser begins: with the stream, in its middle, or behind another parser.
+//!
+//! Bounds: see `sense`.
+
+use super::super::sense::{
+    LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, sense,
+};
+use super::super::{Dir, Kind, Out};
+use super::{Call, Lane, Mouth, State, len64, rest};
+
+impl Mouth {
+    /// Adds bytes to the start of a direction and looks at it.
+    pub(super) fn sense(&mut self, dir: Dir, gap: u64, bytes: &[u8], call: &mut Call<'_>) {
+        self.first.get_or_insert(dir);
+        let lane = self.lane(dir);
+        if lane.unknown {
+            if lane.pieces < LATER_PIECES_MAX {
+                lane.pieces = lane.pieces.saturating_add(1);
+                self.start_later(dir, bytes, call);
+            }
+            return;
+        }
+        if gap > 0 {
+            // A start with a hole in it says nothing; what follows the hole may.
+            lane.gap = lane
+                .gap
+                .saturating_add(gap)
+                .saturating_add(len64(&lane.buffer));
+            lane.buffer.clear();
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        lane.pieces = lane.pieces.saturating_add(1);
+        lane.buffer.extend_from_slice(bytes);
+        match sense(&lane.buffer, dir, call.flow) {
+            Sensed::Found(kind) => {
+                self.start(kind);
+                let first = self.first.unwrap_or(dir);
+                self.parse(first, 0, &[], call);
+                self.parse(first.other(), 0, &[], call);
+            }
+            _ if self.start_later(dir, bytes, call) => {}
+            sensed => {
+                let lane = self.lane(dir);
+                let is_short =
+                    lane.buffer.len() < SENSED_BYTES_MAX && lane.pieces < SENSED_PIECES_MAX;
+                if sensed == Sensed::Unsure && is_short {
+                    return;
+                }
+                lane.unknown = true;
+                lane.buffer = Vec::new();
+                if self.orig.unknown && self.resp.unknown {
+                    self.state = State::Done;
+                }
+            }
+        }
+    }
+
+    /// Starts a parser with a piece that begins a protocol, whatever went before. True if it did.
+    fn start_later(&mut self, dir: Dir, bytes: &[u8], call: &mut Call<'_>) -> bool {
+        let Some((kind, skip)) = begins(bytes, dir) else {
+            return false;
+        };
+        self.start_behind(kind, dir, skip);
+        self.parse(dir, 0, bytes, call);
+        true
+    }
+
+    /// Starts the parser in the middle of the stream: what was kept of it before is not its concern.
+    pub(super) fn start_behind(&mut self, kind: Kind, dir: Dir, skip: usize) {
+        for lane in [&mut self.orig, &mut self.resp] {
+            *lane = Lane::default();
+        }
+        self.lane(dir).skip = u64::try_from(skip).unwrap_or(u64::MAX);
+        self.told = false;
+        self.start(kind);
+    }
+
+    /// A parser is done at `used`: TLS may begin just there, as behind an HTTP `CONNECT`.
+    pub(super) fn turn(
+        &mut self,
+        dir: Dir,
+        data: &[u8],
+        used: usize,
+        call: &mut Call<'_>,
+    ) -> usize {
+        let left = rest(data, used);
+        if self.kind == Some(Kind::Tls) || begins(left, dir) != Some((Kind::Tls, 0)) {
+            return data.len();
+        }
+        if let Some(parser) = &mut self.parser {
+            parser.finish(&mut Out::new(call.flow, call.ts, call.out));
+        }
+        self.start_behind(Kind::Tls, dir, 0);
+        used.saturating_add(self.feed(dir, left, call))
+    }
+}
