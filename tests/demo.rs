@@ -265,7 +265,8 @@ fn the_screen_says_it() {
             .iter()
             .find(|breach| deed.is_told_by(breach))
             .expect("a breach");
-        let score = format!("{:3}  ", told.score.expect("a score"));
+        let guess = if told.provisional { '~' } else { ' ' };
+        let score = format!("{:3}{guess} ", told.score.expect("a score"));
         let title: String = told.title.to_lowercase().chars().take(20).collect();
         let said = screen.lines().any(|line| {
             line.contains(&score) && line.contains(&deed.device) && line.contains(&title)

@@ -236,6 +236,16 @@ def refused():
     pcap("tcp-states", ETHER, frames)
 
 
+def pause():
+    ask, tell = lookup()
+    frames = [(0, frame(True, ask)), (0.02, frame(False, tell))]
+    # Three days later, on what may be another network: nobody watched in between.
+    other = bytes.fromhex("021400000077")
+    ask = ip4("10.1.0.77", B, 17, udp("10.1.0.77", B, 40000, 53, dns_query(9, "www.kontor.example")))
+    frames.append((3 * 86_400, ether(other, MAC_B, 0x0800, ask)))
+    pcap("long-pause", ETHER, frames)
+
+
 def split():
     data = (HERE / "tls-visit" / "in.pcap").read_bytes()[24:]
     hello = None
@@ -256,5 +266,5 @@ def split():
     pcap("split-client-hello", ETHER, frames)
 
 
-for make in (vlan, ipv6, links, files, mirror, losses, refused, split):
+for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split):
     make()
