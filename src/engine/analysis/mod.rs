@@ -118,6 +118,8 @@ impl Analysis {
             Body::Record(record) => self.record(ts, record),
             Body::Flow(event) => self.flow(ts, &flow, &event),
             Body::Mark(Mark::Epoch) => {
+                // Their deadlines belong to the old time, which does not go on.
+                self.introduce_all();
                 self.site.epoch(ts);
                 self.now = ts;
             }
@@ -128,20 +130,12 @@ impl Analysis {
     /// Lets time pass up to `ts`: whatever is due fires at its deadline.
     pub fn advance(&mut self, ts: Timestamp) {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
-            // Silent hours have nothing to tell: the site passes over them in one step.
-            if self.newcomers.is_empty() && !self.site.alive() {
-                break;
-            }
-            let newcomer = self
-                .newcomers
-                .front()
-                .is_some_and(|(at, _)| *at <= deadline);
-            if let Some((at, device)) = self.newcomers.pop_front_if(|_| newcomer) {
-                self.newcomer(at, device);
-            } else {
-                self.site.advance(deadline);
-            }
+            self.site.advance(deadline);
             self.conclude();
+            while let Some((at, device)) = self.newcomers.pop_front_if(|(at, _)| *at <= deadline) {
+                self.newcomer(at, device);
+                self.conclude();
+            }
         }
         self.site.advance(ts);
         self.now = self.now.max(ts);
@@ -151,21 +145,25 @@ impl Analysis {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let newcomer = self.newcomers.front().map(|(at, _)| *at);
-        [newcomer, self.site.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        // An hour without anything seen has nothing to tell at its end: it need not be waited for.
+        let hour = self.site.next_deadline().filter(|_| self.site.alive());
+        [newcomer, hour].into_iter().flatten().min()
     }
 
     /// The input is over: judges what is still open.
     pub fn finish(&mut self, ts: Timestamp) {
         self.advance(ts);
+        self.introduce_all();
+        self.site.finish(self.now);
+        self.conclude();
+    }
+
+    /// Judges every newcomer now.
+    fn introduce_all(&mut self) {
         while let Some((_, device)) = self.newcomers.pop_front() {
             self.newcomer(self.now, device);
             self.conclude();
         }
-        self.site.finish(self.now);
-        self.conclude();
     }
 
     /// The next effect, in order of emission.

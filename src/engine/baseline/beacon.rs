@@ -335,7 +335,7 @@ impl Edge {
     fn period(&self) -> i64 {
         let median = self.quantile(0.5);
         let mean = self.last_ts.since(self.first_ts) / i64::from(self.intervals.max(1));
-        if (mean - median).abs() * 4 < median {
+        if mean.abs_diff(median).saturating_mul(4) < median.unsigned_abs() {
             mean
         } else {
             median

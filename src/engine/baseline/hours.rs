@@ -363,3 +363,48 @@ pub(super) fn baseline(
     }
     watch.baseline.as_deref_mut()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::site::{Saved, SiteSettings};
+    use super::*;
+    use crate::types::Seed;
+
+    fn hour(n: i64) -> Timestamp {
+        Timestamp::from_nanos(n.saturating_mul(HOUR_NS))
+    }
+
+    fn hours_seen(site: &Site) -> Option<f64> {
+        let watch = site.watches.first()?.as_ref()?;
+        Some(watch.baseline.as_ref()?.levels.hours_seen)
+    }
+
+    #[test]
+    fn silent_hours_teach_nothing_however_many_they_are() {
+        let settings = SiteSettings {
+            time_zone: TimeZone::UTC,
+            seed: Seed(1),
+        };
+        let mut site = Site::new(settings, Saved::default());
+        site.advance(hour(100));
+        watch(&mut site.watches, hour(100), DeviceIx(0))
+            .unwrap()
+            .answered = true;
+        for n in [101, 102] {
+            site.advance(hour(n));
+            site.heard(hour(n));
+            site.count(hour(n), DeviceIx(0), Feature::Flows, 5);
+        }
+        assert_eq!(hours_seen(&site), Some(1.0));
+        // The last hour anything was seen in, and then three centuries.
+        site.advance(hour(150));
+        assert_eq!(hours_seen(&site), Some(2.0));
+        site.advance(Timestamp::MAX);
+        assert_eq!(hours_seen(&site), Some(2.0));
+        // The last hour has no end: waiting for it would be waiting for ever.
+        assert_eq!(site.next_deadline(), None);
+        assert_eq!(site.hour, Timestamp::MAX.nanos().div_euclid(HOUR_NS));
+    }
+}

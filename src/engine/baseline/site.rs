@@ -248,13 +248,12 @@ impl Site {
         std::mem::take(&mut self.verdicts)
     }
 
-    /// When the open hour ends; `None` before the first packet.
+    /// When the open hour ends; `None` before the first packet, and in the last hour of all time.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.started?;
-        Some(Timestamp::from_nanos(
-            self.hour.saturating_add(1).saturating_mul(HOUR_NS),
-        ))
+        let end = self.hour.saturating_add(1).checked_mul(HOUR_NS)?;
+        Some(Timestamp::from_nanos(end))
     }
 
     /// Whether the open hour can have anything to tell when it closes.

@@ -365,11 +365,13 @@ impl Mouth {
                 }
                 Parse::Skip => {
                     self.state = State::Done;
-                    return self.turn(dir, data, used, call);
+                    return self.turn(self.kind, dir, data, used, call);
                 }
                 Parse::Broken(name) => {
+                    // What breaks may lose its name: it must not be begun again with the same bytes.
+                    let was = self.kind;
                     self.broken(name, call);
-                    return self.turn(dir, data, used, call);
+                    return self.turn(was, dir, data, used, call);
                 }
                 // No progress, or more than there was: the parser has a bug.
                 Parse::Parsed { .. } | Parse::NeedMore { .. } => {

@@ -77,16 +77,17 @@ impl Mouth {
         self.start(kind);
     }
 
-    /// A parser is done at `used`: TLS may begin just there, as behind an HTTP `CONNECT`.
+    /// The parser of `was` is done at `used`: TLS may begin just there, as behind an HTTP `CONNECT`.
     pub(super) fn turn(
         &mut self,
+        was: Option<Kind>,
         dir: Dir,
         data: &[u8],
         used: usize,
         call: &mut Call<'_>,
     ) -> usize {
         let left = rest(data, used);
-        if self.kind == Some(Kind::Tls) || begins(left, dir) != Some((Kind::Tls, 0)) {
+        if was == Some(Kind::Tls) || begins(left, dir) != Some((Kind::Tls, 0)) {
             return data.len();
         }
         if let Some(parser) = &mut self.parser {

@@ -235,3 +235,16 @@ proptest::proptest! {
         proptest::prop_assert_eq!(ssl(&bench).0, ["a.example"]);
     }
 }
+
+/// A hello that stays unread, with bytes behind it that are no record: the parser breaks, and what
+/// begins anew with the same bytes would break again, for ever.
+#[test]
+fn tls_that_breaks_is_not_begun_again_with_the_same_bytes() {
+    let hello = [22, 3, 1, 0, 9, 1, 0, 0, 200, 3, 3, 0, 0, 0];
+    let bench = with(|b| {
+        b.seg('>', "PA", &[&hello[..], b"no record"].concat());
+    });
+    let weird = records(&bench.out, "weird", "name");
+    assert_eq!(weird, ["ssl_invalid_record"]);
+    assert_eq!(bench.conns("history").len(), 1);
+}
