@@ -80,7 +80,7 @@ fn places(thing: u64) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
-/// A stable hash of bytes for [`Seen`] and the endpoint tables: the same in every run and state file.
+/// A stable hash of bytes for what was seen and the endpoint tables: the same in every run and state file.
 #[must_use]
 pub fn stable_hash(parts: &[&[u8]]) -> u64 {
     // FNV-1a with a final mix; keyless on purpose, as it is kept in the state.

@@ -56,7 +56,7 @@ pub struct Record {
 
 /// Declares a record: the struct, its JSON names, its schema.
 ///
-/// ```ignore
+/// ```text
 /// record! {
 ///     /// One DNS transaction.
 ///     pub struct Dns = "dns" {
