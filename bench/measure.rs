@@ -239,18 +239,21 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// One row for each program; the last column compares with Suricata.
+/// One row for each program; the last columns compare with Suricata and tcpdump.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn table(subjects: &[Subject], packets: u64) -> String {
     let rate =
         |subject: &Subject| packets as f64 / median(subject.runs.iter().map(|run| run.cpu_s));
-    let suricata = subjects
-        .iter()
-        .find(|subject| subject.name.starts_with("suricata"))
-        .map_or(f64::NAN, rate);
+    let rate_of = |name: &str| {
+        let found = subjects
+            .iter()
+            .find(|subject| subject.name.starts_with(name));
+        found.map_or(f64::NAN, rate)
+    };
+    let (suricata, tcpdump) = (rate_of("suricata"), rate_of("tcpdump"));
     let mut table = String::from(
-        "| program | packets per CPU s | ns per packet | CPU s (lowest to highest) | wall s | peak MiB | of Suricata's rate |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n",
+        "| program | packets per CPU s | ns per packet | CPU s (lowest to highest) | wall s | peak MiB | of Suricata's rate | of tcpdump's rate |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for subject in subjects {
         let cpu = || subject.runs.iter().map(|run| run.cpu_s);
@@ -269,11 +272,12 @@ fn table(subjects: &[Subject], packets: u64) -> String {
         let rate = rate(subject);
         let _infallible = writeln!(
             table,
-            "| {} | {rate:.0} | {:.0} | {:.2} ({lowest:.2} to {highest:.2}) | {wall:.2} | {peak} | {:.2} |",
+            "| {} | {rate:.0} | {:.0} | {:.2} ({lowest:.2} to {highest:.2}) | {wall:.2} | {peak} | {:.2} | {:.2} |",
             subject.name,
             1e9 / rate,
             median(cpu()),
             rate / suricata,
+            rate / tcpdump,
         );
     }
     table
