@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Rate, Timestamp};
+use crate::{MacAddr, Rate, Timestamp};
 
 /// What kind of statement a model makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,6 +85,18 @@ pub struct Breach {
     /// uid of the flow behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+    /// IP protocol of the flow: `tcp`, `udp`, `icmp`, or its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proto: Option<String>,
+    /// Community ID of the flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub community_id: Option<String>,
+    /// Best name of the other side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Hardware address of the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddr>,
     /// ATT&CK technique ids.
     pub attack: Vec<String>,
     /// The waterfall; sums to `score`.

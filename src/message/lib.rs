@@ -8,7 +8,9 @@
 #![forbid(unsafe_code)]
 
 mod breach;
+mod decision;
 mod device;
+mod health;
 mod incident;
 mod mac;
 mod rate;
@@ -18,14 +20,16 @@ mod to_sense;
 mod to_serve;
 
 pub use breach::{Breach, Class, Term};
+pub use decision::{Action, Blast, Decision, Mode, Response, ResponseState, Target, Verdict};
 pub use device::{Address, Claim, Device, DeviceName};
+pub use health::{Health, LinkState, QueueHealth};
 pub use incident::{Incident, Moment};
 pub use mac::MacAddr;
 pub use rate::Rate;
 pub use stats::{Stats, Warning};
 pub use time::Timestamp;
 pub use to_sense::ToSense;
-pub use to_serve::{RecordLine, ToServe};
+pub use to_serve::{Final, Notice, Numbered, RecordLine, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
 pub const VERSION: u16 = 1;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Breach, Device, Incident, Stats, Timestamp};
+use crate::{Breach, Decision, Device, Health, Incident, Response, Stats, Timestamp};
 
 /// One line of a `*.log`, already formatted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,17 +15,67 @@ pub struct RecordLine {
     pub line: String,
 }
 
-/// What `sense` tells `serve`. On overflow records are dropped and counted, breaches never.
+/// What must not get lost: journalled by `serve` before it is shown, logged or sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum ToServe {
-    /// Records in order of emission.
-    Records(Vec<RecordLine>),
+pub enum Notice {
     /// A new breach, or a newer state of one with the same id.
     Breach(Box<Breach>),
     /// A new incident, or a newer state of one with the same id.
     Incident(Box<Incident>),
-    /// A device's inventory entry.
-    Device(Box<Device>),
+    /// A decision; it is carried out once it was journalled.
+    Decision(Box<Decision>),
+    /// A new state of an action.
+    Response(Box<Response>),
+}
+
+/// A notice with its number; numbers are leased by `serve`, so that a missing one is known to be lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// Counts up by one.
+    pub number: u64,
+    /// What happened.
+    pub notice: Notice,
+}
+
+/// What a run ends with, beside its notices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Final {
+    /// Inventory, in its final order.
+    pub devices: Vec<Device>,
     /// Counters.
+    pub stats: Stats,
+    /// Bytes by hour.
+    pub traffic: Vec<(Timestamp, u64)>,
+    /// How long was learned, in words.
+    pub learning: String,
+    /// Days of traffic it was learned from.
+    pub site_days: f64,
+    /// BLAKE3 over the models.
+    pub models_hash: String,
+    /// Number of models.
+    pub models: usize,
+}
+
+/// What `sense` tells `serve`. On overflow records are dropped and counted, notices never.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToServe {
+    /// First word of a `sense` that has just started; `serve` answers with state, numbers and `Begin`.
+    Hello {
+        /// [`crate::VERSION`] of the sender.
+        version: u16,
+    },
+    /// Records in order of emission.
+    Records(Vec<RecordLine>),
+    /// Something that must not get lost.
+    Notice(Box<Numbered>),
+    /// Inventory entries that changed.
+    Devices(Vec<Device>),
+    /// Counters so far.
     Stats(Box<Stats>),
+    /// How the sensor is doing.
+    Health(Box<Health>),
+    /// What the analysis knows, as JSON text, for the next start.
+    State(String),
+    /// The run is over; nothing follows.
+    Final(Box<Final>),
 }
