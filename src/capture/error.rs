@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::live_error::LiveError;
+
 /// Why a source cannot be opened, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -55,6 +57,12 @@ pub enum SourceError {
         /// How many files were looked at and were none.
         skipped: u64,
     },
+    /// A file to be written exists already.
+    #[error("{}: the file exists and is not written over; name another or move it away", Shown(.path))]
+    Exists {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// The operating system refused for another reason.
     #[error("{}: cannot be read ({error}); check the disk and try again", Shown(.path))]
     Io {
@@ -79,6 +87,9 @@ pub enum SourceError {
         /// The bound.
         max: usize,
     },
+    /// A port cannot be captured from.
+    #[error(transparent)]
+    Live(#[from] LiveError),
 }
 
 impl SourceError {
@@ -151,7 +162,7 @@ impl fmt::Display for Start<'_> {
 
 /// `text` with control characters, direction marks and other unprintables escaped, at most 200
 /// characters of it.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (index, character) in text.chars().enumerate() {
         match character {

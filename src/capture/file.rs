@@ -25,6 +25,21 @@ pub(crate) struct Record {
     /// Where the packet lies, counted from the window's start.
     pub(crate) at: usize,
     pub(crate) len: usize,
+    pub(crate) trust: Trust,
+}
+
+/// What a packet's time is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// To be judged.
+    #[default]
+    Judge,
+    /// Of a record: judged when it was recorded.
+    Recorded,
+    /// The first one of a file that is a record.
+    RecordStarts,
+    /// The first one of a record's later section: an epoch begins with it.
+    RecordedEpoch,
 }
 
 /// A file being read.
@@ -121,6 +136,23 @@ impl CaptureFile {
     #[inline]
     pub(crate) fn bytes(&self, record: &Record) -> &[u8] {
         self.window.bytes(record.at, record.len)
+    }
+
+    /// The comment of the file's section, if that is of a record.
+    pub(crate) fn record_comment(&self) -> Option<&str> {
+        match &self.walk {
+            Walk::Pcapng(walk) => walk.record_comment(),
+            Walk::Pcap(_) | Walk::Nothing => None,
+        }
+    }
+
+    /// How long the time of a record went on: of the section before the one read last, if an epoch
+    /// began with that record, else of what has been read.
+    pub(crate) fn passed(&self, trust: Trust) -> Option<i64> {
+        match &self.walk {
+            Walk::Pcapng(walk) => walk.passed(trust),
+            Walk::Pcap(_) | Walk::Nothing => None,
+        }
     }
 
     /// Closes the file and gives its buffer back.

@@ -83,7 +83,7 @@ impl Filter {
     }
 }
 
-fn compile(expression: &str, link: LinkType) -> Result<BpfProgram, String> {
+pub(crate) fn compile(expression: &str, link: LinkType) -> Result<BpfProgram, String> {
     let dlt = link
         .dlt()
         .ok_or_else(|| format!("libpcap does not know {link}"))?;

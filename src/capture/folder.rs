@@ -35,6 +35,8 @@ pub(crate) struct Capture {
     pub(crate) report: FileReport,
     /// Link type of the first packet.
     pub(crate) link: Option<LinkType>,
+    /// Its comment, if it is a live run's record.
+    pub(crate) record_comment: Option<String>,
 }
 
 /// Finds the captures at `paths`.
@@ -117,10 +119,15 @@ fn peek(path: &Path, buffer: &mut Vec<u8>) -> Result<Capture, SourceError> {
             break;
         }
     }
+    let record_comment = file.record_comment().map(str::to_owned);
     *buffer = file.into_buffer();
     let report = FileReport {
         first_ns: scratch.first_ns,
         ..fresh
     };
-    Ok(Capture { report, link })
+    Ok(Capture {
+        report,
+        link,
+        record_comment,
+    })
 }

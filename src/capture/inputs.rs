@@ -12,15 +12,18 @@
 //! the file earlier in the order where times are equal. Read without it, each begins with a step
 //! back: up to 2 s are clamped, more becomes an epoch change after 63 weird frames, and
 //! [`InputReport::overlaps`] says that this is why.
+//!
+//! A live run's record brings times that were judged when it was made; they are taken as they are,
+//! with the epochs it marks. Merged with other files it is judged like them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::path::PathBuf;
 
-use crate::file::{CaptureFile, Record};
+use crate::file::{CaptureFile, Record, Trust};
 use crate::filter::{Filter, Match};
 use crate::folder::{self, Found};
-use crate::leap::{CLAMP_NS, Clock};
+use crate::leap::{CLAMP_NS, Clock, Judged};
 use crate::report::InputReport;
 use crate::{Frame, LinkType, Source, SourceError};
 
@@ -45,6 +48,10 @@ pub struct FileSource {
     filter: Option<Filter>,
     /// An epoch began with a frame that the filter kept back.
     epoch_due: bool,
+    /// How long what is over by now lasted, if that is known.
+    passed_ns: Option<i64>,
+    /// The comment of the first file, if that is a record.
+    record_comment: Option<String>,
     ended: bool,
 }
 
@@ -84,6 +91,9 @@ impl FileSource {
             .iter()
             .map(|capture| capture.report.first_ns)
             .collect();
+        let record_comment = captures
+            .first_mut()
+            .and_then(|capture| capture.record_comment.take());
         let reports = captures.into_iter().map(|capture| capture.report).collect();
         let report = InputReport {
             files: reports,
@@ -96,6 +106,7 @@ impl FileSource {
             next: 0,
             slots: Vec::new(),
             spare: Vec::with_capacity(1),
+            passed_ns: None,
             report,
         };
         let order = if options.merge {
@@ -113,8 +124,17 @@ impl FileSource {
             clock,
             filter,
             epoch_due: false,
+            passed_ns: None,
+            record_comment,
             ended: false,
         })
+    }
+
+    /// The comment of the first file if that is the record of a live run: one line of JSON that
+    /// begins with [`RECORD_COMMENT_START`](crate::RECORD_COMMENT_START), as the file has it. Known
+    /// before a frame is read; hostile like all that files hold.
+    pub fn record_comment(&self) -> Option<&str> {
+        self.record_comment.as_deref()
     }
 
     /// What has been read so far; complete once [`Source::ended`].
@@ -125,6 +145,34 @@ impl FileSource {
             epochs: self.clock.epochs(),
             ..self.files.report.clone()
         }
+    }
+
+    /// The time of a packet and whether an epoch begins with it. What a record says is taken as it
+    /// is, but between files; in a merge of several files nothing is.
+    #[inline]
+    fn judge(&mut self, slot: usize, head: &Record) -> Judged {
+        let merged = matches!(self.order, Order::Merge { .. }) && self.files.report.files.len() > 1;
+        let (trust, ts_ns) = match head.ts_ns {
+            Some(ts_ns) if !merged && head.trust != Trust::Judge => (head.trust, ts_ns),
+            time => {
+                let judged = self.clock.judge(time);
+                self.passed_ns = self.passed_ns.filter(|_| !judged.epoch);
+                return judged;
+            }
+        };
+        let epoch = match trust {
+            Trust::Judge | Trust::Recorded => false,
+            Trust::RecordedEpoch => true,
+            Trust::RecordStarts => self.clock.now().is_some_and(|now_ns| ts_ns < now_ns),
+        };
+        // An epoch of which the filter let nothing through is as if it had not been.
+        if epoch && !self.epoch_due {
+            self.passed_ns = match trust {
+                Trust::RecordStarts => self.files.passed_ns,
+                trust => self.files.passed(slot, trust),
+            };
+        }
+        self.clock.trust(ts_ns, epoch)
     }
 
     /// Whether the filter, if any, lets the packet through; counted if not.
@@ -151,11 +199,14 @@ impl Source for FileSource {
     fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
         loop {
             let Some((slot, head)) = self.order.next(&mut self.files)? else {
+                let merged =
+                    self.files.report.files.len() > 1 && matches!(self.order, Order::Merge { .. });
+                self.passed_ns = self.files.passed_ns.filter(|_| !merged);
                 self.ended = true;
                 return Ok(None);
             };
             // Judged before it is filtered: time passes whoever looks.
-            let judged = self.clock.judge(head.ts_ns);
+            let judged = self.judge(slot, &head);
             self.epoch_due |= judged.epoch;
             if self.wanted(slot) {
                 let epoch = std::mem::take(&mut self.epoch_due);
@@ -170,6 +221,10 @@ impl Source for FileSource {
                 }));
             }
         }
+    }
+
+    fn passed(&self) -> Option<i64> {
+        self.passed_ns
     }
 
     fn ended(&self) -> bool {
@@ -194,6 +249,8 @@ struct Files {
     slots: Vec<Option<Open>>,
     /// Read buffers of files that are closed.
     spare: Vec<Vec<u8>>,
+    /// How long the time of the file closed last went on, if it is a record that tells.
+    passed_ns: Option<i64>,
     report: InputReport,
 }
 
@@ -228,6 +285,7 @@ impl Files {
             link: LinkType::NULL,
             at: 0,
             len: 0,
+            trust: Trust::Judge,
         };
         let open = Some(Open { file, index, head });
         match self.slots.get_mut(slot) {
@@ -248,6 +306,7 @@ impl Files {
             return Some((open.index, record));
         }
         if let Some(open) = place.take() {
+            self.passed_ns = open.file.passed(Trust::Recorded);
             self.spare.push(open.file.into_buffer());
         }
         None
@@ -258,6 +317,11 @@ impl Files {
             .get(slot)
             .and_then(Option::as_ref)
             .map_or(&[], |open| open.file.bytes(head))
+    }
+
+    /// How long the time of the record being read went on.
+    fn passed(&self, slot: usize, trust: Trust) -> Option<i64> {
+        self.slots.get(slot)?.as_ref()?.file.passed(trust)
     }
 
     /// The last packet's time of the file opened last.

@@ -69,6 +69,19 @@ impl Clock {
         }
     }
 
+    /// Takes a time that has been judged before, when it was recorded. One that runs back where no
+    /// epoch begins, as only a file changed since can hold, is kept at the time held and counted.
+    #[inline]
+    pub fn trust(&mut self, ts_ns: i64, epoch: bool) -> Judged {
+        let held_ns = self.now_ns.filter(|_| !epoch).unwrap_or(i64::MIN);
+        self.clamped += u64::from(ts_ns < held_ns);
+        self.epochs += u64::from(epoch);
+        self.agreed = 0;
+        let ts_ns = ts_ns.max(held_ns);
+        self.now_ns = Some(ts_ns);
+        Judged { ts_ns, epoch }
+    }
+
     #[cold]
     fn step_back(&mut self, ts_ns: i64, now_ns: i64) -> Judged {
         if now_ns.saturating_sub(ts_ns) <= CLAMP_NS {
@@ -101,6 +114,11 @@ impl Clock {
             ts_ns: self.agreed_ns,
             epoch: true,
         }
+    }
+
+    /// The time held: that of the last frame.
+    pub fn now(&self) -> Option<i64> {
+        self.now_ns
     }
 
     /// Frames clamped: at most [`CLAMP_NS`] before the time held.

@@ -9,7 +9,7 @@
 //! Odd:      a fraction of a second or more is dropped, the whole second stands.
 //! Not done: the file's own snap length is not enforced; what is there is delivered.
 
-use crate::file::Record;
+use crate::file::{Record, Trust};
 use crate::report::{Damage, DamageKind};
 use crate::window::{Short, Window};
 use crate::{Compression, FRAME_BYTES_MAX, LinkType};
@@ -151,6 +151,7 @@ impl PcapWalk {
             link: self.link,
             at: self.head_len,
             len,
+            trust: Trust::Judge,
         }))
     }
 

@@ -7,17 +7,20 @@
 //! Units:    each interface's resolution and offset are applied; what comes out is nanoseconds.
 //! Bounds:   [`FRAME_BYTES_MAX`] bytes a packet, [`BUFFER_BYTES`] a block that is looked into,
 //!           [`INTERFACES_MAX`] interfaces a section.
-//! Not done: comments, name resolution, secrets and statistics blocks are not kept.
+//! Odd:      a section whose comment begins with [`RECORD_COMMENT_START`] is of a live run's record:
+//!           its packets' times are told to have been judged, and the end in its statistics is kept.
+//! Not done: other comments and statistics, name resolution and secrets are not kept.
 //!
 //! Headers are parsed by `pcap-parser`. Packet blocks are taken apart here: that crate collects
 //! their options into a `Vec` for each packet, and packets are the hot path.
 
+use pcap_parser::pcapng::{OptionCode, PcapNGOption};
 use pcap_parser::{
     parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
     parse_sectionheaderblock,
 };
 
-use crate::file::Record;
+use crate::file::{Record, Trust};
 use crate::interface::Interface;
 use crate::pcap::{short_damage, u32_of};
 use crate::report::{Damage, DamageKind};
@@ -32,7 +35,11 @@ const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+
+/// How the comment of each section of a live run's record begins.
+pub const RECORD_COMMENT_START: &str = "{\"tapir_record\":";
 
 /// Where a walk through a pcapng file stands.
 #[derive(Debug)]
@@ -42,6 +49,55 @@ pub(crate) struct PcapngWalk {
     compression: Compression,
     /// The block handed out last, to be passed before the next.
     pending: u64,
+    record: RecordState,
+}
+
+/// What is known of a live run's record.
+#[derive(Debug, Default)]
+struct RecordState {
+    /// The comment of the first section that is of one.
+    comment: Option<String>,
+    /// Whether the section being read is of one.
+    here: bool,
+    /// What the next packet's time is worth in it.
+    trust: Trust,
+    /// Until when this section is said to have lasted, and the one before with packets in it.
+    until_ns: Option<i64>,
+    before_ns: Option<i64>,
+    /// Packets seen in this section, and in any.
+    packets_here: bool,
+    packets: bool,
+}
+
+impl RecordState {
+    /// A section begins, with this comment if it has one.
+    fn section(&mut self, first: bool, comment: Option<&str>) {
+        // An epoch without a packet is as if it had not been.
+        if self.packets_here || !self.packets {
+            self.before_ns = self.until_ns;
+        }
+        let comment = comment.filter(|text| text.starts_with(RECORD_COMMENT_START));
+        self.here = comment.is_some();
+        self.trust = match (self.here, first) {
+            (false, _) => Trust::Judge,
+            (true, true) => Trust::RecordStarts,
+            (true, false) => Trust::RecordedEpoch,
+        };
+        self.until_ns = None;
+        self.packets_here = false;
+        if let (None, Some(comment)) = (&self.comment, comment) {
+            self.comment = Some(comment.to_owned());
+        }
+    }
+
+    /// What the time of the packet read now is worth.
+    fn packet(&mut self, timed: bool) -> Trust {
+        (self.packets_here, self.packets) = (true, true);
+        if !(self.here && timed) {
+            return Trust::Judge;
+        }
+        std::mem::replace(&mut self.trust, Trust::Recorded)
+    }
 }
 
 impl PcapngWalk {
@@ -56,7 +112,22 @@ impl PcapngWalk {
             interfaces: Vec::new(),
             compression,
             pending: 0,
+            record: RecordState::default(),
         }
+    }
+
+    pub(crate) fn record_comment(&self) -> Option<&str> {
+        self.record.comment.as_deref()
+    }
+
+    /// Until when the time of a record went on: if the packet read last began an epoch, of the one
+    /// before; else of what has been read.
+    pub(crate) fn passed(&self, trust: Trust) -> Option<i64> {
+        let record = &self.record;
+        if trust == Trust::RecordedEpoch || (record.packets && !record.packets_here) {
+            return record.before_ns;
+        }
+        record.until_ns
     }
 
     /// The next packet; its bytes stay in the window until the call after.
@@ -95,7 +166,8 @@ impl PcapngWalk {
             || matches!(
                 kind,
                 INTERFACE_DESCRIPTION | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET
-            );
+            )
+            || (self.record.here && kind == INTERFACE_STATISTICS);
         if claimed < 12
             || !claimed.is_multiple_of(4)
             || (looked_into && claimed as usize > BUFFER_BYTES)
@@ -123,9 +195,17 @@ impl PcapngWalk {
             SIMPLE_PACKET => self.simple(block).map(Some),
             OBSOLETE_PACKET => self.obsolete(block).map(Some),
             INTERFACE_DESCRIPTION => self.interface(block).map(|()| None),
-            _ => self.section(block).map(|()| None),
+            INTERFACE_STATISTICS => {
+                self.statistics(block);
+                Ok(None)
+            }
+            _ => self.section(block, at_byte == 0).map(|()| None),
         };
-        record.map_err(damage)
+        let mut record: Option<Record> = record.map_err(damage)?;
+        if let Some(record) = &mut record {
+            record.trust = self.record.packet(record.ts_ns.is_some());
+        }
+        Ok(record)
     }
 
     /// Moves over a block that is of no use here, checking that it ends as it begins.
@@ -150,14 +230,41 @@ impl PcapngWalk {
         Ok(None)
     }
 
-    fn section(&mut self, block: &[u8]) -> Result<(), DamageKind> {
+    fn section(&mut self, block: &[u8], first: bool) -> Result<(), DamageKind> {
         let (_, header) = parse_sectionheaderblock(block).map_err(|_| DamageKind::Header)?;
         let (major, minor) = (header.major_version, header.minor_version);
         if major != 1 {
             return Err(DamageKind::Version { major, minor });
         }
         self.interfaces.clear();
+        let is_comment = |option: &&PcapNGOption<'_>| option.code == OptionCode::Comment;
+        let comment = header.options.iter().find(is_comment);
+        let comment = comment.and_then(|option| option.as_str().ok());
+        self.record.section(first, comment);
         Ok(())
+    }
+
+    /// Type, length, interface, time, options: of a record, of which one tells its end.
+    fn statistics(&mut self, block: &[u8]) {
+        const END_TIME: u32 = 3;
+        let Ok(interface) = self.described(self.u32_at(block, 8)) else {
+            return;
+        };
+        let u16_at = |at: usize| match (self.big_endian, block.get(at..at + 2)) {
+            (true, Some(&[a, b])) => u32::from(u16::from_be_bytes([a, b])),
+            (false, Some(&[a, b])) => u32::from(u16::from_le_bytes([a, b])),
+            _ => 0,
+        };
+        let mut at = 20;
+        while at + 4 <= block.len() - 4 {
+            let (code, len) = (u16_at(at), u16_at(at + 2) as usize);
+            if (code, len) == (END_TIME, 8) {
+                let [high, low] = [at + 4, at + 8].map(|at| u64::from(self.u32_at(block, at)));
+                let until_ns = interface.ns(high << 32 | low);
+                self.record.until_ns = self.record.until_ns.max(Some(until_ns));
+            }
+            at += 4 + len.next_multiple_of(4);
+        }
     }
 
     fn interface(&mut self, block: &[u8]) -> Result<(), DamageKind> {
@@ -204,6 +311,7 @@ impl PcapngWalk {
             link: interface.link,
             at: 28,
             len,
+            trust: Trust::Judge,
         })
     }
 
@@ -222,6 +330,7 @@ impl PcapngWalk {
             link: interface.link,
             at: 12,
             len,
+            trust: Trust::Judge,
         })
     }
 

@@ -1,5 +1,11 @@
 //! Tests of the crate from outside: whole files in, frames out.
 
+mod armed;
 mod corpus;
 mod files;
+mod inject;
+mod live;
+mod namespace;
+mod record;
+mod wire;
 mod written;
