@@ -1,6 +1,12 @@
 //! The appliance library; names the rooms in reading order.
 
+pub mod config;
+
+pub mod control;
+
 pub mod store;
+
+pub mod forward;
 
 pub mod report;
 

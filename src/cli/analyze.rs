@@ -10,7 +10,7 @@ use tapir_engine::device::Net;
 use tapir_engine::types::escaped;
 
 use crate::report::{self, RunFigures};
-use crate::run::{Options, Outcome, analyze};
+use crate::run::{Options, Outcome, analyze, boot_key};
 
 /// Exit code when a breach reached `--fail-on`.
 const SCORE_REACHED: u8 = 5;
@@ -35,15 +35,18 @@ pub(crate) struct Args {
     /// Carry baselines from run to run in this folder.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Home networks; the private ranges if not given.
+    /// Home networks; the private ranges if not given, or what the record of a live run says.
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',')]
     home: Vec<Net>,
-    /// Name of this sensor; part of every id.
-    #[arg(long, value_name = "NAME", default_value = "tapir", value_parser = sensor_id)]
-    sensor_id: String,
-    /// Time zone of hours, workdays and shown times.
-    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
-    time_zone: TimeZone,
+    /// Name of this sensor, part of every id; `tapir` if not given, or what the record says.
+    #[arg(long, value_name = "NAME", value_parser = sensor_id)]
+    sensor_id: Option<String>,
+    /// Time zone of hours, workdays and shown times; UTC if not given, or what the record says.
+    #[arg(long, value_name = "ZONE", value_parser = time_zone)]
+    time_zone: Option<TimeZone>,
+    /// Replay a live run's record even with other models or another starting state.
+    #[arg(long)]
+    force: bool,
     /// Give the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -69,7 +72,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
         workers: usize::from(args.workers),
         models: args.models,
         state: args.state,
-        home: args.home,
+        home: (!args.home.is_empty()).then_some(args.home),
+        force: args.force,
         sensor_id: args.sensor_id,
         time_zone: args.time_zone,
         filter: args.filter,
@@ -85,7 +89,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         tracing::warn!("{}: {}", escaped(&warning.subject), escaped(&warning.text));
     }
     let out = options.out.as_ref().map(|path| path.display().to_string());
-    let answer = answer(&options, &outcome, out.as_deref(), args.json);
+    let answer = answer(&outcome, out.as_deref(), args.json);
     // A reader that closed the pipe has seen enough.
     let _closed_pipe = std::io::stdout().lock().write_all(answer.as_bytes());
     let worst = outcome
@@ -100,8 +104,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
 }
 
 /// The answer for a terminal, a pipe or a program.
-fn answer(options: &Options, outcome: &Outcome, out: Option<&str>, json: bool) -> String {
-    let summary = outcome.summary(options, out);
+fn answer(outcome: &Outcome, out: Option<&str>, json: bool) -> String {
+    let summary = outcome.summary(out);
     if json {
         return report::answer_json(&summary);
     }
@@ -121,12 +125,6 @@ fn fail(error: &str) -> ExitCode {
         eprintln!("tapir: {}", escaped(line));
     }
     ExitCode::FAILURE
-}
-
-/// A key nobody can guess from outside: the hasher std seeds from the system.
-fn boot_key() -> u64 {
-    use std::hash::{BuildHasher as _, RandomState};
-    RandomState::new().hash_one(0_u8)
 }
 
 /// A sensor id goes into file names, lines and hashes: letters, digits and `-_.` only.

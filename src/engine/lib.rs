@@ -35,6 +35,10 @@ pub mod breach;
 
 pub mod incident;
 
+pub mod policy;
+
+pub mod respond;
+
 mod analysis;
 
 /// Kinds and fields of every row a model may be written on: records and verdicts.
@@ -58,6 +62,7 @@ pub fn schemas() -> Vec<(&'static str, &'static [types::FieldInfo])> {
 }
 
 pub use analysis::{Analysis, AnalysisSettings, Effect, SavedState};
+pub use policy::{Authorised, PolicySettings};
 
 mod tracker;
 

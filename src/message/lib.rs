@@ -32,4 +32,4 @@ pub use to_sense::ToSense;
 pub use to_serve::{Final, Notice, Numbered, RecordLine, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;

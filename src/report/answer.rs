@@ -8,9 +8,9 @@ use tapir_message::Breach;
 
 use super::band::Band;
 use super::findings::{Findings, doubts, new_devices, sure};
+use super::screen::{Screen, ink, short_title};
 use super::words::{
-    bytes, columns, count, cut, duration, number, plural, share, short_span, span_days, whole,
-    width,
+    bytes, count, cut, duration, number, plural, share, short_span, span_days, whole, width,
 };
 use super::{RunFigures, Summary};
 
@@ -114,14 +114,14 @@ fn fill(
     }
     screen.blank();
     found(screen, summary, findings, form);
-    screen.field("Devices", &inventory(summary));
-    screen.field("Read", &read(summary, figures));
+    screen.paragraph("Devices", FIELD, &inventory(summary), 2);
+    screen.paragraph("Read", FIELD, &read(summary, figures), 2);
     let missed = missed(summary);
     if !missed.is_empty() {
-        screen.field("Missed", &missed);
+        screen.paragraph("Missed", FIELD, &missed, 2);
     }
     if let Some(health) = health(findings) {
-        screen.field("Sensor", &health);
+        screen.paragraph("Sensor", FIELD, &health, 2);
     }
     let provisional = |b: &Breach| b.provisional && b.score >= Some(SCORE_MIN);
     let sign = if findings.breaches().any(provisional) {
@@ -129,10 +129,10 @@ fn fill(
     } else {
         ""
     };
-    screen.field("Learned", &format!("{}{sign}", summary.learning));
+    screen.paragraph("Learned", FIELD, &format!("{}{sign}", summary.learning), 2);
     if let Some(dir) = summary.out_dir {
         let dir = dir.trim_end_matches('/');
-        screen.field("Report", &format!("{dir}/report.html"));
+        screen.paragraph("Report", FIELD, &format!("{dir}/report.html"), 2);
     }
 }
 
@@ -219,11 +219,6 @@ fn item(
     ]);
 }
 
-/// A title without its family: `Command / Rhythmic beacon` is `Rhythmic beacon`.
-fn short_title(title: &str) -> &str {
-    title.split_once(" / ").map_or(title, |(_, rest)| rest)
-}
-
 /// How many devices, how many of them new.
 fn inventory(summary: &Summary<'_>) -> String {
     let devices = count(summary.devices.len() as u64);
@@ -307,98 +302,6 @@ fn health(findings: &Findings<'_>) -> Option<String> {
         0 => first.text.clone(),
         more => format!("{} (and {more} more)", first.text),
     })
-}
-
-/// The ANSI code of a band.
-const fn ink(band: Band) -> &'static str {
-    match band {
-        Band::Record => "2",
-        Band::Note => "36",
-        Band::Brief => "33",
-        Band::Notify => "1;33",
-        Band::Wake => "1;31",
-        Band::Act => "1;97;41",
-    }
-}
-
-/// Lines under construction.
-struct Screen {
-    out: String,
-    width: usize,
-    color: bool,
-}
-
-impl Screen {
-    /// One line from pieces with their ANSI code; pieces are escaped already or ours.
-    fn line(&mut self, pieces: &[(&str, &str)]) {
-        for (code, text) in pieces {
-            if self.color && !code.is_empty() && !text.is_empty() {
-                self.out.push_str("\u{1b}[");
-                self.out.push_str(code);
-                self.out.push('m');
-                self.out.push_str(text);
-                self.out.push_str("\u{1b}[0m");
-            } else {
-                self.out.push_str(text);
-            }
-        }
-        self.blank();
-    }
-
-    fn blank(&mut self) {
-        self.out.truncate(self.out.trim_end_matches(' ').len());
-        self.out.push('\n');
-    }
-
-    /// A name in the left column and its text beside it.
-    fn field(&mut self, name: &str, text: &str) {
-        self.paragraph(name, FIELD, text, 2);
-    }
-
-    /// Text from column `indent` on, wrapped to at most `lines` lines and then cut.
-    fn paragraph(&mut self, name: &str, indent: usize, text: &str, lines: usize) {
-        let room = self.width.saturating_sub(indent);
-        let text = escaped(text);
-        let mut rest = text.as_str();
-        for line in 1..=lines {
-            let head = if line == 1 { name } else { "" };
-            let (first, tail) = split(rest, room);
-            let shown = if line == lines && !tail.is_empty() {
-                // A word cut in two is harder to read than one less.
-                format!("{}…", split(rest, room.saturating_sub(1)).0)
-            } else {
-                first.to_owned()
-            };
-            self.line(&[("2", &format!("{head:<indent$}")), ("", &shown)]);
-            if tail.is_empty() {
-                break;
-            }
-            rest = tail;
-        }
-    }
-}
-
-/// Splits at the last space that leaves at most `room` columns before it.
-fn split(text: &str, room: usize) -> (&str, &str) {
-    if width(text) <= room {
-        return (text, "");
-    }
-    let mut used = 0;
-    let mut hard = text.len();
-    let mut soft = None;
-    for (at, c) in text.char_indices() {
-        used += columns(c);
-        if used > room {
-            hard = at;
-            break;
-        }
-        if c == ' ' {
-            soft = Some(at);
-        }
-    }
-    let at = soft.unwrap_or(hard);
-    let (first, rest) = text.split_at(at);
-    (first, rest.trim_start())
 }
 
 #[cfg(test)]

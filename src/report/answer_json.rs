@@ -20,10 +20,15 @@ const SCHEMA: &str = "tapir.answer/1";
 /// The answer as JSON on one line, with a newline at its end.
 #[must_use]
 pub fn answer_json(summary: &Summary<'_>) -> String {
+    json_line(&Answer::new(summary))
+}
+
+/// A value as JSON on one line that may be shown as it is, with a newline at its end.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, Escaping);
     // Plain data with string keys always serialises; an empty answer would show that it did not.
-    if Answer::new(summary).serialize(&mut serializer).is_err() {
+    if value.serialize(&mut serializer).is_err() {
         out.clear();
     }
     out.push(b'\n');

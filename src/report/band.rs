@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What a score asks for. `score_sure` decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Band {
+pub(crate) enum Band {
     /// 0–19.
     Record,
     /// 20–39.
@@ -22,7 +22,7 @@ pub(super) enum Band {
 
 impl Band {
     /// All bands, the highest first.
-    pub(super) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Act,
         Self::Wake,
         Self::Notify,
@@ -32,7 +32,7 @@ impl Band {
     ];
 
     /// The band of a score.
-    pub(super) const fn of(score: u8) -> Self {
+    pub(crate) const fn of(score: u8) -> Self {
         match score {
             0..=19 => Self::Record,
             20..=39 => Self::Note,
@@ -44,7 +44,7 @@ impl Band {
     }
 
     /// Lowest and highest score.
-    pub(super) const fn scores(self) -> (u8, u8) {
+    pub(crate) const fn scores(self) -> (u8, u8) {
         match self {
             Self::Record => (0, 19),
             Self::Note => (20, 39),
@@ -56,7 +56,7 @@ impl Band {
     }
 
     /// One word, for narrow columns and style classes.
-    pub(super) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Record => "record",
             Self::Note => "note",
@@ -68,7 +68,7 @@ impl Band {
     }
 
     /// What to do, in words.
-    pub(super) const fn words(self) -> &'static str {
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Record => "record",
             Self::Note => "note",
@@ -80,7 +80,7 @@ impl Band {
     }
 
     /// How the verdict begins.
-    pub(super) const fn verdict(self) -> &'static str {
+    pub(crate) const fn verdict(self) -> &'static str {
         match self {
             Self::Record => "Nothing needs doing",
             Self::Note => "Nothing needs doing",
@@ -93,7 +93,7 @@ impl Band {
 
     /// Breaches per 1,000 device-weeks that an innocent network shows at or above the lowest score:
     /// `100 · 10^((50 − score) / 23.06)`, rounded. Nothing is promised for 0.
-    pub(super) const fn rate_at_least(self) -> Option<f64> {
+    pub(crate) const fn rate_at_least(self) -> Option<f64> {
         match self {
             Self::Record => None,
             Self::Note => Some(2_000.0),

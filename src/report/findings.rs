@@ -153,7 +153,7 @@ pub(super) fn knows_normal(summary: &Summary<'_>) -> bool {
 }
 
 /// The score that decides: `score_sure`, or the score where it lacks.
-pub(super) fn sure(breach: &Breach) -> u8 {
+pub(crate) fn sure(breach: &Breach) -> u8 {
     breach.score_sure.or(breach.score).unwrap_or(0)
 }
 

@@ -5,9 +5,10 @@
 //! Bounds: at most [`BREACHES_MAX`] breaches and [`DEVICES_MAX`] devices on the page, the worst and
 //!         the earliest; the rest is counted and stays in the `*.jsonl` files.
 
-mod band;
-mod findings;
-mod words;
+pub(crate) mod band;
+pub(crate) mod findings;
+pub(crate) mod screen;
+pub(crate) mod words;
 
 mod answer;
 mod answer_json;
@@ -16,13 +17,14 @@ mod html;
 mod view;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 use jiff::tz::TimeZone;
 use tapir_message::{Breach, Device, Incident, Stats, Timestamp};
 
 pub use answer::answer;
 pub use answer_json::answer_json;
+pub(crate) use answer_json::json_line;
 pub use html::html;
 
 /// Breaches shown on the page; a browser still opens this many at once.

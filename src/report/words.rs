@@ -13,14 +13,14 @@ const DAY_S: i64 = 24 * HOUR_S;
 
 /// A time for machines and for people.
 #[derive(Debug, Serialize)]
-pub(super) struct Time {
+pub(crate) struct Time {
     iso: String,
     text: String,
 }
 
 impl Time {
     /// Day, month, hour and minute.
-    pub(super) fn new(ts: Timestamp, zone: &TimeZone) -> Self {
+    pub(crate) fn new(ts: Timestamp, zone: &TimeZone) -> Self {
         Self {
             iso: ts.to_string(),
             text: minute(ts, zone),
@@ -28,7 +28,7 @@ impl Time {
     }
 
     /// The end of a span that began at `first`: without the day if that is the same.
-    pub(super) fn until(first: Timestamp, last: Timestamp, zone: &TimeZone) -> Self {
+    pub(crate) fn until(first: Timestamp, last: Timestamp, zone: &TimeZone) -> Self {
         let same = zoned(first, zone).date() == zoned(last, zone).date();
         let pattern = if same { "%H:%M" } else { "%a %-d %b, %H:%M" };
         Self {
@@ -38,7 +38,7 @@ impl Time {
     }
 
     /// A time to the second.
-    pub(super) fn exact(ts: Timestamp, zone: &TimeZone) -> Self {
+    pub(crate) fn exact(ts: Timestamp, zone: &TimeZone) -> Self {
         Self {
             iso: ts.to_string(),
             text: format(ts, zone, "%a %-d %b, %H:%M:%S"),
@@ -47,7 +47,7 @@ impl Time {
 }
 
 /// The time in `zone`. Every 64-bit nanosecond count is within jiff's range.
-pub(super) fn zoned(ts: Timestamp, zone: &TimeZone) -> Zoned {
+pub(crate) fn zoned(ts: Timestamp, zone: &TimeZone) -> Zoned {
     Instant::from_nanosecond(i128::from(ts.nanos()))
         .unwrap_or_default()
         .to_zoned(zone.clone())
@@ -59,12 +59,27 @@ fn format(ts: Timestamp, zone: &TimeZone, pattern: &str) -> String {
 }
 
 /// `Tue 11 Nov, 02:14`.
-pub(super) fn minute(ts: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn minute(ts: Timestamp, zone: &TimeZone) -> String {
     format(ts, zone, "%a %-d %b, %H:%M")
 }
 
+/// `Tue 11 Nov, 02:14:05`.
+pub(crate) fn second(ts: Timestamp, zone: &TimeZone) -> String {
+    format(ts, zone, "%a %-d %b, %H:%M:%S")
+}
+
+/// `11 Nov 02:14`.
+pub(crate) fn short(ts: Timestamp, zone: &TimeZone) -> String {
+    format(ts, zone, "%-d %b %H:%M")
+}
+
+/// `02:14:05`.
+pub(crate) fn clock(ts: Timestamp, zone: &TimeZone) -> String {
+    format(ts, zone, "%H:%M:%S")
+}
+
 /// `11 Nov 02:14`, `11 Nov 02:14–02:20` or `11 Nov 02:14 – 12 Nov 09:00`, for narrow columns.
-pub(super) fn short_span(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn short_span(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
     let (from, to) = (zoned(first, zone), zoned(last, zone));
     let start = from.strftime("%-d %b %H:%M");
     if from.date() != to.date() {
@@ -77,7 +92,7 @@ pub(super) fn short_span(first: Timestamp, last: Timestamp, zone: &TimeZone) -> 
 }
 
 /// `3 Nov to 13 Nov 2025`, or with the hours if it is one day.
-pub(super) fn span_days(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn span_days(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
     let (from, to) = (zoned(first, zone), zoned(last, zone));
     if from.date() == to.date() {
         span(first, last, zone)
@@ -97,7 +112,7 @@ pub(super) fn span_days(first: Timestamp, last: Timestamp, zone: &TimeZone) -> S
 }
 
 /// `3 Nov 2025, 00:00 to 13 Nov 2025, 00:00`, the day once if it is the same.
-pub(super) fn span(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn span(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
     let (from, to) = (zoned(first, zone), zoned(last, zone));
     let start = from.strftime("%-d %b %Y, %H:%M");
     if from.date() == to.date() {
@@ -108,7 +123,7 @@ pub(super) fn span(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String
 }
 
 /// Name of the zone: `Europe/Berlin`, or its offset.
-pub(super) fn zone_name(zone: &TimeZone) -> String {
+pub(crate) fn zone_name(zone: &TimeZone) -> String {
     match (zone.iana_name(), zone.to_fixed_offset()) {
         (Some(name), _) => name.to_owned(),
         (None, Ok(offset)) => format!("UTC{offset}"),
@@ -117,7 +132,7 @@ pub(super) fn zone_name(zone: &TimeZone) -> String {
 }
 
 /// Thousands with commas.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -130,7 +145,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// A count with its noun: `1 device`, `3 devices`, `no devices`.
-pub(super) fn plural(n: usize, one: &str, many: &str) -> String {
+pub(crate) fn plural(n: usize, one: &str, many: &str) -> String {
     match n {
         0 => format!("no {many}"),
         1 => format!("1 {one}"),
@@ -139,7 +154,7 @@ pub(super) fn plural(n: usize, one: &str, many: &str) -> String {
 }
 
 /// A size with three digits: `28.3 MB`.
-pub(super) fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if n < 1_000 {
         return format!("{n} B");
@@ -169,7 +184,7 @@ pub(super) fn bytes(n: u64) -> String {
 }
 
 /// A length of time in its two largest units: `9 d 14 h`.
-pub(super) fn duration(ns: i64) -> String {
+pub(crate) fn duration(ns: i64) -> String {
     let secs = ns.max(0) / 1_000_000_000;
     let two = |big: i64, big_unit: &str, small: i64, small_unit: &str| {
         if small == 0 {
@@ -190,7 +205,7 @@ pub(super) fn duration(ns: i64) -> String {
 }
 
 /// `part` of `whole` in percent with the digits that matter.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 || part == 0 {
         return "0 %".to_owned();
     }
@@ -203,7 +218,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// A rate with at most three digits: `0.25`, `3.36`, `30.2`, `1,240`.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if !value.is_finite() || value < 0.0 {
         return "an unknown number of".to_owned();
     }
@@ -220,7 +235,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// How often something of `rate` per 1,000 device-weeks happens among `devices`.
-pub(super) fn how_often(rate: f64, devices: usize) -> Option<String> {
+pub(crate) fn how_often(rate: f64, devices: usize) -> Option<String> {
     if devices == 0 || !rate.is_finite() || rate <= 0.0 {
         return None;
     }
@@ -246,12 +261,12 @@ pub(super) fn how_often(rate: f64, devices: usize) -> Option<String> {
     clippy::cast_sign_loss,
     reason = "a float to integer cast saturates"
 )]
-pub(super) fn whole(value: f64) -> u64 {
+pub(crate) fn whole(value: f64) -> u64 {
     (value + 0.5) as u64
 }
 
 /// How many terminal columns a character takes; close enough to keep columns straight.
-pub(super) const fn columns(c: char) -> usize {
+pub(crate) const fn columns(c: char) -> usize {
     match c {
         '\u{300}'..='\u{36f}'
         | '\u{483}'..='\u{489}'
@@ -277,12 +292,12 @@ pub(super) const fn columns(c: char) -> usize {
 }
 
 /// Columns a text takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
 /// `text` in at most `max` columns, with an ellipsis if something was cut.
-pub(super) fn cut(text: &str, max: usize) -> String {
+pub(crate) fn cut(text: &str, max: usize) -> String {
     if width(text) <= max {
         return text.to_owned();
     }

@@ -1,6 +1,5 @@
 //! `tapir analyze`: capture files in, one folder of results and one screen of answer out.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
@@ -10,12 +9,16 @@ use serde::Serialize;
 use tapir_capture::{FileSource, InputOptions, SourceError};
 use tapir_engine::device::{Home, Net};
 use tapir_engine::types::{Seed, Timestamp};
-use tapir_engine::{Analysis, AnalysisSettings, Effect, TrackerConfig, TrackerStats};
+use tapir_engine::{
+    Analysis, AnalysisSettings, Effect, PolicySettings, TrackerConfig, TrackerStats,
+};
 use tapir_message::{Breach, Device, Incident, Stats};
 
+use super::latest::Latest;
 use super::models::{self, ModelsError};
 use super::output::{Output, OutputError};
 use super::pipeline::{self, Taken};
+use super::replay::{RecordMismatch, Site};
 use super::tally::{Tally, stats};
 use crate::report::{self, Summary};
 use crate::store::{self, StateError};
@@ -37,12 +40,14 @@ pub struct Options {
     pub models: Option<PathBuf>,
     /// Folder that carries baselines from run to run.
     pub state: Option<PathBuf>,
-    /// Home networks; the private ranges if empty.
-    pub home: Vec<Net>,
-    /// Part of every id.
-    pub sensor_id: String,
-    /// Where hours and workdays come from.
-    pub time_zone: TimeZone,
+    /// Home networks; the record's if it is one, else the private ranges.
+    pub home: Option<Vec<Net>>,
+    /// Part of every id; the record's if it is one, else `tapir`.
+    pub sensor_id: Option<String>,
+    /// Where hours and workdays come from; the record's if it is one, else UTC.
+    pub time_zone: Option<TimeZone>,
+    /// Take a live run's record even where models or state are not those of that run.
+    pub force: bool,
     /// BPF filter.
     pub filter: Option<String>,
     /// Merge overlapping files by time instead of reading one after another.
@@ -68,6 +73,9 @@ pub enum AnalyzeError {
     /// Results cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The record is of a run with something else.
+    #[error(transparent)]
+    Record(#[from] RecordMismatch),
 }
 
 /// What an analysis found.
@@ -91,8 +99,12 @@ pub struct Outcome {
     pub models_hash: String,
     /// See `models_hash`.
     pub models: usize,
-    /// Names of the inputs as given.
+    /// Names of the inputs as given; for a record, the port it was taken at.
     pub inputs: Vec<String>,
+    /// Part of every id.
+    pub sensor_id: String,
+    /// Where hours and workdays come from.
+    pub time_zone: TimeZone,
     /// Figures of this run.
     pub figures: RunFigures,
 }
@@ -132,12 +144,15 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         filter: options.filter.clone(),
     };
     let source = FileSource::open(&options.inputs, &input)?;
-    let output = Output::open(options.out.as_deref(), &options.sensor_id)?;
+    let site = Site::new(options, source.record_comment(), &models_hash, &saved)?;
+    let output = Output::open(options.out.as_deref(), &site.sensor_id)?;
     let settings = AnalysisSettings {
-        sensor_id: options.sensor_id.clone(),
-        home: Home::new(options.home.clone()),
-        time_zone: options.time_zone.clone(),
+        sensor_id: site.sensor_id.clone(),
+        home: Home::new(site.home.clone()),
+        time_zone: site.time_zone.clone(),
         seed: Seed(options.hash_key),
+        // A file is over: there is nothing left to act on.
+        response: PolicySettings::default(),
     };
     let mut analysis = Analysis::new(settings, models, saved);
     let mut tally = Tally::new(options.progress);
@@ -162,11 +177,6 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         written.output.counts(),
     );
     let site_days = analysis.site_days();
-    let learning = if site_days < 1.0 {
-        "less than a day, so nothing is normal yet; prior: unfitted".to_owned()
-    } else {
-        format!("{site_days:.1} days, prior: unfitted")
-    };
     let outcome = Outcome {
         breaches: written.breaches,
         incidents: written.incidents,
@@ -174,17 +184,15 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         traffic: tally.traffic(),
         figures: figures(&models_hash, options.workers, stats.packets, started),
         stats,
-        learning,
+        learning: super::learning(site_days),
         site_days,
         models_hash,
         models: models_count,
-        inputs: options
-            .inputs
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        inputs: site.inputs,
+        sensor_id: site.sensor_id,
+        time_zone: site.time_zone,
     };
-    write(options, &outcome, written.output)?;
+    write(&outcome, written.output)?;
     store::save(options.state.as_deref(), &analysis.save())?;
     Ok(outcome)
 }
@@ -192,10 +200,10 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
 impl Outcome {
     /// The outcome as the report sees it.
     #[must_use]
-    pub fn summary<'a>(&'a self, options: &'a Options, out: Option<&'a str>) -> Summary<'a> {
+    pub fn summary<'a>(&'a self, out: Option<&'a str>) -> Summary<'a> {
         Summary {
-            sensor_id: &options.sensor_id,
-            time_zone: &options.time_zone,
+            sensor_id: &self.sensor_id,
+            time_zone: &self.time_zone,
             stats: &self.stats,
             devices: &self.devices,
             breaches: &self.breaches,
@@ -213,16 +221,13 @@ impl Outcome {
 }
 
 /// Writes every file of the output folder and moves it into place.
-fn write(options: &Options, outcome: &Outcome, output: Output) -> Result<(), OutputError> {
+fn write(outcome: &Outcome, output: Output) -> Result<(), OutputError> {
     output.lines("devices.jsonl", &outcome.devices)?;
     output.lines("breaches.jsonl", &outcome.breaches)?;
     output.lines("incidents.jsonl", &outcome.incidents)?;
     output.json("stats.json", &outcome.stats)?;
     output.json("run.json", &outcome.figures)?;
-    output.file(
-        "report.html",
-        &report::html(&outcome.summary(options, None)),
-    )?;
+    output.file("report.html", &report::html(&outcome.summary(None)))?;
     output.commit()
 }
 
@@ -284,6 +289,8 @@ fn write_effects(
             Effect::Record(record) => output.record(&record)?,
             Effect::Breach(breach) => breaches.put(breach.id.clone(), *breach),
             Effect::Incident(incident) => incidents.put(incident.id.clone(), *incident),
+            // With responses off none is made.
+            Effect::Decision(..) => {}
         }
     }
     Ok(Written {
@@ -291,32 +298,6 @@ fn write_effects(
         breaches: breaches.items,
         incidents: incidents.items,
     })
-}
-
-/// The latest state of things with an id, in order of first appearance.
-struct Latest<T> {
-    items: Vec<T>,
-    places: BTreeMap<String, usize>,
-}
-
-impl<T> Default for Latest<T> {
-    fn default() -> Self {
-        Self {
-            items: Vec::new(),
-            places: BTreeMap::new(),
-        }
-    }
-}
-
-impl<T> Latest<T> {
-    fn put(&mut self, id: String, item: T) {
-        let place = *self.places.entry(id).or_insert(self.items.len());
-        if let Some(old) = self.items.get_mut(place) {
-            *old = item;
-        } else {
-            self.items.push(item);
-        }
-    }
 }
 
 /// Figures of the run so far.

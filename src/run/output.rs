@@ -100,9 +100,7 @@ impl Output {
 
     /// Writes a file with one JSON value, indented.
     pub(crate) fn json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), OutputError> {
-        let mut text = terminal_safe(&serde_json::to_string_pretty(value).unwrap_or_default());
-        text.push('\n');
-        self.file(name, &text)
+        self.file(name, &pretty(value))
     }
 
     /// Writes a text file.
@@ -169,6 +167,13 @@ fn failed(path: &Path, error: io::Error) -> OutputError {
         .filter(|part| part.as_os_str() != PARTIAL)
         .collect();
     OutputError { path: shown, error }
+}
+
+/// One JSON value over several lines, in which nothing can move a cursor.
+pub(crate) fn pretty<T: Serialize>(value: &T) -> String {
+    let mut text = terminal_safe(&serde_json::to_string_pretty(value).unwrap_or_default());
+    text.push('\n');
+    text
 }
 
 /// One JSON line in which nothing can move a cursor.

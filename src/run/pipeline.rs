@@ -30,13 +30,15 @@ const QUEUE_ROUNDS: usize = 4;
 
 /// Why a round ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Boundary {
+pub(super) enum Boundary {
     /// It was full.
     Full,
     /// It was full, and time hardly moves.
     Exact,
     /// The next frame begins a new epoch.
     Epoch,
+    /// Everything up to the end of a live run is read; the others' end is awaited.
+    Drained,
     /// The input is over.
     End,
 }
@@ -99,18 +101,18 @@ struct Meta {
 
 /// A worker's answer to one round.
 #[derive(Debug)]
-struct Tracked {
-    observations: Observations,
-    watermark: Timestamp,
-    until: Timestamp,
-    boundary: Boundary,
+pub(super) struct Tracked {
+    pub(super) observations: Observations,
+    pub(super) watermark: Timestamp,
+    pub(super) until: Timestamp,
+    pub(super) boundary: Boundary,
 }
 
 /// A worker's answers, and the way back for what held them.
 #[derive(Debug)]
-struct Answers {
-    tracked: Receiver<Tracked>,
-    spare: SyncSender<Observations>,
+pub(super) struct Answers {
+    pub(super) tracked: Receiver<Tracked>,
+    pub(super) spare: SyncSender<Observations>,
 }
 
 /// What reading said while it went on.
@@ -206,7 +208,7 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
                 .then_with(|| a.flow.key().cmp(&b.flow.key()))
         });
         let ready = match boundary {
-            Boundary::Full => pending.partition_point(|o| o.ts < watermark),
+            Boundary::Full | Boundary::Drained => pending.partition_point(|o| o.ts < watermark),
             Boundary::Exact | Boundary::Epoch | Boundary::End => pending.len(),
         };
         let mut go_on = true;
@@ -233,7 +235,8 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
 }
 
 /// A tracker with its way to the analysis.
-struct Worker {
+#[derive(Debug)]
+pub(super) struct Worker {
     tracker: Tracker,
     observations: Observations,
     to_analysis: SyncSender<Tracked>,
@@ -241,7 +244,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(config: &TrackerConfig) -> (Self, Answers) {
+    pub(super) fn new(config: &TrackerConfig) -> (Self, Answers) {
         let (to_analysis, tracked) = sync_channel(QUEUE_ROUNDS);
         let (spare, spares) = sync_channel(QUEUE_ROUNDS);
         let worker = Self {
@@ -253,10 +256,28 @@ impl Worker {
         (worker, Answers { tracked, spare })
     }
 
+    /// Takes a frame.
+    pub(super) fn track(&mut self, frame: &Frame<'_>) {
+        let ts = Timestamp::from_nanos(frame.ts_ns);
+        let Self {
+            tracker,
+            observations,
+            ..
+        } = self;
+        tracker.packet(ts, frame.link.0, frame.wire_len, frame.bytes, observations);
+    }
+
+    /// What was counted so far.
+    pub(super) fn stats(&self) -> TrackerStats {
+        self.tracker.stats().clone()
+    }
+
     /// Ends a round; false if nobody listens any more.
-    fn close(&mut self, until: Timestamp, boundary: Boundary) -> bool {
+    pub(super) fn close(&mut self, until: Timestamp, boundary: Boundary) -> bool {
         match boundary {
-            Boundary::Full => self.tracker.advance(until, &mut self.observations),
+            Boundary::Full | Boundary::Drained => {
+                self.tracker.advance(until, &mut self.observations);
+            }
             Boundary::Exact => self.tracker.settle(until, &mut self.observations),
             Boundary::Epoch => self.tracker.epoch(until, &mut self.observations),
             Boundary::End => self.tracker.finish(until, &mut self.observations),
@@ -282,6 +303,7 @@ fn read_one<S: Source>(
     worker: &mut Worker,
 ) -> Result<(), SourceError> {
     let (mut until, mut rounds) = (Timestamp::MIN, Rounds::default());
+    let mut held = Vec::new();
     while let Some(frame) = source.next()? {
         let ts = Timestamp::from_nanos(frame.ts_ns);
         if let Some(boundary) = rounds.over(until)
@@ -289,8 +311,16 @@ fn read_one<S: Source>(
         {
             return Ok(());
         }
+        let epoch = frame.epoch;
+        let frame = if epoch {
+            let frame = hold(&frame, &mut held);
+            until = passed(source, until);
+            frame
+        } else {
+            frame
+        };
         // What was due in the old epoch is told before the new one begins.
-        if frame.epoch {
+        if epoch {
             rounds = Rounds::default();
             if !(worker.close(until, Boundary::Full) && worker.close(ts, Boundary::Epoch)) {
                 return Ok(());
@@ -299,15 +329,26 @@ fn read_one<S: Source>(
         rounds.add(&frame);
         watcher.frame(&frame);
         until = ts;
-        let Worker {
-            tracker,
-            observations,
-            ..
-        } = worker;
-        tracker.packet(ts, frame.link.0, frame.wire_len, frame.bytes, observations);
+        worker.track(&frame);
     }
-    worker.close(until, Boundary::End);
+    worker.close(passed(source, until), Boundary::End);
     Ok(())
+}
+
+/// How far time went in what is over: to the last frame, or further if the source knows.
+fn passed(source: &impl Source, until: Timestamp) -> Timestamp {
+    let passed = source.passed().map(Timestamp::from_nanos);
+    passed.map_or(until, |passed| passed.max(until))
+}
+
+/// The same frame with its bytes in `held`, so that its source can be asked in the meantime.
+fn hold<'a>(frame: &Frame<'_>, held: &'a mut Vec<u8>) -> Frame<'a> {
+    held.clear();
+    held.extend_from_slice(frame.bytes);
+    Frame {
+        bytes: held,
+        ..*frame
+    }
 }
 
 /// Deals frames to workers in rounds.
@@ -337,6 +378,7 @@ fn deal<S: Source>(
         all_sent
     };
     let (mut until, mut counted) = (Timestamp::MIN, Rounds::default());
+    let mut held = Vec::new();
     while let Some(frame) = source.next()? {
         let ts = Timestamp::from_nanos(frame.ts_ns);
         if let Some(boundary) = counted.over(until)
@@ -344,8 +386,16 @@ fn deal<S: Source>(
         {
             return Ok(());
         }
+        let epoch = frame.epoch;
+        let frame = if epoch {
+            let frame = hold(&frame, &mut held);
+            until = passed(source, until);
+            frame
+        } else {
+            frame
+        };
         // What was due in the old epoch is told before the new one begins.
-        if frame.epoch {
+        if epoch {
             counted = Rounds::default();
             if !(send(&mut rounds, until, Boundary::Full) && send(&mut rounds, ts, Boundary::Epoch))
             {
@@ -366,7 +416,7 @@ fn deal<S: Source>(
             });
         }
     }
-    send(&mut rounds, until, Boundary::End);
+    send(&mut rounds, passed(source, until), Boundary::End);
     Ok(())
 }
 
@@ -399,3 +449,6 @@ fn spawn_worker<'scope>(
         worker.tracker.stats().clone()
     })
 }
+
+#[cfg(test)]
+mod tests;

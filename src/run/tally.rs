@@ -44,6 +44,37 @@ impl Tally {
         }
     }
 
+    /// What several queues read, together.
+    pub(super) fn sum(tallies: Vec<Self>) -> Self {
+        let mut sum = Self::new(false);
+        for mut one in tallies {
+            one.close_hour();
+            sum.packets += one.packets;
+            sum.bytes += one.bytes;
+            sum.last = if sum.first.is_some() {
+                sum.last.max(one.last)
+            } else {
+                one.last
+            };
+            sum.first = match (sum.first, one.first) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            for (hour, bytes) in one.hours {
+                *sum.hours.entry(hour).or_default() += bytes;
+            }
+        }
+        sum
+    }
+
+    /// Books the bytes of the hour that is being counted.
+    fn close_hour(&mut self) {
+        if self.hour_bytes > 0 {
+            *self.hours.entry(self.hour).or_default() += self.hour_bytes;
+            self.hour_bytes = 0;
+        }
+    }
+
     /// Shows where reading is, if it is time to.
     #[expect(clippy::print_stderr, reason = "progress belongs on the terminal")]
     fn show(&mut self) {
@@ -66,7 +97,7 @@ impl Tally {
 
     pub(super) fn traffic(&self) -> Vec<(Timestamp, u64)> {
         let mut hours = self.hours.clone();
-        if self.packets > 0 {
+        if self.hour_bytes > 0 {
             *hours.entry(self.hour).or_default() += self.hour_bytes;
         }
         hours
@@ -80,10 +111,8 @@ impl Watcher for Tally {
     fn frame(&mut self, frame: &Frame<'_>) {
         let hour = frame.ts_ns.div_euclid(HOUR_NS);
         if hour != self.hour {
-            if self.packets > 0 {
-                *self.hours.entry(self.hour).or_default() += self.hour_bytes;
-            }
-            (self.hour, self.hour_bytes) = (hour, 0);
+            self.close_hour();
+            self.hour = hour;
         }
         self.packets += 1;
         self.bytes += u64::from(frame.wire_len);

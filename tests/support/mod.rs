@@ -1,6 +1,7 @@
 //! What several tests need: running the program, captures made by hand, the shared captures.
 
 pub(crate) mod frames;
+pub(crate) mod office;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

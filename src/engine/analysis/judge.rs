@@ -6,7 +6,7 @@ use crate::baseline::{Family, Span, Verdict};
 use crate::breach::Firing;
 use crate::device::DeviceIx;
 use crate::model::{DeviceRole, ModelIndex};
-use crate::types::{FlowRef, RecordBody, Timestamp};
+use crate::types::{Ends, FlowRef, Record, RecordBody, Timestamp};
 
 /// Whom and what a row is about.
 struct About<'a> {
@@ -17,6 +17,8 @@ struct About<'a> {
     body: &'a dyn RecordBody,
     family: Option<Family>,
     cumulative: bool,
+    /// What the tracker knew of the flow's ends when it told the row.
+    ends: Option<Ends>,
 }
 
 impl Analysis {
@@ -24,11 +26,11 @@ impl Analysis {
     pub(super) fn judge_record(
         &mut self,
         ts: Timestamp,
-        body: &dyn RecordBody,
-        flow: &FlowRef,
+        record: &Record,
         orig: Option<DeviceIx>,
         resp: Option<DeviceIx>,
     ) {
+        let (body, flow) = (record.body.as_ref(), &record.flow);
         for index in self.models.on(body.kind()).to_vec() {
             let Some(model) = self.models.get(index) else {
                 continue;
@@ -49,6 +51,7 @@ impl Analysis {
                 body,
                 family: None,
                 cumulative: false,
+                ends: record.ends,
             };
             self.judge(index, &about);
         }
@@ -66,6 +69,7 @@ impl Analysis {
                 body,
                 family: verdict.family,
                 cumulative: true,
+                ends: None,
             };
             self.judge(index, &about);
         }
@@ -121,6 +125,8 @@ impl Analysis {
             exposure: self.site.exposure(),
             loss: self.site.loss(),
             cumulative: about.cumulative,
+            peer: peer.as_deref(),
+            mac: entry.and_then(|e| e.device.mac),
         };
         let Some((mut breach, new)) = self.ledger.fire(&firing, &mut self.channels) else {
             return;
@@ -132,10 +138,13 @@ impl Analysis {
             if let Some(device) = about.device {
                 self.site.breached(device);
             }
-            self.effects.push_back(Effect::Breach(Box::new(breach)));
+            self.effects
+                .push_back(Effect::Breach(Box::new(breach.clone())));
             self.effects.push_back(Effect::Incident(Box::new(incident)));
         } else {
-            self.effects.push_back(Effect::Breach(Box::new(breach)));
+            self.effects
+                .push_back(Effect::Breach(Box::new(breach.clone())));
         }
+        self.decide(about.ts, &breach, flow, about.ends);
     }
 }

@@ -3,6 +3,7 @@
 //! Everything that joins flows happens here: names to addresses, addresses to devices, devices to
 //! baselines, rows to models, breaches to incidents. The only clock is the observations'.
 
+mod act;
 mod judge;
 mod row;
 mod state;
@@ -12,13 +13,14 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use jiff::tz::TimeZone;
-use tapir_message::{Breach, Device, Incident};
+use tapir_message::{Breach, Decision, Device, Incident, Mode};
 
 use crate::baseline::{Contact, Ended, Feature, Site, SiteSettings, Span, Verdict};
 use crate::breach::{Channels, Ledger};
 use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
 use crate::model::Models;
+use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::types::{
     Body, Clue, ClueKind, FlowEvent, FlowRef, Map, Mark, Observation, Phase, Record, RecordBody,
     Seed, Timestamp, Value,
@@ -42,6 +44,8 @@ pub struct AnalysisSettings {
     pub time_zone: TimeZone,
     /// Key of the hash tables; it changes nothing that is written out.
     pub seed: Seed,
+    /// How far responses may go; off by default.
+    pub response: PolicySettings,
 }
 
 /// What comes out.
@@ -53,6 +57,8 @@ pub enum Effect {
     Breach(Box<Breach>),
     /// A new incident, or a newer state of one with the same id.
     Incident(Box<Incident>),
+    /// A decision, and the order if it is to act: to be carried out once the decision is on disk.
+    Decision(Box<Decision>, Option<Authorised>),
 }
 
 /// The warm half of the engine.
@@ -69,6 +75,8 @@ pub struct Analysis {
     channels: Channels,
     ledger: Ledger,
     incidents: Incidents,
+    policy: Policy,
+    watch: Watch,
     effects: VecDeque<Effect>,
     now: Timestamp,
 }
@@ -82,6 +90,13 @@ impl Analysis {
             time_zone: settings.time_zone.clone(),
             seed,
         };
+        let policy = Policy::new(
+            settings.response.clone(),
+            &settings.sensor_id,
+            settings.time_zone.clone(),
+            seed,
+            saved.policy,
+        );
         let mut ledger = Ledger::new(&settings.sensor_id, seed);
         ledger.restore(saved.breaches);
         Self {
@@ -97,6 +112,8 @@ impl Analysis {
             channels: Channels::new(&models, &saved.channels),
             ledger,
             incidents: Incidents::new(&settings.sensor_id, seed, saved.incidents),
+            policy,
+            watch: Watch::new(seed, saved.watch),
             effects: VecDeque::new(),
             now: Timestamp::MIN,
             settings,
@@ -109,6 +126,7 @@ impl Analysis {
         let Observation { ts, flow, body } = observation;
         self.advance(ts);
         self.site.heard(ts);
+        self.policy.advance(ts);
         match body {
             Body::Sighting(sighting) => {
                 self.devices.sighted(ts, &sighting);
@@ -121,6 +139,8 @@ impl Analysis {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
                 self.site.epoch(ts);
+                self.policy.epoch(ts);
+                self.watch.epoch();
                 self.now = ts;
             }
         }
@@ -204,6 +224,11 @@ impl Analysis {
         ]
     }
 
+    /// Whether decisions are made at all.
+    fn is_armed(&self) -> bool {
+        self.policy.mode() != Mode::Off
+    }
+
     /// Sets a deadline for every device just born.
     fn introduce(&mut self, ts: Timestamp) {
         for device in self.devices.take_born() {
@@ -242,8 +267,11 @@ impl Analysis {
         (record.orig_device, record.resp_device) = (id(orig), id(resp));
         let home = self.devices.home();
         record.local = Some((home.holds(flow.orig.ip()), home.holds(flow.resp.ip())));
+        if let Some(ends) = record.ends.filter(|_| self.is_armed()) {
+            self.watch.lives(&flow, ends);
+        }
         self.learn_from(ts, record.body.as_ref(), &flow, orig);
-        self.judge_record(ts, record.body.as_ref(), &flow, orig, resp);
+        self.judge_record(ts, &record, orig, resp);
         self.effects.push_back(Effect::Record(record));
     }
 
@@ -323,6 +351,11 @@ impl Analysis {
         self.devices
             .flow(ts, orig_ip, resp_ip, event, event.phase == Phase::New);
         let (orig, resp) = (self.devices.by_ip(orig_ip), self.devices.by_ip(resp_ip));
+        if self.is_armed() {
+            let user = orig.and_then(|ix| self.devices.entry(ix));
+            let user = user.map(|entry| entry.device.id.as_str());
+            self.watch.flow(ts, flow, event, user, resp.is_some());
+        }
         if let Some(device) = orig {
             let endpoint = endpoint(&self.devices, &self.names, resp_ip);
             let inside = is_inside(self.devices.home(), resp_ip);

@@ -7,6 +7,7 @@ use super::Analysis;
 use crate::baseline;
 use crate::breach::SavedChannels;
 use crate::device::{DeviceIx, Entry};
+use crate::policy;
 use crate::types::Timestamp;
 
 /// Everything the analysis knows that the next run should know as well.
@@ -24,6 +25,12 @@ pub struct SavedState {
     pub breaches: Vec<Breach>,
     /// Incidents that a later breach could still join.
     pub incidents: Vec<Incident>,
+    /// Decisions, caps, days in shadow, the kill switch.
+    #[serde(default)]
+    pub policy: policy::Saved,
+    /// Who uses whom, and who serves the site.
+    #[serde(default)]
+    pub watch: policy::SavedWatch,
 }
 
 impl Analysis {
@@ -37,6 +44,8 @@ impl Analysis {
             channels: self.channels.save(),
             breaches: self.ledger.save(self.now),
             incidents: self.incidents.save(self.now),
+            policy: self.policy.save(),
+            watch: self.watch.save(),
         }
     }
 }

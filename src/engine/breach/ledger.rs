@@ -5,8 +5,9 @@ use tapir_message::{Breach, Rate};
 use super::channels::{Channels, Estimate};
 use super::score::Waterfall;
 use crate::baseline::{Family, Span};
+use crate::flow::community_id;
 use crate::model::{Model, ModelIndex, Row};
-use crate::types::{FlowRef, Map, Seed, Timestamp, base32};
+use crate::types::{FlowRef, MacAddr, Map, Seed, Timestamp, base32};
 
 /// A breach stays open this long after its first evidence.
 const OPEN_NS: i64 = 24 * 3_600 * 1_000_000_000;
@@ -41,6 +42,10 @@ pub struct Firing<'a> {
     pub loss: f64,
     /// Whether later evidence replaces the sentence: a detector knows more each time it speaks.
     pub cumulative: bool,
+    /// Best name of the other side.
+    pub peer: Option<&'a str>,
+    /// Hardware address of the device.
+    pub mac: Option<MacAddr>,
 }
 
 impl std::fmt::Debug for Firing<'_> {
@@ -171,10 +176,10 @@ impl Ledger {
             resp_h: flow.map(|f| f.resp.ip()),
             resp_p: flow.map(|f| f.resp.port),
             uid: flow.map(|f| f.uid(&self.sensor_id).to_string()),
-            proto: None,
-            community_id: None,
-            peer: None,
-            mac: None,
+            proto: flow.map(|f| proto_name(f.proto)),
+            community_id: flow.map(|f| community_id(&f, 0)),
+            peer: flow.and(firing.peer).map(str::to_owned),
+            mac: firing.mac,
             attack: model.attack.clone(),
             terms: vec![],
             incident: String::new(),
@@ -196,6 +201,16 @@ impl Ledger {
         }
         hasher.update(&firing.ts.nanos().to_be_bytes());
         base32(hasher.finalize().as_bytes(), 26)
+    }
+}
+
+/// `tcp`, `udp`, `icmp`, or the protocol's number.
+fn proto_name(proto: u8) -> String {
+    match proto {
+        6 => "tcp".to_owned(),
+        17 => "udp".to_owned(),
+        1 | 58 => "icmp".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -263,6 +278,9 @@ fn update(breach: &mut Breach, firing: &Firing<'_>, channels: &Channels) {
             newer.orig_p = Some(flow.orig.port);
             newer.resp_h = Some(flow.resp.ip());
             newer.resp_p = Some(flow.resp.port);
+            newer.proto = Some(proto_name(flow.proto));
+            newer.community_id = Some(community_id(&flow, 0));
+            newer.peer = firing.peer.map(str::to_owned);
         }
         *breach = newer;
     }

@@ -29,7 +29,7 @@ pub use icmp::{Icmp, Neighbour};
 pub use ip::{Fragment, Ip};
 pub use ipv4::Ipv4;
 pub use ipv6::Ipv6;
-pub use tcp::{Tcp, flag};
+pub use tcp::{Tcp, flag, is_signed};
 pub use transport::{Transport, proto};
 pub use udp::Udp;
 

@@ -42,6 +42,29 @@ pub struct Tcp<'a> {
     pub header_len: u32,
 }
 
+/// Option kinds that sign segments: MD5 (RFC 2385) and TCP-AO (RFC 5925).
+const SIGNING: [u8; 2] = [19, 29];
+
+/// Whether a segment carries an option that signs it; options that cannot be read say nothing.
+#[must_use]
+pub fn is_signed(segment: &[u8]) -> bool {
+    let header_len = segment
+        .get(12)
+        .map_or(0, |offset| usize::from(offset >> 4).saturating_mul(4));
+    let mut options = segment.get(HEADER_LEN_MIN..header_len).unwrap_or_default();
+    loop {
+        match options {
+            [0, ..] | [] => return false,
+            [1, rest @ ..] => options = rest,
+            [kind, ..] if SIGNING.contains(kind) => return true,
+            [_, len, ..] if *len >= 2 => {
+                options = options.get(usize::from(*len)..).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
+}
+
 impl<'a> Tcp<'a> {
     /// Reads a segment of which `len` bytes were on the wire and `bytes` were captured.
     ///

@@ -2,7 +2,7 @@
 
 use super::state::{Side, Tcp, bit};
 use super::{Conn, Dir, Flow};
-use crate::types::{FlowEvent, Interval, Phase, Timestamp};
+use crate::types::{Ends, FlowEvent, Interval, Phase, Timestamp};
 
 /// Bytes of both sides above which every doubling is told.
 const DOUBLING_BYTES_MIN: u64 = 64 * 1024;
@@ -35,9 +35,22 @@ pub fn event<A>(
         service,
         from_start: flow.is(bit::FROM_START),
         handshake: flow.is(bit::HANDSHAKE),
+        signed: flow.is(bit::SIGNED),
         orig_mac: flow.orig.mac,
         resp_mac: flow.resp.mac,
     }
+}
+
+/// What is known of a TCP flow's ends; `open` is false once the flow is taken off its table.
+#[must_use]
+pub fn ends<A>(flow: &Flow<A>, open: bool) -> Option<Ends> {
+    (flow.key.proto == 6).then(|| Ends {
+        open: open && !flow.is_finished(),
+        handshake: flow.is(bit::HANDSHAKE),
+        signed: flow.is(bit::SIGNED),
+        orig_mac: flow.orig.mac,
+        resp_mac: flow.resp.mac,
+    })
 }
 
 impl Side {

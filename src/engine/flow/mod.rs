@@ -29,7 +29,7 @@ pub use conn::Conn;
 pub use digest::{NonIp, digest};
 pub use dir::Dir;
 pub use duplicate::Copied;
-pub use event::{conn, event};
+pub use event::{conn, ends, event};
 pub use fragment::{Datagram, Fragments, Outcome as FragmentOutcome};
 pub use history::History;
 pub use key::{Key, counterpart, is_likely_server};

@@ -29,6 +29,8 @@ pub mod bit {
     pub const BAD_CHECKSUM: u16 = 1_024;
     /// Differing copies of a byte were told.
     pub const INCONSISTENT: u16 = 4_096;
+    /// A SYN carried a TCP-MD5 or TCP-AO option.
+    pub const SIGNED: u16 = 8_192;
 
     /// A SYN.
     pub const SYN: u8 = 1;

@@ -21,7 +21,7 @@ pub struct ModelError {
 
 impl ModelError {
     /// A mistake at byte `offset` of `text`.
-    pub(super) fn at(path: &str, text: &str, offset: usize, message: String) -> Self {
+    pub(crate) fn at(path: &str, text: &str, offset: usize, message: String) -> Self {
         let before = text.get(..text.floor_char_boundary(offset)).unwrap_or(text);
         let line_start = before
             .rfind('\n')
@@ -43,16 +43,16 @@ fn one_based(count: usize) -> u32 {
 
 /// A mistake inside an expression or a sentence, at a byte offset of its own text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// Byte offset into the expression.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// See [`ModelError::message`].
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 impl Fault {
     /// A mistake at `at`.
-    pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn new(at: usize, message: impl Into<String>) -> Self {
         Self {
             at,
             message: message.into(),

@@ -16,7 +16,7 @@ const ASCII: usize = 128;
 
 /// A list of globs; a text matches if one of them does.
 #[derive(Clone, Debug)]
-pub(super) struct Globs {
+pub(crate) struct Globs {
     words: usize,
     /// Positions before the first character.
     start: Vec<u64>,
@@ -46,7 +46,7 @@ impl Globs {
     /// # Errors
     ///
     /// More than 2,048 positions together; says how many there are.
-    pub(super) fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+    pub(crate) fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let patterns: Vec<Vec<Sign>> = patterns.map(signs).collect();
         let count = |pattern: &Vec<Sign>| pattern.iter().filter(|s| **s != Sign::Star).count() + 1;
         let positions: usize = patterns.iter().map(count).sum();
@@ -118,7 +118,7 @@ impl Globs {
     }
 
     /// Whether a pattern matches the whole of `text`.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let mut state = [0_u64; WORDS_MAX];
         for (slot, word) in state.iter_mut().zip(&self.start) {
             *slot = *word;

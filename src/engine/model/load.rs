@@ -62,6 +62,12 @@ const DEFEAT_KEYS: &[Key] = &[
     ("text", true, "the sentence of the term"),
 ];
 
+/// What people look for in a model and must not find.
+const MISPLACED: &[(&str, &str)] = &[(
+    "score",
+    "a model never contains a score: it follows from rate_prior or family, and impact",
+)];
+
 /// Reads one file. Mistakes stay with the reader; the model is there only if there are none.
 pub(super) fn read(reader: &mut Reader<'_>, text: &str, schema: &Schema) -> Option<(Model, usize)> {
     if text.len() > FILE_BYTES_MAX {
@@ -81,6 +87,7 @@ pub(super) fn read(reader: &mut Reader<'_>, text: &str, schema: &Schema) -> Opti
         return None;
     }
     let table = root.get_ref();
+    reader.misplaced = MISPLACED;
     reader.keys(table, MODEL_KEYS, 0);
     let model = read_model(reader, table, schema);
     let at = table.get("id").map_or(0, |id| id.span().start);

@@ -29,10 +29,13 @@ mod trial;
 
 pub use error::ModelError;
 pub use eval::Condition;
+pub(crate) use glob::Globs;
 pub use model::{Calibration, Defeat, DeviceRole, LeastResponse, Model, cap};
 pub use models::{ModelIndex, Models, Source};
+pub(crate) use reader::{Key, Reader, Str};
 pub use reference::reference;
 pub use schema::{Common, Row, Schema};
+pub use suggest::{closest, did_you_mean};
 pub use template::Template;
 pub use trial::{Expect, Trial, TrialRow};
 

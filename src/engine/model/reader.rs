@@ -12,48 +12,51 @@ use super::error::{Fault, ModelError};
 use super::suggest::did_you_mean;
 
 /// A key: its name, whether it must be there, what it is.
-pub(super) type Key = (&'static str, bool, &'static str);
+pub(crate) type Key = (&'static str, bool, &'static str);
 
 /// A file being read.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     path: &'a str,
     text: &'a str,
+    /// Keys that look likely but have no place here, each with the reason.
+    pub(crate) misplaced: &'static [(&'static str, &'static str)],
     /// Mistakes so far.
-    pub(super) errors: Vec<ModelError>,
+    pub(crate) errors: Vec<ModelError>,
 }
 
 /// A string value and where it stands, quotes included.
 #[derive(Clone, Debug)]
-pub(super) struct Str<'t> {
+pub(crate) struct Str<'t> {
     /// The value.
-    pub(super) text: &'t str,
+    pub(crate) text: &'t str,
     /// Its bytes in the file.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(path: &'a str, text: &'a str) -> Self {
+    pub(crate) fn new(path: &'a str, text: &'a str) -> Self {
         Self {
             path,
             text,
+            misplaced: &[],
             errors: Vec::new(),
         }
     }
 
     /// Keeps a mistake at byte `at` of the file.
-    pub(super) fn error(&mut self, at: usize, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, at: usize, message: impl Into<String>) {
         self.errors
             .push(ModelError::at(self.path, self.text, at, message.into()));
     }
 
     /// Line of byte `at`.
-    pub(super) fn line(&self, at: usize) -> u32 {
+    pub(crate) fn line(&self, at: usize) -> u32 {
         ModelError::at(self.path, self.text, at, String::new()).line
     }
 
     /// Keeps the mistakes inside a string, each at its own place.
-    pub(super) fn faults(&mut self, string: &Str<'_>, faults: Vec<Fault>) {
+    pub(crate) fn faults(&mut self, string: &Str<'_>, faults: Vec<Fault>) {
         for fault in faults {
             let inside = self
                 .text
@@ -67,15 +70,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses keys that are not in `keys` and asks for those that must be there; `at` is where the table begins.
-    pub(super) fn keys(&mut self, table: &DeTable<'_>, keys: &[Key], at: usize) {
+    pub(crate) fn keys(&mut self, table: &DeTable<'_>, keys: &[Key], at: usize) {
         for (key, _) in table {
             let name: &str = key.get_ref();
             if keys.iter().any(|(known, ..)| *known == name) {
                 continue;
             }
-            let message = if name == "score" {
-                "a model never contains a score: it follows from rate_prior or family, and impact"
-                    .to_owned()
+            let misplaced = self.misplaced.iter().find(|(key, _)| *key == name);
+            let message = if let Some((_, why)) = misplaced {
+                (*why).to_owned()
             } else {
                 let hint = did_you_mean(name, keys.iter().map(|(known, ..)| *known));
                 format!("unknown key \"{}\"{hint}", name.escape_debug())
@@ -90,13 +93,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The string at `key`; absent if there is none.
-    pub(super) fn string<'t>(&mut self, table: &'t DeTable<'_>, key: &str) -> Option<Str<'t>> {
+    pub(crate) fn string<'t>(&mut self, table: &'t DeTable<'_>, key: &str) -> Option<Str<'t>> {
         let value = table.get(key)?;
         self.as_string(value, key)
     }
 
     /// A value that must be a string.
-    pub(super) fn as_string<'t>(
+    pub(crate) fn as_string<'t>(
         &mut self,
         value: &'t Spanned<DeValue<'_>>,
         key: &str,
@@ -111,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The strings of the array at `key`; empty if there is none.
-    pub(super) fn strings<'t>(&mut self, table: &'t DeTable<'_>, key: &str) -> Vec<Str<'t>> {
+    pub(crate) fn strings<'t>(&mut self, table: &'t DeTable<'_>, key: &str) -> Vec<Str<'t>> {
         let Some(value) = table.get(key) else {
             return Vec::new();
         };
@@ -128,7 +131,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The word at `key`, one of a few.
-    pub(super) fn word<T: Copy>(
+    pub(crate) fn word<T: Copy>(
         &mut self,
         table: &DeTable<'_>,
         key: &str,
@@ -148,7 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The number at `key`, above 0 or at least `min`, with its place.
-    pub(super) fn number(&mut self, table: &DeTable<'_>, key: &str) -> Option<(f64, usize)> {
+    pub(crate) fn number(&mut self, table: &DeTable<'_>, key: &str) -> Option<(f64, usize)> {
         let value = table.get(key)?;
         match number(value.get_ref()) {
             Some(number) => Some((number, value.span().start)),
@@ -157,7 +160,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The whole number at `key`, from `range`.
-    pub(super) fn small(
+    pub(crate) fn small(
         &mut self,
         table: &DeTable<'_>,
         key: &str,
@@ -168,7 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value that must be a whole number from `range`.
-    pub(super) fn as_small(
+    pub(crate) fn as_small(
         &mut self,
         value: &Spanned<DeValue<'_>>,
         key: &str,
@@ -188,8 +191,52 @@ impl<'a> Reader<'a> {
         small
     }
 
+    /// The whole number at `key`, from `range`.
+    pub(crate) fn whole(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let value = table.get(key)?;
+        let whole = integer(value.get_ref());
+        let fitting = whole
+            .and_then(|whole| u32::try_from(whole).ok())
+            .filter(|v| range.contains(v));
+        if fitting.is_none() {
+            let (low, high) = range.into_inner();
+            let found =
+                whole.map_or_else(|| value.get_ref().type_str().to_owned(), |v| v.to_string());
+            let message = format!("{key} is a whole number from {low} to {high}; found {found}");
+            self.error(value.span().start, message);
+        }
+        fitting
+    }
+
+    /// The yes or no at `key`.
+    pub(crate) fn flag(&mut self, table: &DeTable<'_>, key: &str) -> Option<bool> {
+        let value = table.get(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Some(*flag),
+            other => self.wrong(value, key, "true or false", other),
+        }
+    }
+
+    /// The table at `key`, with its place.
+    pub(crate) fn table<'t, 'i>(
+        &mut self,
+        table: &'t DeTable<'i>,
+        key: &str,
+    ) -> Option<(&'t DeTable<'i>, usize)> {
+        let value = table.get(key)?;
+        match value.get_ref() {
+            DeValue::Table(inner) => Some((inner, value.span().start)),
+            other => self.wrong(value, key, "a table", other),
+        }
+    }
+
     /// The tables of the array at `key`, each with its place; empty if there is none.
-    pub(super) fn tables<'t, 'i>(
+    pub(crate) fn tables<'t, 'i>(
         &mut self,
         table: &'t DeTable<'i>,
         key: &str,
@@ -215,7 +262,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Says what type was wanted and what was found.
-    pub(super) fn wrong<T>(
+    pub(crate) fn wrong<T>(
         &mut self,
         value: &Spanned<DeValue<'_>>,
         key: &str,
@@ -231,13 +278,13 @@ impl<'a> Reader<'a> {
 }
 
 /// A whole number, if the value is one that fits.
-pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
+pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 /// A number, whole or not.
-pub(super) fn number(value: &DeValue<'_>) -> Option<f64> {
+pub(crate) fn number(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Float(float) => float.as_str().parse().ok(),
         other => integer(other).map(|whole| whole as f64),

@@ -7,15 +7,14 @@
 const NAME_CHARS_MAX: usize = 64;
 
 /// `; did you mean "name"?`, or nothing if no candidate is near.
-pub(super) fn did_you_mean<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn did_you_mean<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     closest(name, candidates).map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"))
 }
 
 /// The nearest candidate, the earlier of equals; none if a third of the name or more is different.
-pub(super) fn closest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name.chars().take(NAME_CHARS_MAX + 1).collect();
     if name.len() > NAME_CHARS_MAX {
         return None;

@@ -114,6 +114,7 @@ impl<'a> Out<'a> {
             orig_device: None,
             resp_device: None,
             local: None,
+            ends: None,
             body: Box::new(body),
         };
         self.emit(Body::Record(Box::new(record)));

@@ -6,12 +6,12 @@
 use super::flow::{Found, service_of};
 use super::{App, Tracker};
 use crate::decode::{Tcp, Udp, flag, proto};
-use crate::flow::{Dir, Flow, Room, Step, bit};
+use crate::flow::{Dir, Flow, Room, Step, bit, ends};
 use crate::proto::Kind;
 use crate::proto::Out;
 use crate::proto::driver::Context;
 use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, sense};
-use crate::types::{Observations, Timestamp};
+use crate::types::{Body, Observations, Timestamp};
 
 /// Sensing has given up on a direction for good.
 const GIVEN_UP: u8 = u8::MAX;
@@ -33,6 +33,15 @@ pub(super) fn context<'a>(
         ts,
         out,
         room,
+    }
+}
+
+/// Writes the flow's ends into the records told since `before`.
+pub(super) fn stamp(out: &mut Observations, before: usize, flow: &Flow<App>, open: bool) {
+    for observation in out.get_mut(before..).unwrap_or_default() {
+        if let Body::Record(record) = &mut observation.body {
+            record.ends = ends(flow, open);
+        }
     }
 }
 
@@ -65,6 +74,7 @@ impl Tracker {
         let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
             return;
         };
+        let before = out.len();
         let mut context = context(flow, ts, out, &mut self.room);
         if tcp.has(flag::ACK) {
             app.acked(dir.other(), tcp.ack, &mut context);
@@ -82,6 +92,7 @@ impl Tracker {
             self.stats.reassembly_refused = self.room.refused;
             self.stats.stream_overflows = self.room.overflows;
         }
+        stamp(out, before, flow, true);
         put_back(flow, app);
     }
 

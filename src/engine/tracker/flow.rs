@@ -1,8 +1,10 @@
 //! From a packet to its flow: found or begun, counted, told of, closed.
 
 use super::{App, Tracker};
-use crate::decode::{Ip, Transport, flag, proto};
-use crate::flow::{Dir, Flow, Index, Key, Step, TcpState, bit, conn, event, is_likely_server};
+use crate::decode::{Ip, Transport, flag, is_signed, proto};
+use crate::flow::{
+    Dir, Flow, Index, Key, Step, TcpState, bit, conn, ends, event, is_likely_server,
+};
 use crate::proto::Kind;
 use crate::types::{
     Body, MacAddr, Observation, Observations, Ordinal, Phase, Record, Sighting, Timestamp,
@@ -133,6 +135,9 @@ impl Tracker {
                     self.stats.bad_checksums = self.stats.bad_checksums.saturating_add(1);
                     None
                 } else {
+                    if tcp.has(flag::SYN) && is_signed(ip.payload) {
+                        flow.flags |= bit::SIGNED;
+                    }
                     Some((flow.step(dir, tcp, len), len))
                 }
             }
@@ -191,9 +196,11 @@ impl Tracker {
             flow.settle();
         }
         if let Some(mut app) = flow.app.take() {
+            let before = out.len();
             let mut context = super::content::context(flow, ts, out, &mut self.room);
             app.finish(&mut context);
             flow.service = service_of(&app);
+            super::content::stamp(out, before, flow, false);
         }
         let silent = flow.resp.pkts == 0 && flow.is(bit::FROM_START);
         if expired && silent && !flow.is(bit::ANSWERED) && !flow.is(bit::FAILED) {
@@ -207,6 +214,7 @@ impl Tracker {
             orig_device: None,
             resp_device: None,
             local: None,
+            ends: ends(flow, false),
             body: Box::new(conn(flow, service_name(flow.service))),
         };
         let body = Body::Record(Box::new(record));

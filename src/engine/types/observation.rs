@@ -68,10 +68,49 @@ pub struct FlowEvent {
     pub from_start: bool,
     /// Whether the handshake was seen complete both ways; false without TCP.
     pub handshake: bool,
+    /// Whether a SYN carried a TCP-MD5 or TCP-AO option: such a flow can not be reset from outside.
+    pub signed: bool,
     /// Last packet's hardware addresses: originator's and responder's side.
     pub orig_mac: MacAddr,
     /// See `orig_mac`.
     pub resp_mac: MacAddr,
+}
+
+impl FlowEvent {
+    /// What the event says of the flow's ends.
+    #[must_use]
+    pub fn ends(&self) -> Ends {
+        Ends {
+            open: self.phase != Phase::Close,
+            handshake: self.handshake,
+            signed: self.signed,
+            orig_mac: self.orig_mac,
+            resp_mac: self.resp_mac,
+        }
+    }
+}
+
+/// A TCP flow's ends at the time something was said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Whether it still lives: neither reset nor closed by both.
+    pub open: bool,
+    /// Whether the handshake was seen complete both ways.
+    pub handshake: bool,
+    /// Whether a SYN carried a TCP-MD5 or TCP-AO option.
+    pub signed: bool,
+    /// Hardware address of the last frame from the originator; a guess before the first.
+    pub orig_mac: MacAddr,
+    /// The same of the responder.
+    pub resp_mac: MacAddr,
+}
+
+impl Ends {
+    /// Whether the flow may be reset by itself.
+    #[must_use]
+    pub fn resettable(&self) -> bool {
+        self.open && self.handshake && !self.signed
+    }
 }
 
 /// A hardware address seen, with the address it spoke for.

@@ -3,7 +3,7 @@
 //! A record is declared once with `record!`; its JSON, its fields in the model language and its
 //! documentation all come from that declaration.
 
-use super::{FieldInfo, FlowRef, Timestamp, Value};
+use super::{Ends, FieldInfo, FlowRef, Timestamp, Value};
 
 /// What every record's body offers, written by `record!`.
 pub trait Fields {
@@ -50,6 +50,8 @@ pub struct Record {
     pub resp_device: Option<String>,
     /// Whether originator and responder lie in the home networks.
     pub local: Option<(bool, bool)>,
+    /// The flow's ends, if it is TCP; stamped by the tracker.
+    pub ends: Option<Ends>,
     /// What it says.
     pub body: Box<dyn RecordBody>,
 }

@@ -1,0 +1,191 @@
+//! `tapir show …`: what the daemon knows.
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args as ClapArgs, Subcommand};
+use tapir_message::Timestamp;
+
+use super::daemon::Daemon;
+use crate::control::Request;
+
+/// Entries of a list that are shown unless told otherwise.
+const LIMIT: usize = 50;
+
+/// What can be shown.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Show {
+    /// Who is on the network, the latest seen first.
+    Devices(Devices),
+    /// What was not usual, the newest first.
+    Breaches(Listed),
+    /// Breaches that belong together, as stories.
+    Incidents(Listed),
+    /// Whether the sensor is well, and if not, why; exit 1 if it does not watch.
+    Status(Status),
+    /// What was decided and done, and what waits for a person.
+    Responses(Responses),
+}
+
+/// Which devices.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Devices {
+    /// Only devices with this in their id, name or hardware address, or of this address.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// Which breaches or incidents.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Listed {
+    /// Only those of at least this score.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    score: Option<u8>,
+    /// Only those of the last time, such as 30m, 24h or 7d, or since a time in UTC.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<Since>,
+    /// Only those of devices with this in their id or name, or of this address.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = LIMIT)]
+    limit: usize,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// Of which daemon.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// Which decisions.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Responses {
+    /// Only those of the last time, such as 30m, 24h or 7d, or since a time in UTC.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<Since>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = LIMIT)]
+    limit: usize,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// The earliest time of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    /// So many seconds ago.
+    Ago(i64),
+    /// At a time.
+    At(Timestamp),
+}
+
+impl Since {
+    /// The time that is meant; the only place where the machine's clock is read.
+    fn time(self) -> Timestamp {
+        match self {
+            Self::At(ts) => ts,
+            Self::Ago(secs) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+                Timestamp::from_secs(now.saturating_sub(secs))
+            }
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(show: Show) -> ExitCode {
+    match show {
+        Show::Devices(args) => {
+            let filtered = args.device.is_some();
+            let request = Request::Devices {
+                device: args.device,
+                limit: args.limit,
+            };
+            args.daemon.show(&request, filtered)
+        }
+        Show::Breaches(args) => {
+            let filtered = args.filtered();
+            let request = Request::Breaches {
+                min_score: args.score,
+                since: args.since.map(Since::time),
+                device: args.device,
+                limit: Some(args.limit),
+            };
+            args.daemon.show(&request, filtered)
+        }
+        Show::Incidents(args) => {
+            let filtered = args.filtered();
+            let request = Request::Incidents {
+                min_score: args.score,
+                since: args.since.map(Since::time),
+                device: args.device,
+                limit: Some(args.limit),
+            };
+            args.daemon.show(&request, filtered)
+        }
+        Show::Status(args) => args.daemon.show(&Request::Status, false),
+        Show::Responses(args) => {
+            let request = Request::Responses {
+                since: args.since.map(Since::time),
+                limit: Some(args.limit),
+            };
+            args.daemon.show(&request, false)
+        }
+    }
+}
+
+impl Listed {
+    const fn filtered(&self) -> bool {
+        self.score.is_some() || self.since.is_some() || self.device.is_some()
+    }
+}
+
+/// `24h`, or `2026-01-31T06:00:00Z`.
+fn since(text: &str) -> Result<Since, String> {
+    let wanted = || "write 30m, 24h or 7d, or a time like 2026-01-31T06:00:00Z".to_owned();
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        let nanos = i64::try_from(at.as_nanosecond()).map_err(|_| wanted())?;
+        return Ok(Since::At(Timestamp::from_nanos(nanos)));
+    }
+    let unit = text.chars().last().ok_or_else(wanted)?;
+    let number = text.strip_suffix(unit).unwrap_or_default();
+    let number: i64 = number.parse().map_err(|_| wanted())?;
+    let secs = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return Err(wanted()),
+    };
+    let ago = number.checked_mul(secs).filter(|ago| *ago > 0);
+    ago.map(Since::Ago).ok_or_else(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_people_write_them() {
+        assert_eq!(since("24h"), Ok(Since::Ago(86_400)));
+        assert_eq!(since("7d"), Ok(Since::Ago(604_800)));
+        // `date -u -d @1763456789` prints 2025-11-18T09:06:29.
+        let at = Since::At(Timestamp::from_secs(1_763_456_789));
+        assert_eq!(since("2025-11-18T09:06:29Z"), Ok(at));
+        assert_eq!(since("2025-11-18T10:06:29+01:00"), Ok(at));
+        for text in ["", "h", "24", "-3h", "0m", "3y", "9999999999999999d", "3µ"] {
+            assert!(since(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What the daemon answers: one envelope a line, its shape named in `schema`.
+
+use serde::{Deserialize, Serialize};
+use tapir_message::{Breach, Decision, Device, Incident, Mode, Response};
+
+use super::Status;
+
+/// Whose answer it is, and what is needed to read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Name of the sensor.
+    pub sensor_id: String,
+    /// Zone in which times are shown.
+    pub time_zone: String,
+    /// Devices known; what a rate means here depends on it.
+    pub devices: usize,
+}
+
+/// A decision and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResponseEntry {
+    /// The decision.
+    pub decision: Decision,
+    /// Last state of the action; none if nothing was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
+    /// The code that approves it, while it waits for a person who may approve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Everything about one breach.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The breach.
+    pub breach: Breach,
+    /// The incident it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Incident>,
+    /// The device it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
+    /// What was decided and done about it, the earliest first.
+    pub responses: Vec<ResponseEntry>,
+    /// Response mode in force.
+    pub mode: Mode,
+    /// Whether a person has stopped all responses.
+    pub stopped: bool,
+}
+
+/// Why a request was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The person may not.
+    NotAuthorised,
+    /// There is no such thing.
+    NotFound,
+    /// More than one thing is meant.
+    Ambiguous,
+    /// It cannot be done as it is.
+    Refused,
+    /// The line was not a request.
+    BadRequest,
+    /// Too many connections.
+    Busy,
+}
+
+/// A request that was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Why.
+    pub why: Why,
+    /// One sentence with the remedy.
+    pub text: String,
+}
+
+impl Refusal {
+    /// A refusal in words.
+    pub fn new(why: Why, text: impl Into<String>) -> Self {
+        Self {
+            why,
+            text: text.into(),
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A new breach, or a newer state of one.
+    Breach {
+        /// The breach.
+        breach: Box<Breach>,
+    },
+    /// A new incident, or a newer state of one.
+    Incident {
+        /// The incident.
+        incident: Box<Incident>,
+    },
+    /// A decision.
+    Decision {
+        /// The decision.
+        decision: Box<Decision>,
+    },
+    /// A new state of an action.
+    Response {
+        /// The response.
+        response: Box<Response>,
+    },
+    /// The state of the sensor changed.
+    Health {
+        /// The whole status.
+        status: Box<Status>,
+    },
+    /// A person did something: approved, took back, stopped, resumed.
+    Command {
+        /// Who.
+        who: String,
+        /// What, in one sentence.
+        text: String,
+    },
+    /// This watcher was too slow.
+    Missed {
+        /// Lines left out before this one.
+        lines: u64,
+    },
+}
+
+/// One line from the daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "schema")]
+pub enum Answer {
+    /// The inventory.
+    #[serde(rename = "tapir.devices/1")]
+    Devices {
+        /// Whose.
+        site: Site,
+        /// How many there are that match, shown or not.
+        total: usize,
+        /// The latest seen first.
+        devices: Vec<Device>,
+    },
+    /// Breaches.
+    #[serde(rename = "tapir.breaches/1")]
+    Breaches {
+        /// Whose.
+        site: Site,
+        /// How many there are that match, shown or not.
+        total: usize,
+        /// The newest first.
+        breaches: Vec<Breach>,
+    },
+    /// Incidents.
+    #[serde(rename = "tapir.incidents/1")]
+    Incidents {
+        /// Whose.
+        site: Site,
+        /// How many there are that match, shown or not.
+        total: usize,
+        /// The newest first.
+        incidents: Vec<Incident>,
+    },
+    /// How the sensor is doing.
+    #[serde(rename = "tapir.status/1")]
+    Status {
+        /// Whose.
+        site: Site,
+        /// The status.
+        status: Box<Status>,
+    },
+    /// Decisions and actions.
+    #[serde(rename = "tapir.responses/1")]
+    Responses {
+        /// Whose.
+        site: Site,
+        /// Mode in force.
+        mode: Mode,
+        /// Whether a person has stopped all responses.
+        stopped: bool,
+        /// How many there are that match, shown or not.
+        total: usize,
+        /// The newest first.
+        responses: Vec<ResponseEntry>,
+    },
+    /// One breach.
+    #[serde(rename = "tapir.explanation/1")]
+    Explanation {
+        /// Whose.
+        site: Site,
+        /// All about it.
+        explanation: Box<Explanation>,
+    },
+    /// The first line of a watch.
+    #[serde(rename = "tapir.watch/1")]
+    Watching {
+        /// Whose.
+        site: Site,
+    },
+    /// One thing that happened.
+    #[serde(rename = "tapir.event/1")]
+    Event {
+        /// What.
+        #[serde(flatten)]
+        event: Event,
+    },
+    /// It was done.
+    #[serde(rename = "tapir.done/1")]
+    Done {
+        /// What, in one sentence.
+        text: String,
+    },
+    /// It was not done.
+    #[serde(rename = "tapir.refused/1")]
+    Refused {
+        /// Why not.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
+}
+
+impl Answer {
+    /// A refusal as an answer.
+    #[must_use]
+    pub const fn refused(refusal: Refusal) -> Self {
+        Self::Refused { refusal }
+    }
+}

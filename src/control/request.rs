@@ -1,0 +1,98 @@
+//! What can be asked of the daemon.
+
+use serde::{Deserialize, Serialize};
+use tapir_message::Timestamp;
+
+/// One line from a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The inventory.
+    Devices {
+        /// Only devices whose id, name or address contains this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
+        /// At most so many, the latest seen first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+    },
+    /// Breaches, the newest first.
+    Breaches {
+        /// Only those of at least this score; health breaches have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min_score: Option<u8>,
+        /// Only those whose last evidence is not older.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        /// Only those of devices whose id, name or address contains this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
+        /// At most so many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+    },
+    /// Incidents, the newest first.
+    Incidents {
+        /// Only those of at least this score.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min_score: Option<u8>,
+        /// Only those whose last evidence is not older.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        /// Only those of devices whose id or name contains this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
+        /// At most so many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+    },
+    /// How the sensor is doing.
+    Status,
+    /// Decisions and what became of them, the newest first.
+    Responses {
+        /// Only those not older.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        /// At most so many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+    },
+    /// Everything about one breach.
+    Explain {
+        /// Its id, or the beginning of it that only one breach has.
+        breach: String,
+    },
+    /// Lines as things happen.
+    Watch,
+    /// A person approves a decision that asked.
+    Approve {
+        /// Decision id, or the beginning of it that only one decision has.
+        decision: String,
+        /// The one-time code that `show responses` gave.
+        code: String,
+    },
+    /// A person takes back one action, or all.
+    Revert {
+        /// Decision id or its beginning; all if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<String>,
+    },
+    /// The kill switch: nothing leaves any more.
+    StopResponses,
+    /// Responses are allowed again.
+    ResumeResponses,
+}
+
+impl Request {
+    /// Whether it only looks: then members of the group may ask it, too.
+    #[must_use]
+    pub const fn only_looks(&self) -> bool {
+        !matches!(
+            self,
+            Self::Approve { .. }
+                | Self::Revert { .. }
+                | Self::StopResponses
+                | Self::ResumeResponses
+        )
+    }
+}

