@@ -20,8 +20,8 @@ use nix::sys::socket::{getsockopt, sockopt::SocketError};
 use crate::block::{Cursor, Found};
 use crate::epochs::{Epoch, Epochs};
 use crate::filter::{Filter, Match};
+use crate::group::{Link, Opened, Port, Reserve, RingOptions};
 use crate::live_clock::{ClockCounts, LiveClock, Verdict};
-use crate::port::{Link, Opened, Port, Reserve, RingOptions};
 use crate::ring::{self, Mapping};
 use crate::{Frame, LinkType, Source, SourceError};
 
@@ -296,6 +296,10 @@ impl Source for Ring {
             epoch,
             bytes: bytes(self.mapping.held(), &found),
         }))
+    }
+
+    fn passed(&self) -> Option<i64> {
+        self.clock.passed_ns()
     }
 
     fn ended(&self) -> bool {

@@ -241,6 +241,12 @@ impl LiveClock {
         self.scale.epoch
     }
 
+    /// Up to when the epoch before this one lasted, if there was one.
+    pub(crate) fn passed_ns(&self) -> Option<i64> {
+        let epoch = self.scale.epoch;
+        (epoch.number > 0).then_some(epoch.old_end_ns)
+    }
+
     /// No later frame of this queue gets a lower time in this epoch.
     pub(crate) fn watermark_ns(&self) -> i64 {
         self.floor_ns

@@ -5,8 +5,8 @@
 //! Not done: merging by the card under its newer name (`rx-gro-hw`) is only told apart by the
 //!           counter of frames beyond the MTU.
 
+use crate::group::Reserve;
 use crate::live_error::LiveError;
-use crate::port::Reserve;
 use crate::ring;
 
 /// Switches merging of segments (GRO, LRO) and taking VLAN tags off by the card off on an interface.

@@ -6,10 +6,10 @@
 //! Bounds:   one block is lent at a time; it belongs to the kernel again before the next is begun.
 //!
 //! Everything that can be done with bytes is done elsewhere: [`crate::block`] finds the frames,
-//! [`crate::port`] opens sockets, [`crate::live`] reads them.
+//! [`crate::group`] opens sockets, [`crate::live`] reads them.
 #![expect(
     unsafe_code,
-    reason = "memory shared with the kernel, and system calls without a safe wrapper"
+    reason = "memory shared with the kernel, unwrapped system calls"
 )]
 
 use std::ffi::c_void;

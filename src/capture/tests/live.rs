@@ -8,8 +8,8 @@ use std::process::Command;
 
 use pcap::{Active, Capture};
 use tapir_capture::{
-    Epochs, Frame, Link, LinkType, LiveError, Reserve, Ring, RingOptions, Source, SourceError,
-    SystemClocks, dealt_to, switch_offloads_off,
+    Epochs, Frame, Link, LinkType, LiveError, PcapLive, Reserve, Ring, RingOptions, Source,
+    SourceError, SystemClocks, dealt_to, switch_offloads_off,
 };
 
 const INSIDE: &str = "TAPIR_TEST_IN_NAMESPACE";
@@ -465,5 +465,47 @@ fn what_is_wrong_is_said() {
             let text = String::from_utf8_lossy(&output.stdout);
             assert!(text.contains("generic-receive-offload: off"), "{text}");
         }
+    });
+}
+
+#[test]
+fn libpcap_gives_the_same_frames() {
+    in_namespace("libpcap_gives_the_same_frames", || {
+        let options = RingOptions {
+            not_from: Some([2, 0, 0, 0, 0, 9]),
+            ..RingOptions::new("tap")
+        };
+        let epochs = Epochs::new(Box::new(SystemClocks));
+        let mut source = PcapLive::open(&options, &epochs).expect("libpcap on `tap`");
+        let mut out = sender();
+        let mut sent = odd_frames();
+        sent.truncate(300);
+        let mut own = sent[0].clone();
+        own[11] = 9;
+        out.sendpacket(&own[..]).expect("a frame sent");
+        for frame in &sent {
+            out.sendpacket(&frame[..]).expect("a frame sent");
+        }
+        let (mut seen, mut idle) = (Vec::new(), 0);
+        while seen.len() < sent.len() && idle < 1_000 {
+            match source.next().expect("a source that goes on") {
+                Some(frame) => seen.push(frame.bytes.to_vec()),
+                None => idle += 1,
+            }
+        }
+        assert!(seen == sent, "frames differ");
+        let before = source.watermark_ns();
+        assert!((0..10).all(|_| source.next().expect("a source that goes on").is_none()));
+        assert!(source.watermark_ns() > before && !source.ended());
+        let counts = source.counts();
+        assert_eq!((counts.packets, counts.dropped), (300, 0));
+        assert_eq!((counts.clock.clamped, counts.clock.weird_time), (0, 0));
+        let error = PcapLive::open(&RingOptions::new("tab"), &epochs).expect_err("a refusal");
+        assert!(error.to_string().contains("did you mean tap?"), "{error}");
+        ip("link del out");
+        let error = (0..100)
+            .find_map(|_| source.next().err())
+            .expect("the interface is gone");
+        assert!(error.to_string().starts_with("tap: "), "{error}");
     });
 }

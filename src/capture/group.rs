@@ -57,7 +57,8 @@ impl RingOptions {
         }
     }
 
-    fn check(&self) -> Result<(), LiveError> {
+    /// Whether every option is in its range.
+    pub(crate) fn check(&self) -> Result<(), LiveError> {
         let refuse = |key, found, remedy| Err(LiveError::Option { key, found, remedy });
         if !(1..=64).contains(&self.queues) {
             return refuse("queues", self.queues as u64, "1 to 64");
