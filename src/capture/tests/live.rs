@@ -1,83 +1,17 @@
 //! Frames through real kernels: what is sent into a veth pair comes out of the ring.
 //!
-//! How: each test runs itself again in a network namespace of its own, which ends with it. There
-//! `out` and `tap` are the two ends of a veth pair; frames are sent into `out` by libpcap. Needs
-//! root, `unshare` and `ip`; without them a test says SKIPPED.
+//! How: each test runs in a network namespace of its own ([`crate::veth`]), where frames are sent
+//! into `out` and captured on `tap`. Needs root, `unshare` and `ip`; else a test says SKIPPED.
 
 use std::process::Command;
 
-use pcap::{Active, Capture};
+use pcap::Capture;
 use tapir_capture::{
     Epochs, Frame, Link, LinkType, LiveError, PcapLive, Reserve, Ring, RingOptions, Source,
     SourceError, SystemClocks, dealt_to, switch_offloads_off,
 };
 
-const INSIDE: &str = "TAPIR_TEST_IN_NAMESPACE";
-
-/// Runs `test` in a fresh network namespace with a veth pair that carries nothing by itself.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn in_namespace(name: &str, test: fn()) {
-    if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
-        ip("link set lo up");
-        pair();
-        test();
-        return;
-    }
-    let probe = Command::new("unshare")
-        .args(["--net", "ip", "link"])
-        .output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        eprintln!("SKIPPED {name}: `unshare --net ip link` does not work, root is needed");
-        return;
-    }
-    let own = std::env::current_exe().expect("the path of this test");
-    let output = Command::new("unshare")
-        .arg("--net")
-        .arg(own)
-        .args(["--exact", &format!("live::{name}"), "--nocapture"])
-        .env(INSIDE, name)
-        .output()
-        .expect("unshare");
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}"
-    );
-    eprint!(
-        "{}",
-        text.lines()
-            .filter(|line| line.starts_with("MEASURED"))
-            .collect::<String>()
-    );
-}
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip")
-        .args(arguments.split(' '))
-        .output()
-        .expect("ip");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {arguments}: {text}");
-}
-
-/// Makes the pair anew, so quiet that only what a test sends is on it.
-fn pair() {
-    ip("link add out type veth peer name tap");
-    for end in ["out", "tap"] {
-        let quiet = format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6");
-        // A kernel without IPv6 is quiet already.
-        std::fs::write(quiet, "1").ok();
-        ip(&format!("link set {end} arp off multicast off up"));
-    }
-}
-
-fn sender() -> Capture<Active> {
-    Capture::from_device("out")
-        .expect("an interface")
-        .snaplen(64)
-        .open()
-        .expect("libpcap on `out`")
-}
+use crate::veth::{in_namespace, ip, pair, sender};
 
 fn small(queues: usize) -> RingOptions {
     RingOptions {
@@ -507,5 +441,23 @@ fn libpcap_gives_the_same_frames() {
             .find_map(|_| source.next().err())
             .expect("the interface is gone");
         assert!(error.to_string().starts_with("tap: "), "{error}");
+    });
+}
+
+/// Only making the sockets needs a privilege: what comes after is done as nobody.
+#[test]
+fn a_reserve_is_used_without_privilege() {
+    in_namespace("a_reserve_is_used_without_privilege", || {
+        let reserve = Reserve::open(2).expect("sockets");
+        let nobody = nix::unistd::Uid::from_raw(65_534);
+        nix::unistd::setresuid(nobody, nobody, nobody).expect("nobody");
+        let error = Reserve::open(1).expect_err("no privilege");
+        assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
+        let epochs = Epochs::new(Box::new(SystemClocks));
+        let filter = Some("tcp or arp".to_owned());
+        let options = RingOptions { filter, ..small(2) };
+        let mut rings = Ring::open(reserve, &options, &epochs).expect("two rings");
+        assert!(rings.iter_mut().all(stays_empty));
+        assert!(becomes(&mut rings[0], Link::Up));
     });
 }

@@ -7,5 +7,6 @@ mod inject;
 mod live;
 mod namespace;
 mod record;
+mod veth;
 mod wire;
 mod written;
