@@ -7,10 +7,7 @@
 //!
 //! Everything that can be done with bytes is done elsewhere: [`crate::block`] finds the frames,
 //! [`crate::group`] opens sockets, [`crate::live`] reads them.
-#![expect(
-    unsafe_code,
-    reason = "memory shared with the kernel, unwrapped system calls"
-)]
+#![expect(unsafe_code, reason = "memory shared with the kernel")]
 
 use std::ffi::c_void;
 use std::io;
