@@ -3,7 +3,7 @@
 # What a stage printed is kept in target/gate/; it is shown when the stage fails.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
-packaging/setup.sh || exit 1
+packaging/setup.sh tests || exit 1
 . packaging/toolchain.sh
 require_rust || exit 1
 

@@ -51,8 +51,8 @@ pub use deal::dealt_to;
 pub use egress::{EGRESS_MAX_PER_S, Egress, EgressCounts, EgressError};
 pub use epochs::{Clocks, Epoch, Epochs, SystemClocks};
 pub use error::SourceError;
-pub use inject::{InjectCounts, Injector, RESET_BYTES_MAX, ResetFrame, Sent};
 pub use group::{Link, Reserve, RingOptions};
+pub use inject::{InjectCounts, Injector, RESET_BYTES_MAX, ResetFrame, Sent};
 pub use inputs::{FileSource, InputOptions, MERGE_FILES_MAX};
 pub use link::LinkType;
 pub use live::{Ring, RingCounts};
@@ -60,10 +60,10 @@ pub use live_clock::ClockCounts;
 pub use live_error::LiveError;
 pub use offload::switch_offloads_off;
 pub use pairs::PAIRS_MAX;
+pub use pcap_live::{PcapCounts, PcapLive};
 pub use pcapng::RECORD_COMMENT_START;
 pub use port_error::{NameError, PortError};
 pub use record::{BATCH_BYTES, BATCHES, RecordGauge, RecordSender, RecordStatus, Recording};
-pub use pcap_live::{PcapCounts, PcapLive};
 pub use report::{Compression, Damage, DamageKind, FileReport, Format, InputReport, Skipped};
 
 /// Most captured bytes one frame may hold: libpcap's `MAXIMUM_SNAPLEN`. A file that claims more

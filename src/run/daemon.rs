@@ -12,6 +12,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -337,5 +339,9 @@ pub(crate) fn link_end() -> io::Result<OwnedFd> {
     use std::os::fd::AsFd as _;
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     nix::sys::prctl::set_no_new_privs()?;
+    // The supervisor is told to stop, and says so in order; whoever signals the whole group means no more.
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
     io::stdin().as_fd().try_clone_to_owned()
 }

@@ -17,7 +17,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 
 /// What is counted while frames are read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tally {
     packets: u64,
     bytes: u64,
@@ -27,6 +27,12 @@ pub(super) struct Tally {
     hour_bytes: u64,
     hours: BTreeMap<i64, u64>,
     shown: Option<Instant>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new(false)
+    }
 }
 
 impl Tally {

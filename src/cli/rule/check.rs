@@ -55,15 +55,17 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 pub(crate) fn verified(path: &Path, signers: &[Signer]) -> Result<String, String> {
     let rule = load_rule(path, signers)?;
     let until = rule.until;
+    let day = until.to_string();
+    let day = day.get(..10).unwrap_or(&day);
     let now = jiff::Timestamp::now().as_nanosecond();
     if i128::from(until.nanos()) <= now {
         return Err(format!(
-            "{}: key \"until\": expired {until}; set a later time and have it signed again",
+            "{}: key \"until\": expired {day}; set a later time and have it signed again",
             path.display()
         ));
     }
     Ok(format!(
-        "{} of {}, in force until {until}",
+        "{} of {}, in force until {day}",
         rule.id,
         rule.authority()
     ))

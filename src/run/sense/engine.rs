@@ -25,7 +25,8 @@ const WAIT: Duration = Duration::from_millis(10);
 /// Records that go to the outbox at once.
 const RECORDS_BATCH: usize = 512;
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
-const DEVICES_EVERY: Duration = Duration::from_secs(10);
+/// Devices and counters; seldom enough that even 20,000 devices cost little.
+const DEVICES_EVERY: Duration = Duration::from_secs(3);
 
 /// What a person says, as `serve` passes it on.
 #[derive(Debug)]
@@ -290,7 +291,8 @@ impl Engine {
             self.at.devices = Some(Instant::now());
             self.tell_devices();
             let published = shared.published();
-            let stats = self.stats(&published, &Tally::new(false));
+            let tally = Tally::sum(published.iter().map(|one| one.tally.clone()).collect());
+            let stats = self.stats(&published, &tally);
             self.out.message(ToServe::Stats(Box::new(stats)));
         }
         if self.at.state.elapsed() >= self.state_every {

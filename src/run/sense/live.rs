@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tapir_capture::{
-    Epochs, Frame, Link, Reserve, Ring, RingOptions, Source, SourceError, switch_offloads_off,
+    Epochs, Frame, Link, PcapLive, Reserve, Ring, RingOptions, Source, SourceError,
+    switch_offloads_off,
 };
 use tapir_message::{LinkState, QueueHealth};
 
@@ -19,7 +20,10 @@ const COMEBACKS: usize = 8;
 pub(super) struct RingPort(Ring);
 
 /// The one queue libpcap has.
-pub(super) struct LibpcapPort(Ring);
+pub(super) struct LibpcapPort {
+    source: PcapLive,
+    interface: String,
+}
 
 /// Opens the rings, and says what could not be switched off on the port.
 pub(super) fn rings(
@@ -28,18 +32,9 @@ pub(super) fn rings(
     own: Option<[u8; 6]>,
     epochs: &Arc<Epochs>,
 ) -> Result<(Vec<RingPort>, Vec<String>), RunError> {
-    let capture = &settings.capture;
-    let queues = usize::from(capture.queues);
+    let queues = usize::from(settings.capture.queues);
     let notes = switch_offloads_off(interface).map_err(SourceError::from)?;
-    let options = RingOptions {
-        queues,
-        blocks: capture.blocks,
-        block_bytes: capture.block_kib.saturating_mul(1_024),
-        retire_ms: capture.retire_ms,
-        filter: capture.filter.clone(),
-        not_from: own,
-        ..RingOptions::new(interface)
-    };
+    let options = options(settings, interface, own, queues);
     let reserve = Reserve::open(queues * (1 + COMEBACKS)).map_err(SourceError::from)?;
     let rings = Ring::open(reserve, &options, epochs)?;
     Ok((rings.into_iter().map(RingPort).collect(), notes))
@@ -56,8 +51,27 @@ pub(super) fn libpcap(
     if settings.capture.queues > 1 {
         notes.push("libpcap reads with one queue; capture.queues is not used.".to_owned());
     }
-    let _ = (own, epochs);
-    Ok((vec![], notes))
+    let source = PcapLive::open(&options(settings, interface, own, 1), epochs)?;
+    let interface = interface.to_owned();
+    Ok((vec![LibpcapPort { source, interface }], notes))
+}
+
+fn options(
+    settings: &Settings,
+    interface: &str,
+    own: Option<[u8; 6]>,
+    queues: usize,
+) -> RingOptions {
+    let capture = &settings.capture;
+    RingOptions {
+        queues,
+        blocks: capture.blocks,
+        block_bytes: capture.block_kib.saturating_mul(1_024),
+        retire_ms: capture.retire_ms,
+        filter: capture.filter.clone(),
+        not_from: own,
+        ..RingOptions::new(interface)
+    }
 }
 
 fn state(link: Link) -> LinkState {
@@ -110,34 +124,45 @@ impl Port for RingPort {
 
 impl Source for LibpcapPort {
     fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
-        self.0.next()
+        self.source.next()
     }
 
     fn ended(&self) -> bool {
-        self.0.ended()
+        self.source.ended()
     }
 }
 
 impl Port for LibpcapPort {
     fn epoch(&self) -> u64 {
-        self.0.epoch().number
+        self.source.epoch().number
     }
 
     fn watermark_ns(&self) -> i64 {
-        self.0.watermark_ns()
+        self.source.watermark_ns()
     }
 
     fn figures(&mut self) -> Published {
-        let counts = self.0.counts();
+        let counts = self.source.counts();
         Published {
             health: QueueHealth {
                 packets: counts.packets,
-                dropped: counts.dropped,
-                freezes: counts.freezes,
+                dropped: counts.dropped.into(),
+                freezes: 0,
             },
-            link: state(self.0.link()),
-            epochs: self.0.epoch().number,
+            link: link_by_name(&self.interface),
+            epochs: self.source.epoch().number,
             ..Published::default()
         }
+    }
+}
+
+/// libpcap does not say; the system's own files do.
+fn link_by_name(interface: &str) -> LinkState {
+    let folder = std::path::Path::new("/sys/class/net").join(interface);
+    // Reading the carrier of an interface that is switched off is refused.
+    match std::fs::read_to_string(folder.join("carrier")) {
+        Ok(carrier) if carrier.trim() == "1" => LinkState::Up,
+        _ if folder.exists() => LinkState::Down,
+        _ => LinkState::Gone,
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tapir_capture::{Epochs, RecordSender};
 use tapir_engine::TrackerStats;
@@ -20,6 +21,9 @@ use crate::run::tally::Tally;
 const BATCH_FRAMES: usize = 1_024;
 /// Time between frames after which they go, however few there are.
 const BATCH_NS: i64 = 5_000_000;
+/// Pause before a port that cannot be read is asked again, and how often it is asked.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
+const ERRORS_MAX: u32 = 100;
 /// Batches between two looks at the counters.
 const PUBLISH_EVERY: u32 = 64;
 
@@ -40,6 +44,7 @@ pub(super) struct Published {
     pub(super) tracker: TrackerStats,
     pub(super) trouble: Option<String>,
     pub(super) epochs: u64,
+    pub(super) tally: Tally,
 }
 
 impl Shared {
@@ -94,6 +99,8 @@ pub(super) struct State {
     epoch: u64,
     batches: u32,
     trouble: Option<String>,
+    /// Errors in a row.
+    errors: u32,
 }
 
 impl Default for State {
@@ -104,6 +111,7 @@ impl Default for State {
             epoch: 0,
             batches: 0,
             trouble: None,
+            errors: 0,
         }
     }
 }
@@ -164,6 +172,7 @@ impl<P: Port> Queue<P> {
             } = self;
             match port.next() {
                 Ok(Some(frame)) => {
+                    state.errors = 0;
                     let ts = Timestamp::from_nanos(frame.ts_ns);
                     if ts > stop {
                         return Turn::Stop;
@@ -184,7 +193,7 @@ impl<P: Port> Queue<P> {
                 Ok(None) => return self.idle(stop),
                 Err(error) => {
                     state.trouble = Some(error.to_string());
-                    return self.idle(stop);
+                    return self.failed(stop);
                 }
             }
         }
@@ -194,6 +203,18 @@ impl<P: Port> Queue<P> {
         } else {
             Turn::Hung
         }
+    }
+
+    /// The port cannot be read. It is asked again; if it is there and still does not answer, it takes a
+    /// `sense` that may open it anew.
+    fn failed(&mut self, stop: Timestamp) -> Turn {
+        self.state.errors += 1;
+        std::thread::sleep(ASK_AGAIN);
+        let over = self.state.errors >= ERRORS_MAX && self.port.figures().link == LinkState::Up;
+        if over && stop == Timestamp::MAX {
+            return Turn::Hung;
+        }
+        self.idle(stop)
     }
 
     /// Nothing is there: says how far time has come.
@@ -226,6 +247,7 @@ impl<P: Port> Queue<P> {
         let mut published = self.port.figures();
         published.trouble = self.state.trouble.take().or(published.trouble);
         published.tracker = self.worker.stats();
+        published.tally = self.state.tally.clone();
         shared.publish(self.index, published);
     }
 }

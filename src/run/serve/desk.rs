@@ -155,10 +155,7 @@ impl Serve {
             health: board.health.clone(),
             stats: board.stats.clone(),
             journal: JournalStatus {
-                entries: journal
-                    .last_seq
-                    .saturating_sub(journal.first_seq)
-                    .saturating_add(1),
+                entries: (journal.last_seq + 1).saturating_sub(journal.first_seq),
                 bytes: journal.bytes,
                 bytes_max: journal.bytes_max,
                 gaps: journal.gaps.total,
@@ -194,13 +191,22 @@ impl Serve {
     }
 }
 
-/// An output's health as operators see it.
+/// An output's health as operators see it: its kind and where to, each said once.
 fn output(health: OutputHealth) -> OutputStatus {
+    let (name, address) = health
+        .target
+        .split_once(" tcp ")
+        .unwrap_or((&health.name, &health.target));
+    let prefix = format!("{name} {address}: ");
+    let reason = health
+        .reason
+        .strip_prefix(&prefix)
+        .unwrap_or(&health.reason);
     OutputStatus {
-        name: health.name,
-        address: health.target,
+        name: name.to_owned(),
+        address: address.to_owned(),
         connected: health.state == OutputState::Up,
-        reason: (!health.reason.is_empty()).then_some(health.reason),
+        reason: (!reason.is_empty()).then(|| reason.to_owned()),
         depth: health.depth,
         oldest_unsent_ts: health.oldest_unsent,
         sent: health.sent,

@@ -245,7 +245,7 @@ mod tests {
                 .append(true)
                 .open(folder.path().join("conn.log"));
             let age = u64::from(name.as_bytes()[0]);
-            let then = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age);
+            let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(age);
             log.unwrap().set_modified(then).unwrap();
         }
         RunFolder::open(runs.path(), "d", 2_500).unwrap();
