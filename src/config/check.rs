@@ -176,7 +176,7 @@ fn response(
     overrides: &Overrides,
 ) -> Option<Response> {
     const MODES: &str = "use \"off\", \"shadow\", \"confirm\" or \"autonomous\"";
-    let written = reader.parsed(table, "mode", MODES, parse_mode);
+    let written = reader.parsed(table, "mode", MODES, Mode::parse);
     let mode = overrides.mode.or(written);
     let inject = port(
         reader,
@@ -204,7 +204,7 @@ fn response(
         None => reader.error(Reader::place(table, "mode"), key.clone(), text),
     };
     if matches!(mode, Mode::Confirm | Mode::Autonomous) {
-        let name = mode_name(mode);
+        let name = mode.name();
         if rules.is_empty() {
             need(&format!(
                 "found \"{name}\" without a rule of engagement; name a signed one in response.rules, or use \"shadow\""
@@ -330,27 +330,6 @@ fn nets(reader: &mut Reader<'_>, table: Table<'_, '_>, key: &'static str) -> Vec
     reader.list(table, key, NETS_MAX, NET_WANTED, |text| {
         Some((text.to_owned(), text.parse().ok()?))
     })
-}
-
-/// A response mode by the name it has in the file and on the command line.
-#[must_use]
-pub fn parse_mode(text: &str) -> Option<Mode> {
-    match text {
-        "off" => Some(Mode::Off),
-        "shadow" => Some(Mode::Shadow),
-        "confirm" => Some(Mode::Confirm),
-        "autonomous" => Some(Mode::Autonomous),
-        _ => None,
-    }
-}
-
-const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Off => "off",
-        Mode::Shadow => "shadow",
-        Mode::Confirm => "confirm",
-        Mode::Autonomous => "autonomous",
-    }
 }
 
 fn not_empty(text: &str) -> Option<String> {

@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use tapir_message::Mode;
 use toml::de::DeTable;
 
-pub use check::parse_mode;
 pub use error::{ConfigError, ConfigErrors};
 pub use keys::default_file;
 pub use settings::{

@@ -46,6 +46,26 @@ pub enum Mode {
     Autonomous,
 }
 
+impl Mode {
+    /// The name used in the configuration, in logs and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Shadow => "shadow",
+            Self::Confirm => "confirm",
+            Self::Autonomous => "autonomous",
+        }
+    }
+
+    /// The mode of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Off, Self::Shadow, Self::Confirm, Self::Autonomous];
+        all.into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 /// What `policy` said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

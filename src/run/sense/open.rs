@@ -70,7 +70,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
     let response = match (settings.response.mode, &settings.response.inject) {
         (Mode::Off | Mode::Shadow, _) => None,
         (_, None) => return Err(RunError::NoInjection),
-        (mode, Some(_)) if rules.is_empty() => return Err(RunError::NoRule(mode_name(mode))),
+        (mode, Some(_)) if rules.is_empty() => return Err(RunError::NoRule(mode.name())),
         (_, Some(inject)) => {
             let port = |error: tapir_capture::PortError| RunError::Response(error.to_string());
             let injector = Injector::open(inject).map_err(port)?;
@@ -109,15 +109,6 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         used,
         prepared,
     })
-}
-
-const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Off => "off",
-        Mode::Shadow => "shadow",
-        Mode::Confirm => "confirm",
-        Mode::Autonomous => "autonomous",
-    }
 }
 
 /// A new file for the record; after a restart the next free name, so that nothing is written over.
