@@ -6,9 +6,9 @@
 //!         `serve` that has been restarted.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tapir_engine::types::Record;
 use tapir_message::{Final, Notice, Numbered, RecordLine, ToServe, VERSION};
@@ -35,6 +35,7 @@ enum Out {
     )]
     Records(Vec<Box<Record>>),
     Notice(Notice),
+    Numbered(Box<Numbered>),
     Message(Box<ToServe>),
     Numbers {
         next: u64,
@@ -68,10 +69,37 @@ impl Figures {
     }
 }
 
+/// Numbers to give out, and where the latest is noted before it is used: whatever is noted and never
+/// arrives was lost on the way.
+#[derive(Debug)]
+struct Numbering {
+    used: NumberFile,
+    next: u64,
+    until: u64,
+    /// Notices on their way without a number; those that come later must not overtake them.
+    waiting: usize,
+}
+
+impl Numbering {
+    /// The next number; none if all that were leased are used up.
+    fn take(&mut self) -> Option<u64> {
+        if self.next >= self.until {
+            return None;
+        }
+        let number = self.next;
+        self.next += 1;
+        if let Err(error) = self.used.note(number) {
+            tracing::warn!(%error, number, "A number is used that could not be noted.");
+        }
+        Some(number)
+    }
+}
+
 /// The way in; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
     to: Sender<Out>,
+    numbering: Arc<Mutex<Numbering>>,
     pub(super) figures: Arc<Figures>,
 }
 
@@ -101,7 +129,19 @@ impl Outbox {
             return;
         }
         self.figures.notices_waiting.fetch_add(1, Relaxed);
-        self.put(Out::Notice(notice));
+        // Held until it is in the queue, so that numbers come in order from whichever thread.
+        let mut numbering = held(&self.numbering);
+        let number = if numbering.waiting == 0 {
+            numbering.take()
+        } else {
+            None
+        };
+        if let Some(number) = number {
+            self.put(Out::Numbered(Box::new(Numbered { number, notice })));
+        } else {
+            numbering.waiting += 1;
+            self.put(Out::Notice(notice));
+        }
     }
 
     /// Passes on something of which the next one makes up for a loss.
@@ -140,20 +180,23 @@ impl Outbox {
     }
 }
 
+/// A lock; what it guards is whole after every statement.
+fn held(numbering: &Mutex<Numbering>) -> MutexGuard<'_, Numbering> {
+    numbering.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The thread's side.
 #[derive(Debug)]
 pub(super) struct Writer {
     from: Receiver<Out>,
     link: link::Sender,
-    used: NumberFile,
+    numbering: Arc<Mutex<Numbering>>,
     sensor_id: String,
     figures: Arc<Figures>,
     /// Notices without a number: all leased ones are used up.
     unnumbered: VecDeque<Notice>,
     /// Sent, and not known to be on disk.
     unacknowledged: VecDeque<Numbered>,
-    next: u64,
-    until: u64,
     end: Option<Box<Final>>,
     /// Told of every decision that is on disk, by its id.
     logged: Option<Responses>,
@@ -163,20 +206,29 @@ pub(super) struct Writer {
 pub(super) fn outbox(link: link::Sender, used: NumberFile, sensor_id: &str) -> (Outbox, Writer) {
     let (to, from) = mpsc::channel();
     let figures = Arc::new(Figures::default());
+    let numbering = Arc::new(Mutex::new(Numbering {
+        used,
+        next: 0,
+        until: 0,
+        waiting: 0,
+    }));
     let writer = Writer {
         from,
         link,
-        used,
+        numbering: Arc::clone(&numbering),
         sensor_id: sensor_id.to_owned(),
         figures: Arc::clone(&figures),
         unnumbered: VecDeque::new(),
         unacknowledged: VecDeque::new(),
-        next: 0,
-        until: 0,
         end: None,
         logged: None,
     };
-    (Outbox { to, figures }, writer)
+    let outbox = Outbox {
+        to,
+        numbering,
+        figures,
+    };
+    (outbox, writer)
 }
 
 impl Writer {
@@ -195,13 +247,9 @@ impl Writer {
                     self.unnumbered.push_back(notice);
                     self.number()?;
                 }
+                Out::Numbered(numbered) => self.tell_notice(*numbered)?,
                 Out::Message(message) => self.link.send(&*message)?,
-                Out::Numbers { next, until } => {
-                    // A longer lease goes on where this one is; one after a restart begins anew.
-                    self.next = self.next.max(next);
-                    self.until = until;
-                    self.number()?;
-                }
+                Out::Numbers { next, until } => self.numbers(next, until)?,
                 Out::Journalled(number) => self.journalled(number),
                 Out::Resend => {
                     for numbered in &self.unacknowledged {
@@ -221,20 +269,32 @@ impl Writer {
         Ok(())
     }
 
-    /// Sends notices for which there are numbers.
+    /// Takes in new numbers. A longer lease goes on where this one is; one after a restart begins anew.
+    fn numbers(&mut self, next: u64, until: u64) -> Result<(), LinkError> {
+        let mut numbering = held(&self.numbering);
+        numbering.next = numbering.next.max(next);
+        numbering.until = until;
+        drop(numbering);
+        self.number()
+    }
+
+    /// Numbers and sends those that wait, as far as there are numbers.
     fn number(&mut self) -> Result<(), LinkError> {
-        while self.next < self.until
+        let numbering = Arc::clone(&self.numbering);
+        let mut numbering = held(&numbering);
+        while !self.unnumbered.is_empty()
+            && let Some(number) = numbering.take()
             && let Some(notice) = self.unnumbered.pop_front()
         {
-            let number = self.next;
-            self.next += 1;
-            // Noted before it is sent: whatever is noted and never arrives was lost on the way.
-            self.used.note(number).map_err(LinkError::Io)?;
-            let numbered = Numbered { number, notice };
-            self.unacknowledged.push_back(numbered.clone());
-            self.link.send(&ToServe::Notice(Box::new(numbered)))?;
+            numbering.waiting -= 1;
+            self.tell_notice(Numbered { number, notice })?;
         }
         Ok(())
+    }
+
+    fn tell_notice(&mut self, numbered: Numbered) -> Result<(), LinkError> {
+        self.unacknowledged.push_back(numbered.clone());
+        self.link.send(&ToServe::Notice(Box::new(numbered)))
     }
 
     /// Forgets what is on disk.
