@@ -63,26 +63,14 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         path: settings.store.folder.clone(),
         error: error.to_string(),
     })?;
-    let record = match &settings.capture.record {
-        Some(path) => Record::Open(record_file(path)?),
-        None => Record::None,
-    };
-    let response = match (settings.response.mode, &settings.response.inject) {
+    let injector = match (settings.response.mode, &settings.response.inject) {
         (Mode::Off | Mode::Shadow, _) => None,
         (_, None) => return Err(RunError::NoInjection),
         (mode, Some(_)) if rules.is_empty() => return Err(RunError::NoRule(mode_name(mode))),
-        (_, Some(inject)) => {
-            let port = |error: tapir_capture::PortError| RunError::Response(error.to_string());
-            let injector = Injector::open(inject).map_err(port)?;
-            let armed = Armed::open(interface).map_err(port)?;
-            Some((armed, injector, settings.response.trunk))
-        }
+        (_, Some(inject)) => Some(Injector::open(inject).map_err(response_port)?),
     };
     // What this box sends itself is no evidence of anything.
-    let own = match (&response, &settings.response.inject) {
-        (Some((_, injector, _)), _) => Some(injector.mac()),
-        _ => None,
-    };
+    let own = injector.as_ref().map(Injector::mac);
     let epochs = Epochs::new(Box::new(tapir_capture::SystemClocks));
     let (ports, notes) = match settings.capture.source {
         CaptureSource::Ring => {
@@ -93,6 +81,19 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
             let (ports, notes) = super::live::libpcap(settings, interface, own, &epochs)?;
             (Ports::Libpcap(ports), notes)
         }
+    };
+    // After the ports, which know the names there are if this one is wrong.
+    let response = match injector {
+        Some(injector) => {
+            let armed = Armed::open(interface).map_err(response_port)?;
+            Some((armed, injector, settings.response.trunk))
+        }
+        None => None,
+    };
+    // After the ports: a start that is refused leaves no empty file behind.
+    let record = match &settings.capture.record {
+        Some(path) => Record::Open(record_file(path)?),
+        None => Record::None,
     };
     let prepared = Prepared {
         models_hash: models.hash().to_owned(),
@@ -109,6 +110,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         used,
         prepared,
     })
+}
+
+fn response_port(error: tapir_capture::PortError) -> RunError {
+    RunError::Response(error.to_string())
 }
 
 const fn mode_name(mode: Mode) -> &'static str {
