@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tapir_capture::{Armed, Epochs, Injector, RecordGauge, RecordSender, Recording};
 use tapir_engine::model::Models;
 use tapir_engine::policy::{PolicySettings, Rule};
+use tapir_engine::types::Timestamp;
 use tapir_message::Mode;
 
 use super::live::{LibpcapPort, RingPort};
@@ -234,6 +235,17 @@ impl Prepared {
             )),
             None => None,
         }
+    }
+
+    /// Rules whose time is over by `now`, in sentences: nothing is done under them any more.
+    pub(super) fn expired(&self, now: Timestamp) -> impl Iterator<Item = String> {
+        let over = self.rules.iter().filter(move |rule| rule.until <= now);
+        over.map(|rule| {
+            format!(
+                "Rule {} expired at {}: nothing is done under it; have a later one signed.",
+                rule.id, rule.until
+            )
+        })
     }
 
     /// What could not be set on the port, in sentences.
