@@ -86,6 +86,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // One mistake, one line: the part has said it.
+        Err(run::RunError::Child(_)) => ExitCode::FAILURE,
         Err(error) if error.is_hopeless() => hopeless(&error.to_string(), args.part),
         Err(error) => super::daemon::fail(&error),
     }

@@ -37,6 +37,8 @@ const RESTART_WAIT_MAX: Duration = Duration::from_secs(30);
 const STOP_WAIT: Duration = Duration::from_secs(30);
 /// Exit code of a child that would fail again: what it was given is wrong (`EX_CONFIG`).
 pub const EXIT_HOPELESS: u8 = 78;
+/// Exit code of a child that has said what is wrong.
+const EXIT_ERROR: i32 = 1;
 
 /// What the supervisor tells `serve`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +185,14 @@ impl Slot {
     fn pid(&self) -> u32 {
         self.child.as_ref().map_or(0, Child::id)
     }
+
+    /// Whether a child that ended with `code` would end so again. At its first start that is any error
+    /// it had words for: a person is there to read them, and nothing was watched yet that a wait could
+    /// save. Later the same error may pass, as an interface comes back.
+    fn is_refusal(&self, code: Option<i32>) -> bool {
+        let first = self.restarts == 0 && self.started.elapsed() < LIVED_LONG;
+        code == Some(i32::from(EXIT_HOPELESS)) || (code == Some(EXIT_ERROR) && first)
+    }
 }
 
 struct Supervisor {
@@ -236,7 +246,7 @@ impl Supervisor {
                 slot.finished = true;
                 return Ok(());
             }
-            if status.code() == Some(i32::from(EXIT_HOPELESS)) {
+            if slot.is_refusal(status.code()) {
                 slot.finished = true;
                 return Err(RunError::Child(slot.part.name()));
             }

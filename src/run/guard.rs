@@ -4,6 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use tapir_capture::{Egress, Injector};
@@ -63,7 +64,13 @@ pub(super) struct Guard {
     egress: Option<Egress>,
     stopped: bool,
     degraded: Vec<String>,
+    /// When it was asked last, and the answer.
+    looked: Option<Instant>,
+    seen: ((u64, u64), Vec<String>),
 }
+
+/// Time between two looks at the filter.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Guard {
     /// Installs the filter, if any mode may ever send: before `sense` starts.
@@ -90,6 +97,8 @@ impl Guard {
             egress: None,
             stopped: false,
             degraded: Vec::new(),
+            looked: None,
+            seen: ((0, 0), Vec::new()),
         }
     }
 
@@ -113,14 +122,25 @@ impl Guard {
             egress.allow()
         };
         self.degraded.clear();
+        self.looked = None;
         if let Err(error) = done {
             tracing::error!(%error, "The egress filter could not be changed.");
             self.degraded.push(format!("egress filter: {error}"));
         }
     }
 
-    /// Frames let out and refused, and what is wrong.
+    /// Frames let out and refused, and what is wrong, as it was at most [`LOOK_EVERY`] ago. Asking ends
+    /// a process, whose end wakes who asks: without that bound one look would bring about the next.
     pub(super) fn look(&mut self) -> ((u64, u64), Vec<String>) {
+        if self.looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            self.seen = self.ask();
+            // Measured from the answer, so that a slow one leaves a pause as well.
+            self.looked = Some(Instant::now());
+        }
+        self.seen.clone()
+    }
+
+    fn ask(&self) -> ((u64, u64), Vec<String>) {
         let Some(egress) = &self.egress else {
             return ((0, 0), Vec::new());
         };

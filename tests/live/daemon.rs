@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -39,9 +39,13 @@ impl Daemon {
         let config = config.to_str().expect("UTF-8");
         all.push(config);
         all.extend(args);
+        Self::spawn(&mut office.command("sensor", program, &all), folder)
+    }
+
+    /// Starts a daemon by a command of one's own.
+    pub(crate) fn spawn(command: &mut Command, folder: &Path) -> Self {
         let log = fs::File::create(folder.join("daemon.log")).expect("a log");
-        let child = office
-            .command("sensor", program, &all)
+        let child = command
             .env_remove("TAPIR_LOG")
             .stdout(Stdio::null())
             .stderr(log)
@@ -53,6 +57,11 @@ impl Daemon {
         };
         daemon.wait_ready();
         daemon
+    }
+
+    /// Process id of the supervisor.
+    pub(crate) fn pid(&self) -> u64 {
+        self.child.id().into()
     }
 
     /// Waits until frames are read.
@@ -134,7 +143,7 @@ impl Drop for Daemon {
 
 /// Sends a signal to a process this test started.
 pub(crate) fn signal(pid: u64, name: &str) {
-    let sent = std::process::Command::new("kill")
+    let sent = Command::new("kill")
         .args([format!("-{name}"), pid.to_string()])
         .status();
     assert!(sent.expect("kill").success());

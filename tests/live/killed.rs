@@ -18,7 +18,7 @@ use crate::support::office::Office;
 const CLIENTS: usize = 60;
 
 /// Sends one HTTP request for a canary from each of `first..last` clients, straight to the mirror port.
-fn ask_for_canaries(office: &Office, first: usize, last: usize) {
+pub(crate) fn ask_for_canaries(office: &Office, first: usize, last: usize) {
     const SCRIPT: &str = r"
 import socket, struct, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('span', 0))
@@ -131,7 +131,7 @@ fn story(victims: Victims) -> Option<Story> {
 }
 
 /// Originators of all breaches the daemon knows.
-fn journalled(daemon: &Daemon) -> Vec<String> {
+pub(crate) fn journalled(daemon: &Daemon) -> Vec<String> {
     let breaches = daemon.json(&["show", "breaches", "--limit", "1000"]);
     let originator = |breach: &Value| breach["orig_h"].as_str().map(str::to_owned);
     let mut all: Vec<String> = breaches["breaches"]
@@ -145,7 +145,7 @@ fn journalled(daemon: &Daemon) -> Vec<String> {
 }
 
 /// Breach lines that have arrived, by originator.
-fn arrived(siem: &Siem) -> BTreeMap<String, (usize, usize)> {
+pub(crate) fn arrived(siem: &Siem) -> BTreeMap<String, (usize, usize)> {
     let mut all: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for line in siem.lines() {
         if line.key("type") != "0" {

@@ -2,13 +2,17 @@
 //!
 //! Needs root; says SKIPPED by name where that is not to be had.
 
+mod away;
 mod cut;
 mod daemon;
+mod full;
 mod killed;
+mod ports;
 mod quiet;
 mod replay;
 mod siem;
 mod traffic;
+mod wrong;
 
 use std::time::Duration;
 

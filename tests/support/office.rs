@@ -50,16 +50,8 @@ impl Office {
         let sw = |args: &str| self.inside("sw", "ip", &words(args));
         sw("link add br0 type bridge stp_state 0 forward_delay 0");
         sw("link set br0 up");
-        for (port, far, host) in [("span", "span0", "sensor"), ("p-inj", "inj0", "sensor")] {
-            let netns = self.netns(host);
-            sw(&format!(
-                "link add {port} type veth peer name {far} netns {netns}"
-            ));
-            sw(&format!("link set {port} up"));
-            self.plain("sw", port);
-            self.inside(host, "ip", &["link", "set", far, "up"]);
-            self.plain(host, far);
-        }
+        self.cable("span", "span0");
+        self.cable("p-inj", "inj0");
         sw("link set p-inj master br0");
         for (number, (host, last)) in (1_u8..).zip(HOSTS) {
             self.plug_in(host, number, last);
@@ -71,6 +63,17 @@ impl Office {
             self.inside(host, "ip", &["addr", "add", addr, "dev", "mgmt0"]);
             self.inside(host, "ip", &["link", "set", "mgmt0", "up"]);
         }
+    }
+
+    /// A cable from a port of the switch to one of the sensor, both new.
+    pub(crate) fn cable(&self, port: &str, far: &str) {
+        let netns = self.netns("sensor");
+        let link = format!("link add {port} type veth peer name {far} netns {netns}");
+        self.inside("sw", "ip", &words(&link));
+        self.inside("sw", "ip", &["link", "set", port, "up"]);
+        self.plain("sw", port);
+        self.inside("sensor", "ip", &["link", "set", far, "up"]);
+        self.plain("sensor", far);
     }
 
     fn plug_in(&self, host: &str, number: u8, last: u8) {

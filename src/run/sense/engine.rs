@@ -321,6 +321,7 @@ impl Engine {
             .iter()
             .filter_map(|one| one.trouble.clone())
             .chain(self.prepared.trouble())
+            .chain(self.prepared.expired(self.reached))
             .collect();
         health.degraded.dedup();
         let dropped: u64 = health.queues.iter().map(|queue| queue.dropped).sum();

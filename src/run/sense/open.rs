@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tapir_capture::{Armed, Epochs, Injector, RecordGauge, RecordSender, Recording};
 use tapir_engine::model::Models;
 use tapir_engine::policy::{PolicySettings, Rule};
+use tapir_engine::types::Timestamp;
 use tapir_message::Mode;
 
 use super::live::{LibpcapPort, RingPort};
@@ -63,26 +64,14 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         path: settings.store.folder.clone(),
         error: error.to_string(),
     })?;
-    let record = match &settings.capture.record {
-        Some(path) => Record::Open(record_file(path)?),
-        None => Record::None,
-    };
-    let response = match (settings.response.mode, &settings.response.inject) {
+    let injector = match (settings.response.mode, &settings.response.inject) {
         (Mode::Off | Mode::Shadow, _) => None,
         (_, None) => return Err(RunError::NoInjection),
         (mode, Some(_)) if rules.is_empty() => return Err(RunError::NoRule(mode.name())),
-        (_, Some(inject)) => {
-            let port = |error: tapir_capture::PortError| RunError::Response(error.to_string());
-            let injector = Injector::open(inject).map_err(port)?;
-            let armed = Armed::open(interface).map_err(port)?;
-            Some((armed, injector, settings.response.trunk))
-        }
+        (_, Some(inject)) => Some(Injector::open(inject).map_err(response_port)?),
     };
     // What this box sends itself is no evidence of anything.
-    let own = match (&response, &settings.response.inject) {
-        (Some((_, injector, _)), _) => Some(injector.mac()),
-        _ => None,
-    };
+    let own = injector.as_ref().map(Injector::mac);
     let epochs = Epochs::new(Box::new(tapir_capture::SystemClocks));
     let (ports, notes) = match settings.capture.source {
         CaptureSource::Ring => {
@@ -93,6 +82,19 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
             let (ports, notes) = super::live::libpcap(settings, interface, own, &epochs)?;
             (Ports::Libpcap(ports), notes)
         }
+    };
+    // After the ports, which know the names there are if this one is wrong.
+    let response = match injector {
+        Some(injector) => {
+            let armed = Armed::open(interface).map_err(response_port)?;
+            Some((armed, injector, settings.response.trunk))
+        }
+        None => None,
+    };
+    // After the ports: a start that is refused leaves no empty file behind.
+    let record = match &settings.capture.record {
+        Some(path) => Record::Open(record_file(path)?),
+        None => Record::None,
     };
     let prepared = Prepared {
         models_hash: models.hash().to_owned(),
@@ -109,6 +111,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         used,
         prepared,
     })
+}
+
+fn response_port(error: tapir_capture::PortError) -> RunError {
+    RunError::Response(error.to_string())
 }
 
 /// A new file for the record; after a restart the next free name, so that nothing is written over.
@@ -220,6 +226,17 @@ impl Prepared {
             )),
             None => None,
         }
+    }
+
+    /// Rules whose time is over by `now`, in sentences: nothing is done under them any more.
+    pub(super) fn expired(&self, now: Timestamp) -> impl Iterator<Item = String> {
+        let over = self.rules.iter().filter(move |rule| rule.until <= now);
+        over.map(|rule| {
+            format!(
+                "Rule {} expired at {}: nothing is done under it; have a later one signed.",
+                rule.id, rule.until
+            )
+        })
     }
 
     /// What could not be set on the port, in sentences.
