@@ -4,6 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use tapir_capture::{Egress, Injector};
@@ -11,6 +12,10 @@ use tapir_message::Mode;
 
 use super::RunError;
 use crate::config::Settings;
+
+/// Time between two looks at the filter's counters. Looking runs a program whose end wakes the supervisor,
+/// so a look at every waking would wake it again for ever.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Held while a daemon runs; the system lets go of it when the process ends, however that comes.
 #[derive(Debug)]
@@ -63,7 +68,11 @@ pub(super) struct Guard {
     egress: Option<Egress>,
     stopped: bool,
     degraded: Vec<String>,
+    looked: Option<(Instant, Look)>,
 }
+
+/// Frames let out and refused, and what is wrong.
+type Look = ((u64, u64), Vec<String>);
 
 impl Guard {
     /// Installs the filter, if any mode may ever send: before `sense` starts.
@@ -90,6 +99,7 @@ impl Guard {
             egress: None,
             stopped: false,
             degraded: Vec::new(),
+            looked: None,
         }
     }
 
@@ -112,6 +122,7 @@ impl Guard {
         } else {
             egress.allow()
         };
+        self.looked = None;
         self.degraded.clear();
         if let Err(error) = done {
             tracing::error!(%error, "The egress filter could not be changed.");
@@ -119,8 +130,19 @@ impl Guard {
         }
     }
 
-    /// Frames let out and refused, and what is wrong.
-    pub(super) fn look(&mut self) -> ((u64, u64), Vec<String>) {
+    /// Frames let out and refused, and what is wrong, at the last look.
+    pub(super) fn look(&mut self) -> Look {
+        if let Some((at, look)) = &self.looked
+            && at.elapsed() < LOOK_EVERY
+        {
+            return look.clone();
+        }
+        let look = self.ask();
+        self.looked = Some((Instant::now(), look.clone()));
+        look
+    }
+
+    fn ask(&self) -> Look {
         let Some(egress) = &self.egress else {
             return ((0, 0), Vec::new());
         };
