@@ -115,7 +115,8 @@ start() {
     rm -rf "$work/store"
     printf '[sensor]\nid = "bench"\n[store]\nfolder = "%s/store"\n[control]\nsocket = "%s/control.sock"\n%s' \
         "$work" "$work" "$more" >"$work/tapir.toml"
-    inside sensor taskset -c "$cpus" "$tapir" run --interface span0 --config "$work/tapir.toml" "$@" \
+    # Not through the function, whose shell would be signalled instead of the daemon.
+    ip netns exec "${prefix}sensor" taskset -c "$cpus" "$tapir" run --interface span0 --config "$work/tapir.toml" "$@" \
         2>"$work/log" &
     daemon=$!
     until [ -n "$(status "s['health']['ts']")" ]; do
@@ -133,9 +134,14 @@ start() {
 
 stop() { kill -TERM "$daemon" && wait "$daemon"; }
 
-# Ticks of a process so far, of which there are `getconf CLK_TCK` a second.
-ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
-of_core() { awk -v t="$1" -v s="$2" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", 100 * t / hz / s }'; }
+# Microseconds a process has run so far, all threads, and those of the programs it has waited for.
+ran_us() {
+    local own
+    own=$(awk '{ sum += $1 } END { printf "%d", sum / 1000 }' /proc/"$1"/task/*/schedstat)
+    sed 's/.*) //' "/proc/$1/stat" | awk -v own="$own" -v hz="$(getconf CLK_TCK)" \
+        '{ printf "%d\n", own + ($14 + $15) * 1000000 / hz }'
+}
+of_core() { awk -v us="$1" -v s="$2" 'BEGIN { printf "%.1f", us / s / 10000 }'; }
 
 figures="sum(q['packets'] for q in s['health']['queues']), sum(q['dropped'] for q in s['health']['queues'])"
 
@@ -146,8 +152,8 @@ rung() {
     local p0 d0 t0 v0
     shift 2
     read -r p0 d0 < <(status "$figures" | tr -d '(),')
-    t0=$(ticks "$sense")
-    v0=$(ticks "$serve")
+    t0=$(ran_us "$sense")
+    v0=$(ran_us "$serve")
     said=$(inside sw taskset -c "$last" "$wire" "$@")
     sent=$(awk '{ print $2 }' <<<"$said")
     before=-1
@@ -161,8 +167,8 @@ rung() {
     row=$(awk -v said="$said" -v traffic="$traffic" -v q="$queues" -v p="$packets" -v d="$dropped" 'BEGIN {
         split(said, w, " ")
         printf "| %s | %s | %d | %d | %d | %d | %d | %d |", traffic, q, w[8], w[10], w[2], p, d, w[2] - p - d }')
-    row+=" $(of_core $(($(ticks "$sense") - t0)) "$seconds") |"
-    row+=" $(of_core $(($(ticks "$serve") - v0)) "$seconds") |"
+    row+=" $(of_core $(($(ran_us "$sense") - t0)) "$seconds") |"
+    row+=" $(of_core $(($(ran_us "$serve") - v0)) "$seconds") |"
     echo "$row" | tee -a "$work/rates"
     awk -v said="$said" -v kind="$traffic, $queues" -v d="$dropped" -v l=$((sent - packets - dropped)) \
         'BEGIN { split(said, w, " "); if (d == 0 && l == 0) printf "%s|%d\n", kind, w[8] }' >>"$work/clean"
@@ -188,14 +194,14 @@ queues = $queues
 idle() {
     start "$others" "$1"
     local t0 v0 m0
-    t0=$(ticks "$sense") v0=$(ticks "$serve") m0=$(ticks "$(supervisor)")
+    t0=$(ran_us "$sense") v0=$(ran_us "$serve") m0=$(ran_us "$(supervisor)")
     sleep 10
-    echo "| $2 | $(of_core $(($(ticks "$sense") - t0)) 10) | $(of_core $(($(ticks "$serve") - v0)) 10) |" \
-        "$(of_core $(($(ticks "$(supervisor)") - m0)) 10) |" | tee -a "$work/idle"
+    echo "| $2 | $(of_core $(($(ran_us "$sense") - t0)) 10) | $(of_core $(($(ran_us "$serve") - v0)) 10) |" \
+        "$(of_core $(($(ran_us "$(supervisor)") - m0)) 10) |" | tee -a "$work/idle"
     stop
 }
 
-# The process that started both, with the programs it ran.
+# The process that started both.
 supervisor() { sed 's/.*) //' "/proc/$sense/stat" | awk '{ print $2 }'; }
 
 # Model, key and signed rule; prints the configuration that uses them.
