@@ -1,11 +1,12 @@
 # Every target is one script; nothing is decided here.
-.PHONY: help setup demo test bench check-deep clean
+.PHONY: help setup demo test bench bench-live check-deep clean
 
 help:
 	@echo 'make setup       install the few Debian packages that building needs'
 	@echo 'make demo        build, analyse the demo capture, print the answer and where the report is'
 	@echo 'make test        the whole gate: format, lints, tests, documentation; times of each stage'
 	@echo 'make bench       packets per CPU second, next to Suricata and tcpdump'
+	@echo 'make bench-live  rate without loss and time to a reset on a live port; needs root'
 	@echo 'make check-deep  slow checks with tools that are not always there'
 	@echo 'make clean       remove what was built and measured'
 
@@ -20,6 +21,9 @@ test:
 
 bench:
 	@bench/run.sh
+
+bench-live:
+	@bench/live.sh
 
 check-deep:
 	@tests/deep.sh

@@ -13,6 +13,10 @@ use tapir_message::Mode;
 use super::RunError;
 use crate::config::Settings;
 
+/// Time between two looks at the filter's counters. Looking runs a program whose end wakes the supervisor,
+/// so a look at every waking would wake it again for ever.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Held while a daemon runs; the system lets go of it when the process ends, however that comes.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -64,13 +68,11 @@ pub(super) struct Guard {
     egress: Option<Egress>,
     stopped: bool,
     degraded: Vec<String>,
-    /// When it was asked last, and the answer.
-    looked: Option<Instant>,
-    seen: ((u64, u64), Vec<String>),
+    looked: Option<(Instant, Look)>,
 }
 
-/// Time between two looks at the filter.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Frames let out and refused, and what is wrong.
+type Look = ((u64, u64), Vec<String>);
 
 impl Guard {
     /// Installs the filter, if any mode may ever send: before `sense` starts.
@@ -98,7 +100,6 @@ impl Guard {
             stopped: false,
             degraded: Vec::new(),
             looked: None,
-            seen: ((0, 0), Vec::new()),
         }
     }
 
@@ -121,26 +122,27 @@ impl Guard {
         } else {
             egress.allow()
         };
-        self.degraded.clear();
         self.looked = None;
+        self.degraded.clear();
         if let Err(error) = done {
             tracing::error!(%error, "The egress filter could not be changed.");
             self.degraded.push(format!("egress filter: {error}"));
         }
     }
 
-    /// Frames let out and refused, and what is wrong, as it was at most [`LOOK_EVERY`] ago. Asking ends
-    /// a process, whose end wakes who asks: without that bound one look would bring about the next.
-    pub(super) fn look(&mut self) -> ((u64, u64), Vec<String>) {
-        if self.looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            self.seen = self.ask();
-            // Measured from the answer, so that a slow one leaves a pause as well.
-            self.looked = Some(Instant::now());
+    /// Frames let out and refused, and what is wrong, at the last look.
+    pub(super) fn look(&mut self) -> Look {
+        if let Some((at, look)) = &self.looked
+            && at.elapsed() < LOOK_EVERY
+        {
+            return look.clone();
         }
-        self.seen.clone()
+        let look = self.ask();
+        self.looked = Some((Instant::now(), look.clone()));
+        look
     }
 
-    fn ask(&self) -> ((u64, u64), Vec<String>) {
+    fn ask(&self) -> Look {
         let Some(egress) = &self.egress else {
             return ((0, 0), Vec::new());
         };

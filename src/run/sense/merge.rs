@@ -75,7 +75,7 @@ impl Merge {
         self.pending.append(&mut tracked.observations);
         let _spare = stream.answers.spare.try_send(tracked.observations);
         stream.watermark = tracked.watermark;
-        if tracked.boundary != Boundary::Full {
+        if !matches!(tracked.boundary, Boundary::Full | Boundary::Exact) {
             stream.parked = Some((tracked.boundary, tracked.until));
             if self.streams.iter().all(|stream| stream.parked.is_some()) {
                 return self.together();

@@ -24,6 +24,10 @@ const BATCH_NS: i64 = 5_000_000;
 /// Pause before a port that cannot be read is asked again, and how often it is asked.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 const ERRORS_MAX: u32 = 100;
+/// Packet time after which timers are settled to the nanosecond. In between, what is told may wait up to
+/// 134 ms for the wheel of the flow table to turn, and a breach with it; settling looks at every flow
+/// whose turn is next, which is too dear for each batch.
+const SETTLE_NS: i64 = 20_000_000;
 /// Batches between two looks at the counters.
 const PUBLISH_EVERY: u32 = 64;
 
@@ -96,6 +100,8 @@ pub(super) struct Queue<P> {
 pub(super) struct State {
     tally: Tally,
     last: Timestamp,
+    /// When timers were last settled.
+    settled: Timestamp,
     epoch: u64,
     batches: u32,
     trouble: Option<String>,
@@ -108,6 +114,7 @@ impl Default for State {
         Self {
             tally: Tally::new(false),
             last: Timestamp::MIN,
+            settled: Timestamp::MIN,
             epoch: 0,
             batches: 0,
             trouble: None,
@@ -197,8 +204,7 @@ impl<P: Port> Queue<P> {
                 }
             }
         }
-        let until = self.state.last;
-        if self.worker.close(until, Boundary::Full) {
+        if self.close(self.state.last) {
             Turn::Busy
         } else {
             Turn::Hung
@@ -234,13 +240,27 @@ impl<P: Port> Queue<P> {
         if let Some(record) = &mut self.record {
             record.idle(until.nanos());
         }
-        if !self.worker.close(until, Boundary::Full) {
+        if !self.close(until) {
             Turn::Hung
         } else if reached >= stop {
             Turn::Stop
         } else {
             Turn::Idle
         }
+    }
+
+    /// Hands over what was observed; false if nobody listens any more.
+    fn close(&mut self, until: Timestamp) -> bool {
+        let exact = until.since(self.state.settled) >= SETTLE_NS;
+        if exact {
+            self.state.settled = until;
+        }
+        let boundary = if exact {
+            Boundary::Exact
+        } else {
+            Boundary::Full
+        };
+        self.worker.close(until, boundary)
     }
 
     fn publish(&mut self, shared: &Shared) {
@@ -269,7 +289,7 @@ fn leap(
         if let Some(record) = &mut record {
             record.epoch(epoch.number, epoch.old_end_ns);
         }
-        state.last = new;
+        (state.last, state.settled) = (new, new);
         if !(worker.close(old, Boundary::Full) && worker.close(new, Boundary::Epoch)) {
             return false;
         }
