@@ -11,6 +11,7 @@ use tapir_message::Mode;
 
 use super::RunError;
 use crate::config::Settings;
+use crate::store::stopped;
 
 /// Held while a daemon runs; the system lets go of it when the process ends, however that comes.
 #[derive(Debug)]
@@ -79,10 +80,15 @@ impl Guard {
             .mac();
         let egress = Egress::install(inject, mac, settings.response.egress_max_per_s)
             .map_err(|error| refused(&error))?;
-        Ok(Self {
+        let mut guard = Self {
             egress: Some(egress),
             ..Self::nothing()
-        })
+        };
+        // Who pulled the kill switch before a restart has pulled it still.
+        if stopped::load(&settings.store.folder).is_some() {
+            guard.drop_all();
+        }
+        Ok(guard)
     }
 
     fn nothing() -> Self {

@@ -2,13 +2,18 @@
 //!
 //! Needs root; says SKIPPED by name where that is not to be had.
 
+mod acts;
 mod cut;
 mod daemon;
 mod killed;
 mod quiet;
+mod rates;
 mod replay;
 mod siem;
+mod stopped;
 mod traffic;
+mod wires;
+mod withheld;
 
 use std::time::{Duration, Instant};
 
