@@ -41,7 +41,8 @@ pub enum ToSense {
         /// Who.
         who: String,
     },
-    /// The kill switch: nothing leaves any more until `ResumeResponses`.
+    /// The kill switch: nothing leaves any more until `ResumeResponses`. One of the two is said before
+    /// every `Begin`.
     StopResponses {
         /// Who.
         who: String,

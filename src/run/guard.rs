@@ -12,6 +12,7 @@ use tapir_message::Mode;
 
 use super::RunError;
 use crate::config::Settings;
+use crate::store::stopped;
 
 /// Time between two looks at the filter's counters. Looking runs a program whose end wakes the supervisor,
 /// so a look at every waking would wake it again for ever.
@@ -88,10 +89,15 @@ impl Guard {
             .mac();
         let egress = Egress::install(inject, mac, settings.response.egress_max_per_s)
             .map_err(|error| refused(&error))?;
-        Ok(Self {
+        let mut guard = Self {
             egress: Some(egress),
             ..Self::nothing()
-        })
+        };
+        // Who pulled the kill switch before a restart has pulled it still.
+        if stopped::load(&settings.store.folder).is_some() {
+            guard.drop_all();
+        }
+        Ok(guard)
     }
 
     fn nothing() -> Self {

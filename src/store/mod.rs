@@ -2,14 +2,16 @@
 //!
 //! `DIR/analysis.state` is one header line (format, version, BLAKE3 of the rest) and one JSON value.
 //! A new state is written aside, flushed and renamed over the old one, which stays as
-//! `analysis.state.previous`. Beside it: the journal of notices, the lease of their numbers, and the
-//! decision log.
+//! `analysis.state.previous`. Beside it: the journal of notices, the lease of their numbers, the
+//! decision log, and the kill switch.
 
 pub mod journal;
 
 pub mod numbers;
 
 pub mod decisions;
+
+pub mod stopped;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

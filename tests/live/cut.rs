@@ -45,7 +45,7 @@ row = { uri = "/canarium.bin" }
 "#;
 
 /// What the rule of engagement of this test allows, wide enough for it; the defaults are narrower.
-const RULE: &str = r#"
+pub(crate) const RULE: &str = r#"
 id = "R-0001"
 authorised_by = "Jane Smith, head of IT"
 reason = "canary files are bait: nobody has a reason to fetch one"
@@ -72,12 +72,19 @@ devices_per_hour = 100
 others_max = 100
 "#;
 
-/// Writes model, key, signed rule and configuration.
+/// Writes the canary's model, key, signed rule and configuration.
 pub(crate) fn prepare(folder: &Path, mode: &str, more: &str) {
+    prepare_with(folder, mode, RULE, &[CANARY.to_owned()], more);
+}
+
+/// The same with another rule and other models; `more` begins inside `[response]`.
+pub(crate) fn prepare_with(folder: &Path, mode: &str, rule: &str, models: &[String], more: &str) {
     let at = |name: &str| folder.join(name).display().to_string();
     fs::create_dir_all(at("models/test")).expect("a folder");
-    fs::write(at("models/test/canary.toml"), CANARY).expect("a model");
-    fs::write(at("rule.toml"), RULE).expect("a rule");
+    for (number, model) in models.iter().enumerate() {
+        fs::write(at(&format!("models/test/{number}.toml")), model).expect("a model");
+    }
+    fs::write(at("rule.toml"), rule).expect("a rule");
     let keygen = support::tapir(&[
         "rule",
         "keygen",

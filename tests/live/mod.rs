@@ -2,6 +2,7 @@
 //!
 //! Needs root; says SKIPPED by name where that is not to be had.
 
+mod acts;
 mod away;
 mod cut;
 mod daemon;
@@ -9,9 +10,13 @@ mod full;
 mod killed;
 mod ports;
 mod quiet;
+mod rates;
 mod replay;
 mod siem;
+mod stopped;
 mod traffic;
+mod wires;
+mod withheld;
 mod wrong;
 
 use std::time::Duration;

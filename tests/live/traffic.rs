@@ -18,11 +18,13 @@ const SMB_CONF: &str = "[global]\nworkgroup = KONTOR\nserver role = standalone s
     interfaces = eth0\nbind interfaces only = yes\nsmb ports = 445\ndisable spoolss = yes\n";
 
 /// A web server that asks no resolver for its own name.
-const WEB_SERVER: &str = "import http.server, os, socketserver, sys\n\
+const WEB_SERVER: &str = "import http.server, os, socket, socketserver, sys\n\
     os.chdir(sys.argv[1])\n\
-    socketserver.ThreadingTCPServer.allow_reuse_address = True\n\
+    server = socketserver.ThreadingTCPServer\n\
+    server.allow_reuse_address = True\n\
+    server.address_family = socket.AF_INET6 if ':' in sys.argv[2] else socket.AF_INET\n\
     handler = http.server.SimpleHTTPRequestHandler\n\
-    socketserver.ThreadingTCPServer(('10.77.0.10', 80), handler).serve_forever()\n";
+    server((sys.argv[2], 80), handler).serve_forever()\n";
 
 impl Servers {
     /// Starts a web server, an SSH server and a file server on `fs`.
@@ -48,10 +50,11 @@ impl Servers {
         fs::write(at("www/canary.bin"), vec![7_u8; 64 << 20]).expect("a file");
         fs::write(at("www/large.bin"), vec![9_u8; 64 << 20]).expect("a file");
         fs::write(at("share/plan.txt"), "the plan\n").expect("a file");
-        office.start("fs", "python3", &["-c", WEB_SERVER, &at("www")]);
+        fs::write(at("share/canary.dat"), vec![5_u8; 64 << 20]).expect("a file");
         Self::start_ssh(office, &at("host_key"), &at("sshd_config"));
         Self::start_smb(office, &folder);
         let servers = Self { folder };
+        servers.web(office, "10.77.0.10");
         for port in ["80", "22", "445"] {
             until(&format!("a server listens at {port}"), || {
                 let listening = office.inside("fs", "ss", &["-Htln", &format!("sport = :{port}")]);
@@ -61,13 +64,42 @@ impl Servers {
         Some(servers)
     }
 
+    /// Serves the same pages at another address of `fs`.
+    pub(crate) fn web(&self, office: &mut Office, address: &str) {
+        let pages = self.folder.path().join("www").display().to_string();
+        office.start("fs", "python3", &["-c", WEB_SERVER, &pages, address]);
+        until("a web server listens", || {
+            let listening = office.inside("fs", "ss", &["-Htln", "sport = :80"]);
+            listening.contains(address).then_some(())
+        });
+    }
+
+    /// What it takes to sign in to `fs` with a key: arguments before the command.
+    pub(crate) fn ssh_args(&self) -> Vec<String> {
+        let at = |name: &str| self.folder.path().join(name).display().to_string();
+        let known = format!("UserKnownHostsFile={}", at("known"));
+        let options = ["BatchMode=yes", "StrictHostKeyChecking=no", &known];
+        let options = options
+            .iter()
+            .flat_map(|o| ["-o".to_owned(), (*o).to_owned()]);
+        let key = [
+            "-i".to_owned(),
+            at("user_key"),
+            "root@10.77.0.10".to_owned(),
+        ];
+        options.chain(key).collect()
+    }
+
     fn start_ssh(office: &mut Office, key: &str, config: &str) {
-        office.inside(
-            "fs",
-            "ssh-keygen",
-            &["-q", "-t", "ed25519", "-N", "", "-f", key],
+        let user = key.replace("host_key", "user_key");
+        for key in [key, &user] {
+            let args = ["-q", "-t", "ed25519", "-N", "", "-f", key];
+            office.inside("fs", "ssh-keygen", &args);
+        }
+        let text = format!(
+            "HostKey {key}\nPidFile none\nListenAddress 10.77.0.10\nUsePAM no\n\
+             AuthorizedKeysFile {user}.pub\nStrictModes no\n"
         );
-        let text = format!("HostKey {key}\nPidFile none\nListenAddress 10.77.0.10\nUsePAM no\n");
         fs::write(config, text).expect("a file");
         fs::create_dir_all("/run/sshd").expect("the folder sshd separates privileges with");
         office.start("fs", "/usr/sbin/sshd", &["-D", "-e", "-f", config]);
@@ -101,6 +133,7 @@ impl Servers {
         open(folder.path(), 0o711);
         open(Path::new(&share), 0o755);
         open(&Path::new(&share).join("plan.txt"), 0o644);
+        open(&Path::new(&share).join("canary.dat"), 0o644);
         office.start(
             "fs",
             "smbd",

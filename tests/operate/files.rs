@@ -105,7 +105,11 @@ fn rules_are_signed_and_anything_else_is_refused() {
     assert_eq!(bench.here(&sign).code, Some(0));
     assert_one_line(&bench.here(&check), 1, &["expired 1999-12-31"]);
     bench.write("night.toml.sig", "bm90IGEgc2lnbmF0dXJl\n");
-    assert_one_line(&bench.here(&check), 1, &["the signature is not base64 of 64 bytes"]);
+    assert_one_line(
+        &bench.here(&check),
+        1,
+        &["the signature is not base64 of 64 bytes"],
+    );
 }
 
 /// A private key is its owner's alone, and never overwritten.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tapir_message::{Breach, Mode, Target};
+use tapir_message::{Breach, Decision, Mode, Target};
 
 use super::{Analysis, Effect};
 use crate::decode::proto;
@@ -23,7 +23,13 @@ impl Analysis {
 
     /// A person takes back the question `decision`, or all of them. Orders given are the kill table's.
     pub fn revert(&mut self, decision: Option<&str>, who: &str) {
-        for said in self.policy.revert(decision, who, self.now) {
+        let ended = self.policy.revert(decision, who, self.now);
+        self.decided(ended);
+    }
+
+    /// Tells decisions that give no order.
+    pub(super) fn decided(&mut self, decisions: Vec<Decision>) {
+        for said in decisions {
             let said = Box::new(said);
             self.effects.push_back(Effect::Decision(said, None));
         }

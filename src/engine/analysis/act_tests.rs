@@ -177,6 +177,28 @@ fn shadow_only_says_so_and_confirm_waits_for_a_person() {
     assert_eq!((decision.verdict, &decision.id), (Verdict::Act, &asked.id));
 }
 
+/// The question ends by itself, at its own time, and cannot be approved any more.
+#[test]
+fn a_question_nobody_answers_ends_at_its_time() {
+    let (mut analysis, decided) = decide(Mode::Confirm, true);
+    let asked = &decided[0].0;
+    let before = Timestamp::from_nanos(asked.expires_ts.nanos() - 1);
+    analysis.advance(before);
+    assert!(analysis.poll().is_none());
+    analysis.advance(asked.expires_ts.plus(3_600_000_000_000));
+    let ended = std::iter::from_fn(|| analysis.poll()).find_map(|effect| match effect {
+        Effect::Decision(decision, order) => Some((decision, order)),
+        _ => None,
+    });
+    let Some((decision, None)) = ended else {
+        panic!("an end without an order: {ended:?}")
+    };
+    assert_eq!((&decision.id, decision.ts), (&asked.id, asked.expires_ts));
+    assert_eq!(decision.verdict, Verdict::Withheld);
+    assert!(decision.reason.contains("nobody"), "{}", decision.reason);
+    assert!(!analysis.approve(&asked.id, "Ann"));
+}
+
 #[test]
 fn a_flow_met_in_its_middle_is_not_reset() {
     let (_, decided) = decide(Mode::Autonomous, false);

@@ -139,7 +139,8 @@ impl Analysis {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
                 self.site.epoch(ts);
-                self.policy.epoch(ts);
+                let ended = self.policy.epoch(ts);
+                self.decided(ended);
                 self.watch.epoch();
                 self.now = ts;
             }
@@ -156,6 +157,8 @@ impl Analysis {
                 self.newcomer(at, device);
                 self.conclude();
             }
+            let ended = self.policy.expire(deadline);
+            self.decided(ended);
         }
         self.site.advance(ts);
         self.now = self.now.max(ts);
@@ -167,7 +170,8 @@ impl Analysis {
         let newcomer = self.newcomers.front().map(|(at, _)| *at);
         // An hour without anything seen has nothing to tell at its end: it need not be waited for.
         let hour = self.site.next_deadline().filter(|_| self.site.alive());
-        [newcomer, hour].into_iter().flatten().min()
+        let question = self.policy.next_deadline();
+        [newcomer, hour, question].into_iter().flatten().min()
     }
 
     /// The input is over: judges what is still open.

@@ -190,11 +190,25 @@ impl Policy {
         }
     }
 
-    /// Time leapt to `ts`: responses are held as after a start, and no cap is freed by it.
-    pub fn epoch(&mut self, ts: Timestamp) {
+    /// Time leapt to `ts`: responses are held as after a start, and no cap is freed by it. Gives the
+    /// questions that end with it.
+    pub fn epoch(&mut self, ts: Timestamp) -> Vec<Decision> {
         self.started = Some(ts);
         self.acts.leap(ts);
-        self.asked.clear();
+        self.end(|_| true, Some(ts), "time leapt before anybody answered")
+    }
+
+    /// Ends what nobody answered in time up to `ts`: each question is withheld at its own end.
+    pub fn expire(&mut self, ts: Timestamp) -> Vec<Decision> {
+        let over = |decision: &Decision| decision.expires_ts <= ts;
+        self.end(over, None, "nobody answered the question in time")
+    }
+
+    /// When a question ends next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let ends = self.asked.iter().map(|asked| asked.decision.expires_ts);
+        ends.min()
     }
 
     /// Decides on a case; `None` if there is nothing to decide.
@@ -220,9 +234,6 @@ impl Policy {
             }
         };
         let mut decision = self.decision(case, &ruling);
-        if decision.verdict == Verdict::Ask && self.asked.len() >= ASKED_MAX {
-            self.forget_questions(case.ts);
-        }
         if decision.verdict == Verdict::Ask && self.asked.len() >= ASKED_MAX {
             self.counts.refused = self.counts.refused.saturating_add(1);
             withhold(
@@ -282,12 +293,21 @@ impl Policy {
     /// A person takes back the question `id`, or all of them: what was asked is withheld. Actions
     /// already taken are the kill table's to revert.
     pub fn revert(&mut self, id: Option<&str>, who: &str, ts: Timestamp) -> Vec<Decision> {
-        let meant = |asked: &mut Asked| id.is_none_or(|id| asked.decision.id == id);
-        let taken: Vec<Asked> = self.asked.extract_if(.., meant).collect();
-        let withheld = taken.into_iter().map(|asked| {
-            let mut decision = asked.decision;
-            decision.ts = ts;
-            withhold(&mut decision, format!("taken back by {who}"));
+        let meant = |decision: &Decision| id.is_none_or(|id| decision.id == id);
+        self.end(meant, Some(ts), &format!("taken back by {who}"))
+    }
+
+    /// Withholds the questions that are meant, at `ts` or else when each would have ended.
+    fn end(
+        &mut self,
+        meant: impl Fn(&Decision) -> bool,
+        ts: Option<Timestamp>,
+        reason: &str,
+    ) -> Vec<Decision> {
+        let ended = self.asked.extract_if(.., |asked| meant(&asked.decision));
+        let withheld = ended.map(|Asked { mut decision, .. }| {
+            decision.ts = ts.unwrap_or(decision.expires_ts);
+            withhold(&mut decision, reason.to_owned());
             decision
         });
         let withheld: Vec<Decision> = withheld.collect();
@@ -332,10 +352,6 @@ impl Policy {
             self.counts.refused = self.counts.refused.saturating_add(1);
         }
         kept
-    }
-
-    fn forget_questions(&mut self, ts: Timestamp) {
-        self.asked.retain(|asked| ts < asked.decision.expires_ts);
     }
 
     /// Writes down what came of the checks.

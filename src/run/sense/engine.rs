@@ -137,11 +137,20 @@ impl Engine {
                 state: Instant::now(),
             },
         };
-        // Who pulled the kill switch before a restart has pulled it still.
-        if let (Some(who), Some(responses)) = (engine.analysis.responses().1, &engine.responses) {
-            responses.stop(who.to_owned());
-        }
         Ok(engine)
+    }
+
+    /// Whether the kill switch is pulled, and by whom: `serve` keeps it, and the state may be older.
+    pub(super) fn stopped(&mut self, who: Option<String>) {
+        match who {
+            Some(who) => {
+                self.analysis.stop_responses(&who);
+                if let Some(responses) = &self.responses {
+                    responses.stop(who);
+                }
+            }
+            None => self.analysis.resume_responses(),
+        }
     }
 
     /// A queue's way into the record.

@@ -38,6 +38,9 @@ use crate::config::Settings;
 pub fn sense(settings: &Settings) -> Result<(), RunError> {
     let (to_serve, mut from_serve) = link::open(daemon::link_end().map_err(RunError::System)?);
     let opened = open::open(settings)?;
+    if opened.response.is_some() {
+        privilege::keep_urgent();
+    }
     privilege::drop_all()?;
     let (out, mut writer) = outbox(to_serve, opened.used, &settings.sensor.id);
     let responses = match opened.response {
@@ -51,7 +54,7 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
     };
     let writer = std::thread::spawn(move || writer.run());
     out.hello();
-    let state = greeting(&mut from_serve, &out)?;
+    let (state, stopped) = greeting(&mut from_serve, &out)?;
     let (to_engine, commands) = mpsc::channel();
     let reader = Reader {
         from: from_serve,
@@ -68,7 +71,8 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
     for note in opened.prepared.notes() {
         tracing::warn!("{note}");
     }
-    let engine = Engine::new(settings, opened.prepared, &state, out, responses, commands)?;
+    let mut engine = Engine::new(settings, opened.prepared, &state, out, responses, commands)?;
+    engine.stopped(stopped);
     match opened.ports {
         Ports::Ring(ports) => watch(ports, &opened.epochs, engine),
         Ports::Libpcap(ports) => watch(ports, &opened.epochs, engine),
@@ -79,9 +83,10 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
     }
 }
 
-/// Waits for what was known before, for numbers, and for the word to begin.
-fn greeting(from: &mut link::Receiver, out: &Outbox) -> Result<String, RunError> {
-    let mut state = String::new();
+/// Waits for what was known before, for numbers, and for the word to begin. Gives the state, and who
+/// has stopped all responses, if somebody has.
+fn greeting(from: &mut link::Receiver, out: &Outbox) -> Result<(String, Option<String>), RunError> {
+    let (mut state, mut stopped) = (String::new(), None);
     loop {
         let Some(message) = from.receive(None)? else {
             continue;
@@ -94,11 +99,13 @@ fn greeting(from: &mut link::Receiver, out: &Outbox) -> Result<String, RunError>
             ToSense::Hello { .. } => out.hello(),
             ToSense::State(text) => state = text,
             ToSense::Numbers { next, until } => out.numbers(next, until),
-            ToSense::Begin => return Ok(state),
+            ToSense::Begin => return Ok((state, stopped)),
             ToSense::Journalled { number } => out.journalled(number),
             // What was meant for a predecessor.
             ToSense::Approve { .. } | ToSense::Revert { .. } => {}
-            ToSense::StopResponses { .. } | ToSense::ResumeResponses { .. } => {}
+            // The last word before `Begin` is how it stands.
+            ToSense::StopResponses { who } => stopped = Some(who),
+            ToSense::ResumeResponses { .. } => stopped = None,
             ToSense::Stop => return Err(RunError::StoppedBeforeBegin),
         }
     }

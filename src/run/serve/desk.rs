@@ -12,6 +12,7 @@ use crate::control::{
 use crate::forward::{OutputHealth, OutputState};
 use crate::run::daemon::FromServer;
 use crate::store::decisions::LogEntry;
+use crate::store::stopped;
 
 impl Desk for Serve {
     fn site(&self) -> Site {
@@ -81,7 +82,15 @@ impl Desk for Serve {
         };
         // The port first: it needs nobody's understanding.
         self.tell_supervisor(FromServer::StopResponses)?;
+        let mut stopped = held(&self.stopped);
+        *stopped = Some(who.to_owned());
+        let kept = stopped::save(&self.settings.store.folder, Some(who));
         self.command(who, "stop-responses", &message)?;
+        drop(stopped);
+        kept.map_err(|error| {
+            let text = format!("all responses are stopped, but a restart would lift it: {error}");
+            Refusal::new(Why::Refused, text)
+        })?;
         Ok("All responses are stopped; no frame leaves the injection port any more.".to_owned())
     }
 
@@ -89,7 +98,14 @@ impl Desk for Serve {
         let message = ToSense::ResumeResponses {
             who: who.to_owned(),
         };
+        let mut stopped = held(&self.stopped);
         self.command(who, "resume-responses", &message)?;
+        stopped::save(&self.settings.store.folder, None).map_err(|error| {
+            let text = format!("a restart would stop responses again: {error}");
+            Refusal::new(Why::Refused, text)
+        })?;
+        *stopped = None;
+        drop(stopped);
         self.tell_supervisor(FromServer::ResumeResponses)?;
         Ok("Responses are allowed again, within mode and rules.".to_owned())
     }
@@ -172,10 +188,10 @@ impl Serve {
             devices: board.devices.len(),
             breaches: board.breaches.len(),
             incidents: board.incidents.len(),
+            stopped: held(&self.stopped).is_some(),
             ..Status::default()
         };
         if let Some(health) = &status.health {
-            status.stopped = health.stopped;
             status.records_dropped += health.records_dropped;
         }
         status.reasons = told.degraded.clone();

@@ -206,7 +206,15 @@ impl Inbox<'_> {
         let state = self.state()?;
         held(&self.serve.to_sense).send(&ToSense::State(state))?;
         self.lease(For::NewSense)?;
-        held(&self.serve.to_sense).send(&ToSense::Begin)?;
+        // Held until it was sent, so that no command of a person comes in between.
+        let stopped = held(&self.serve.stopped);
+        let switch = match stopped.clone() {
+            Some(who) => ToSense::StopResponses { who },
+            None => ToSense::ResumeResponses { who: String::new() },
+        };
+        let mut to_sense = held(&self.serve.to_sense);
+        to_sense.send(&switch)?;
+        to_sense.send(&ToSense::Begin)?;
         Ok(())
     }
 

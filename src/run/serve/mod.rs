@@ -27,6 +27,7 @@ use crate::forward::Forwarder;
 use crate::store::decisions::{DecisionLog, DecisionsError, LogEntry};
 use crate::store::journal::{Journal, JournalSettings};
 use crate::store::numbers::Numbers;
+use crate::store::stopped;
 
 /// Days of breaches and decisions that are shown after a restart.
 const SHOWN_DAYS: i64 = 30;
@@ -42,6 +43,8 @@ struct Serve {
     decisions: Mutex<DecisionLog>,
     to_sense: Mutex<link::Sender>,
     supervisor: Mutex<UnixStream>,
+    /// Who pulled the kill switch, as it stands on disk.
+    stopped: Mutex<Option<String>>,
     forwarder: Mutex<Option<Forwarder>>,
     watchers: Watchers,
     stopping: AtomicBool,
@@ -129,6 +132,7 @@ fn open(
     let read: Arc<dyn crate::forward::Feed> = Arc::<Feed>::clone(&feed);
     let forwarder = Forwarder::start(outputs, &read, &cursors).map_err(|error| failed(&error))?;
     Ok(Serve {
+        stopped: Mutex::new(stopped::load(&folder)),
         settings,
         board,
         journal,
