@@ -5,11 +5,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::cut::prepare;
-use super::daemon::Daemon;
+use super::daemon::{Daemon, configure, signal};
 use super::killed::{arrived, ask_for_canaries, journalled};
 use super::siem::{ADDRESS, Siem};
 use super::until;
 use super::wrong::says;
+use crate::support;
 use crate::support::office::{Office, can};
 
 /// Starts a daemon whose store is a disk of 2 MB that only its namespace sees.
@@ -61,8 +62,17 @@ fn lines(store: &Path) -> (u64, u64) {
 
 #[test]
 fn a_full_disk_holds_back_and_loses_nothing() {
+    full("a full disk", false);
+}
+
+/// Who takes over from `serve` meets the same disk; `sense` still has what was not kept.
+#[test]
+fn serve_killed_while_the_disk_is_full_loses_nothing() {
+    full("serve killed while the disk is full", true);
+}
+
+fn full(test: &str, kill_serve: bool) {
     const CLIENTS: usize = 60;
-    let test = "a full disk";
     let Some(office) = Office::open(test) else {
         return;
     };
@@ -91,9 +101,24 @@ fn a_full_disk_holds_back_and_loses_nothing() {
     says(&daemon, "DEGRADED", "make room on that disk");
     // What the disk did not take is not shown as if it had.
     assert!(journalled(&daemon).len() < CLIENTS);
+    if kill_serve {
+        signal(daemon.parts().1, "KILL");
+        // What room its last page has left decides whether it begins and waits, or is refused.
+        until("a new serve meets the full disk", || {
+            let refused = daemon.log().matches("started again").count() >= 2;
+            let waits = || {
+                let status = daemon.status()?;
+                let reasons = status["reasons"].to_string();
+                let again = status["serve"]["restarts"] == 1;
+                (again && reasons.contains("The journal cannot be written")).then_some(())
+            };
+            refused.then_some(()).or_else(waits)
+        });
+    }
 
     fs::remove_file(store.join("filler")).expect("the filler");
     until("every breach is journalled", || {
+        daemon.status()?;
         (journalled(&daemon).len() == CLIENTS).then_some(())
     });
     let all = until("every breach arrives", || {
@@ -106,11 +131,57 @@ fn a_full_disk_holds_back_and_loses_nothing() {
         let status = daemon.status()?;
         let (written, http) = lines(&store);
         let dropped = status["records_dropped"].as_u64()?;
-        let done = status["records_written"] == written && http + dropped >= CLIENTS as u64;
-        done.then_some(status)
+        // A `serve` that was killed takes its counts along.
+        let counted = status["records_written"] == written && http + dropped >= CLIENTS as u64;
+        (counted || kill_serve).then_some(status)
     });
     assert_eq!(status["journal"]["gaps"], 0, "{status}");
     assert_eq!(status["health"]["notices_lost"], 0, "{status}");
-    assert_eq!(status["serve"]["restarts"], 0, "{status}");
+    let restarts = status["serve"]["restarts"].as_u64().expect("a number");
+    assert_eq!(restarts > 0, kill_serve, "{status}");
     assert_eq!(status["sense"]["restarts"], 0, "{status}");
+}
+
+#[test]
+fn a_start_on_a_full_disk_is_refused_in_one_line() {
+    let test = "a start on a full disk";
+    let Some(office) = Office::open(test) else {
+        return;
+    };
+    if !can(test, &["mount", "timeout"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = configure(folder.path(), "");
+    let store = folder.path().join("store");
+    fs::create_dir(&store).expect("a folder");
+    let script = "mount -t tmpfs -o size=64k tapir \"$0\"; \
+                  head -c 1M /dev/zero >\"$0/filler\" 2>/dev/null; exec \"$@\"";
+    let args = [
+        "-c",
+        script,
+        store.to_str().expect("UTF-8"),
+        "timeout",
+        "-s",
+        "KILL",
+        "25",
+        env!("CARGO_BIN_EXE_tapir"),
+        "run",
+        "--interface",
+        "span0",
+        "--config",
+        config.to_str().expect("UTF-8"),
+    ];
+    let ran = support::run(
+        office
+            .command("sensor", "sh", &args)
+            .env_remove("TAPIR_LOG"),
+    );
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("No space left on device"),
+        "{}",
+        ran.stderr
+    );
 }
