@@ -37,7 +37,7 @@ spaces=(sw sensor pc1 fs)
 daemon=
 cores=$(nproc)
 last=$((cores - 1))
-if [ "$cores" -gt 1 ]; then others=0-$((cores - 2)); else others=0; fi
+if [ "$cores" -gt 2 ]; then others=0-$((cores - 2)); else others=0; fi
 
 inside() { local space=$1; shift; ip netns exec "$prefix$space" "$@"; }
 
@@ -397,8 +397,8 @@ Microseconds. On the wire: from the frame to the reset by the kernel's stamps.
 |---|---:|---:|---:|---:|---:|
 $(cat "$work/latency")
 
-The order follows the request by the time a block waits in the ring (\`capture.retire_ms\`), the analysis, and the decision
-on disk; each of the $clients clients asked once. A held pair is answered from its own socket, without the ring.
+The order follows the request by the time a block waits in the ring (\`capture.retire_ms\`), up to 20 ms until the queue
+settles its timers, the analysis, and the decision on disk; each of the $clients clients asked once. A held pair is answered from its own socket, without the ring.
 
 ## Idle
 

@@ -125,3 +125,26 @@ impl Merge {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tapir_engine::TrackerConfig;
+
+    use super::*;
+    use crate::run::pipeline::Worker;
+
+    /// Settling moves the watermark up to the queue's time, and the queue goes on after it.
+    #[test]
+    fn what_is_settled_is_released_at_once() {
+        let (mut worker, answers) = Worker::new(&TrackerConfig::default());
+        let mut merge = Merge::new(vec![answers]);
+        for ms in [1_000, 1_020, 1_041] {
+            let until = Timestamp::from_nanos(ms * 1_000_000);
+            assert!(worker.close(until, Boundary::Exact));
+            let Step::Ready(_, watermark) = merge.step(Duration::ZERO) else {
+                panic!("no answer of the queue");
+            };
+            assert_eq!(watermark, until);
+        }
+    }
+}
