@@ -153,7 +153,7 @@ impl Drop for Running {
 }
 
 pub(crate) const BAIT: &str = "http://10.77.0.10/canary.bin";
-const SMALL: &str = "http://10.77.0.10/small";
+const LARGE: &str = "http://10.77.0.10/large.bin";
 
 #[test]
 fn a_person_approves_with_the_code_and_only_then_it_is_cut() {
@@ -231,8 +231,18 @@ fn a_held_pair_is_refused_until_it_is_taken_back() {
     let Some(scene) = Scene::open(test, "autonomous", &rule) else {
         return;
     };
+    // Longer than any race between a page and a reset.
     let page = |host: &str| {
-        let args = ["-sS", "--max-time", "5", SMALL];
+        let args = [
+            "-sS",
+            "--max-time",
+            "5",
+            "--limit-rate",
+            "64M",
+            "-o",
+            "/dev/null",
+            LARGE,
+        ];
         let ran = scene.office.run(host, "curl", &args);
         (
             ran.status.code(),
