@@ -96,6 +96,6 @@ fn stopped_responses_stay_stopped_whoever_is_killed_until_they_are_resumed() {
     until("the port is open", || a_reset_passes(&scene).then_some(()));
     scene
         .download("pc1", "http://10.77.0.10/canary.bin")
-        .is_reset();
+        .ends_reset();
     scene.daemon.stop();
 }

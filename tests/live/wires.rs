@@ -90,7 +90,7 @@ fn a_download_behind_a_vlan_is_cut_with_tagged_resets() {
     let resets = scene.resets("fs");
     scene
         .download("pc1", "http://10.77.7.10/canary.bin")
-        .is_reset();
+        .ends_reset();
     until("the server's end is reset", || {
         (scene.resets("fs") > resets).then_some(())
     });
@@ -125,7 +125,7 @@ fn a_download_over_ipv6_is_cut() {
     let resets = scene.resets("fs");
     scene
         .download("pc1", "http://[fd77::10]/canary.bin")
-        .is_reset();
+        .ends_reset();
     until("the server's end is reset", || {
         (scene.resets("fs") > resets).then_some(())
     });

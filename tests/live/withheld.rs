@@ -161,7 +161,7 @@ fn the_second_action_in_a_minute_is_withheld_by_the_cap() {
     let Some(scene) = Scene::open(test, "autonomous", &rule) else {
         return;
     };
-    scene.download("pc1", BAIT).is_reset();
+    scene.download("pc1", BAIT).ends_reset();
     scene.entry("the first is dead", |entry| {
         entry["response"]["state"] == "reset"
     });
