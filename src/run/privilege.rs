@@ -4,23 +4,8 @@
 //! user stays the one that started the daemon. Confinement of files and system calls comes later.
 
 use caps::CapSet;
-use nix::sys::resource::{Resource, setrlimit};
 
 use super::RunError;
-
-/// Highest real-time priority that may be asked for.
-const URGENT: u64 = 1;
-
-/// Keeps one right over the drop: threads of this process may ask for the lowest real-time priority.
-/// A refusal costs microseconds, not function: the thread that asks says so.
-pub(super) fn keep_urgent() {
-    let _asked_again_later = setrlimit(Resource::RLIMIT_RTPRIO, URGENT, URGENT);
-}
-
-/// Gives that right up as well; what runs at that priority goes on.
-pub(super) fn drop_urgent() {
-    let _without_it_there_is_none = setrlimit(Resource::RLIMIT_RTPRIO, 0, 0);
-}
 
 /// Drops every capability; called before any thread is started.
 pub(super) fn drop_all() -> Result<(), RunError> {

@@ -136,7 +136,7 @@ impl Running {
     }
 
     /// Waits for the end of a curl whose connection was reset.
-    pub(crate) fn is_reset(self) {
+    pub(crate) fn ends_reset(self) {
         let (code, said) = self.end();
         assert_eq!(code, Some(56), "curl: {said}");
         assert!(said.to_lowercase().contains("reset by peer"), "{said}");
@@ -153,7 +153,7 @@ impl Drop for Running {
 }
 
 pub(crate) const BAIT: &str = "http://10.77.0.10/canary.bin";
-const SMALL: &str = "http://10.77.0.10/small";
+const LARGE: &str = "http://10.77.0.10/large.bin";
 
 #[test]
 fn a_person_approves_with_the_code_and_only_then_it_is_cut() {
@@ -183,7 +183,7 @@ fn a_person_approves_with_the_code_and_only_then_it_is_cut() {
 
     let approved = scene.daemon.ask(&["approve", &id, &code]);
     assert_eq!(approved.code, Some(0), "{}", approved.stderr);
-    download.is_reset();
+    download.ends_reset();
     until("the server's end is reset", || {
         (scene.resets("fs") > resets).then_some(())
     });
@@ -231,15 +231,25 @@ fn a_held_pair_is_refused_until_it_is_taken_back() {
     let Some(scene) = Scene::open(test, "autonomous", &rule) else {
         return;
     };
+    // Longer than any race between a page and a reset.
     let page = |host: &str| {
-        let args = ["-sS", "--max-time", "5", SMALL];
+        let args = [
+            "-sS",
+            "--max-time",
+            "5",
+            "--limit-rate",
+            "64M",
+            "-o",
+            "/dev/null",
+            LARGE,
+        ];
         let ran = scene.office.run(host, "curl", &args);
         (
             ran.status.code(),
             String::from_utf8_lossy(&ran.stderr).into_owned(),
         )
     };
-    scene.download("pc1", BAIT).is_reset();
+    scene.download("pc1", BAIT).ends_reset();
     let held = scene.entry("the pair is held", |entry| {
         entry["decision"]["action"] == "hold_pair" && entry["response"].is_object()
     });

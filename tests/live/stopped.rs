@@ -29,7 +29,7 @@ fn is_stopped(scene: &Scene, bait: &str) {
         .office
         .inside("pc1", "curl", &["-sS", "-o", "/dev/null", &url]);
     let entry = scene.entry(bait, |entry| {
-        entry["decision"]["model"] == format!("TST-{bait}")
+        entry["decision"]["model"] == format!("TST-{}", bait.to_uppercase())
     });
     assert!(said(&entry, "withheld"), "{bait}: {entry}");
     let reason = entry["decision"]["reason"].as_str().expect("a reason");
@@ -68,7 +68,7 @@ fn stopped_responses_stay_stopped_whoever_is_killed_until_they_are_resumed() {
     let test = "stopped responses stay stopped";
     let baits = ["ant", "bee", "cat", "dog", "canary"];
     let model = |bait: &&str| {
-        let id = CANARY.replace("TST-01", &format!("TST-{bait}"));
+        let id = CANARY.replace("TST-01", &format!("TST-{}", bait.to_uppercase()));
         id.replace("contains \"canary\"", &format!("contains \"{bait}\""))
             .replace("/canary.bin", &format!("/{bait}.bin"))
     };
@@ -96,6 +96,6 @@ fn stopped_responses_stay_stopped_whoever_is_killed_until_they_are_resumed() {
     until("the port is open", || a_reset_passes(&scene).then_some(()));
     scene
         .download("pc1", "http://10.77.0.10/canary.bin")
-        .is_reset();
+        .ends_reset();
     scene.daemon.stop();
 }

@@ -16,7 +16,7 @@ mod responder;
 
 use std::sync::{Arc, mpsc};
 
-use tapir_capture::Epochs;
+use tapir_capture::{Armed, Epochs};
 use tapir_message::{ToSense, VERSION};
 
 use self::engine::{Command, Engine};
@@ -38,8 +38,10 @@ use crate::config::Settings;
 pub fn sense(settings: &Settings) -> Result<(), RunError> {
     let (to_serve, mut from_serve) = link::open(daemon::link_end().map_err(RunError::System)?);
     let opened = open::open(settings)?;
-    if opened.response.is_some() {
-        privilege::keep_urgent();
+    if opened.response.is_some()
+        && let Err(error) = Armed::urgent()
+    {
+        tracing::info!(%error, "Resets are sent at the usual priority.");
     }
     privilege::drop_all()?;
     let (out, mut writer) = outbox(to_serve, opened.used, &settings.sensor.id);
@@ -48,6 +50,8 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
             let (responses, thread) = responder(ports, out.clone())?;
             writer.tell(responses.clone());
             spawn("respond", move || thread.run());
+            // That thread alone keeps the priority this one got before its privileges went.
+            Armed::usual().map_err(RunError::System)?;
             Some(responses)
         }
         None => None,

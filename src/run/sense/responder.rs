@@ -21,7 +21,7 @@ use tapir_engine::types::Timestamp;
 use tapir_message::{MacAddr, Notice, Response, ResponseState};
 
 use super::outbox::Outbox;
-use crate::run::{RunError, privilege};
+use crate::run::RunError;
 
 /// Orders that wait until they are logged.
 const WAITING_MAX: usize = 256;
@@ -146,10 +146,6 @@ fn now() -> Timestamp {
 impl Responder {
     /// Runs until the process ends.
     pub(super) fn run(mut self) -> Result<(), RunError> {
-        if let Err(error) = self.armed.urgent() {
-            tracing::info!(%error, "Resets are sent at the usual priority.");
-        }
-        privilege::drop_urgent();
         let mut buffer = vec![0; FRAME_BYTES_MAX];
         let wake = Arc::clone(&self.wake);
         loop {
