@@ -99,7 +99,7 @@ pub trait Source {
 
     /// How long, in its own time, something lasted that is over by now: after a frame with `epoch`
     /// set, the epoch before it; after the end, the input. `None` where that is not known: then up
-    /// to its last frame. Only records of live runs tell.
+    /// to its last frame. Live ports tell, and the records made of them.
     fn passed(&self) -> Option<i64> {
         None
     }

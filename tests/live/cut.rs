@@ -49,8 +49,8 @@ pub(crate) const RULE: &str = r#"
 id = "R-0001"
 authorised_by = "Jane Smith, head of IT"
 reason = "canary files are bait: nobody has a reason to fetch one"
-from = 2026-01-01T00:00:00Z
-until = 2026-12-31T00:00:00Z
+from = FROM
+until = UNTIL
 hold_after_start = 0
 allow_provisional = true
 actions = ["reset_flow"]
@@ -72,6 +72,15 @@ devices_per_hour = 100
 others_max = 100
 "#;
 
+/// A day near this one, as a rule writes it: the daemon goes by the packets' time, which is today's.
+pub(crate) fn day(which: &str) -> String {
+    let date = std::process::Command::new("date")
+        .args(["-ud", which, "+%FT00:00:00Z"])
+        .output();
+    let text = date.expect("date").stdout;
+    String::from_utf8(text).expect("UTF-8").trim().to_owned()
+}
+
 /// Writes the canary's model, key, signed rule and configuration.
 pub(crate) fn prepare(folder: &Path, mode: &str, more: &str) {
     prepare_with(folder, mode, RULE, &[CANARY.to_owned()], more);
@@ -84,6 +93,9 @@ pub(crate) fn prepare_with(folder: &Path, mode: &str, rule: &str, models: &[Stri
     for (number, model) in models.iter().enumerate() {
         fs::write(at(&format!("models/test/{number}.toml")), model).expect("a model");
     }
+    let rule = rule
+        .replace("FROM", &day("30 days ago"))
+        .replace("UNTIL", &day("30 days"));
     fs::write(at("rule.toml"), rule).expect("a rule");
     let keygen = support::tapir(&[
         "rule",

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::acts::{BAIT, Running, Scene, responses, said};
-use super::cut::{CANARY, RULE, prepare_with};
+use super::cut::{CANARY, RULE, day, prepare_with};
 use super::daemon::Daemon;
 use super::traffic::Servers;
 use super::until;
@@ -138,8 +138,8 @@ fn each_limit_withholds_with_its_reason() {
 fn an_expired_rule_allows_nothing() {
     let test = "an expired rule";
     let rule = RULE
-        .replace("from = 2026-01-01", "from = 2025-01-01")
-        .replace("until = 2026-12-31", "until = 2025-12-31");
+        .replace("FROM", &day("60 days ago"))
+        .replace("UNTIL", &day("2 days ago"));
     let Some(scene) = Scene::open(test, "autonomous", &rule) else {
         return;
     };

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::cut::prepare;
+use super::cut::{day, prepare};
 use super::daemon::{Daemon, configure};
 use super::killed::ask_for_canaries;
 use super::until;
@@ -251,21 +251,27 @@ fn an_expired_rule_is_a_mistake_to_check_and_a_reason_to_run() {
     };
     let folder = tempfile::tempdir().expect("a folder");
     prepare(folder.path(), "autonomous", "");
-    end_rule_at(folder.path(), "2026-01-02T00:00:00Z");
+    let over = day("2 days ago");
+    end_rule_at(folder.path(), &over);
+    let over = over.get(..10).expect("a date");
     let config = folder.path().join("tapir.toml");
     let checked = support::tapir(&["check", "--config", config.to_str().expect("UTF-8")]);
     assert_eq!(checked.code, Some(1));
     assert!(
-        checked.stdout.contains("expired 2026-01-02"),
+        checked.stdout.contains(&format!("expired {over}")),
         "{}",
         checked.stdout
     );
     let before = office.injected();
     let daemon = Daemon::start(&office, folder.path(), &["--inject", "inj0"]);
-    says(&daemon, "DEGRADED", "Rule R-0001 expired at 2026-01-02");
+    says(
+        &daemon,
+        "DEGRADED",
+        &format!("Rule R-0001 expired at {over}"),
+    );
     let decided = decided(&office, &daemon);
     assert!(
-        decided.contains("withheld") && decided.contains("rule R-0001 expired at 2026-01-02"),
+        decided.contains("withheld") && decided.contains(&format!("rule R-0001 expired at {over}")),
         "{decided}"
     );
     assert_eq!(office.injected(), before);

@@ -11,7 +11,7 @@ use crate::control::{
 };
 use crate::forward::{OutputHealth, OutputState};
 use crate::run::daemon::FromServer;
-use crate::store::decisions::LogEntry;
+use crate::store::decisions::{DecisionsError, LogEntry};
 use crate::store::stopped;
 
 impl Desk for Serve {
@@ -85,7 +85,11 @@ impl Desk for Serve {
         let mut stopped = held(&self.stopped);
         *stopped = Some(who.to_owned());
         let kept = stopped::save(&self.settings.store.folder, Some(who));
-        self.command(who, "stop-responses", &message)?;
+        // A disk that is full must not stand against a stop.
+        if let Err(error) = self.log_command(who, "stop-responses") {
+            tracing::error!(%error, who, "All responses were stopped, which could not be logged.");
+        }
+        self.pass_on(who, "stop-responses", &message)?;
         drop(stopped);
         kept.map_err(|error| {
             let text = format!("all responses are stopped, but a restart would lift it: {error}");
@@ -114,16 +118,25 @@ impl Desk for Serve {
 impl Serve {
     /// Logs a command, passes it on, tells those who watch.
     fn command(&self, who: &str, what: &str, message: &ToSense) -> Result<(), Refusal> {
-        let refused = |text: String| Refusal::new(Why::Refused, text);
-        let entry = LogEntry::Command {
+        self.log_command(who, what).map_err(|error| {
+            let text = format!("not done, because it cannot be logged: {error}");
+            Refusal::new(Why::Refused, text)
+        })?;
+        self.pass_on(who, what, message)
+    }
+
+    fn log_command(&self, who: &str, what: &str) -> Result<(), DecisionsError> {
+        self.log(&LogEntry::Command {
             who: who.to_owned(),
             command: what.to_owned(),
-        };
-        self.log(&entry)
-            .map_err(|error| refused(format!("not done, because it cannot be logged: {error}")))?;
+        })
+    }
+
+    /// Passes a command on to `sense` and tells those who watch.
+    fn pass_on(&self, who: &str, what: &str, message: &ToSense) -> Result<(), Refusal> {
         held(&self.to_sense)
             .send(message)
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|error| Refusal::new(Why::Refused, error.to_string()))?;
         self.watchers.publish(Event::Command {
             who: who.to_owned(),
             text: what.to_owned(),
