@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 packages=(gcc libc6-dev libpcap-dev make)
 if [ "${1:-}" = tests ] && [ "$(id -u)" = 0 ]; then
     # Namespaces and the egress filter; clients and servers of the office; the SIEM.
-    packages+=(iproute2 ethtool nftables python3 curl openssh-client openssh-server samba smbclient rsyslog)
+    packages+=(procps iproute2 ethtool nftables python3 curl openssh-client openssh-server samba smbclient rsyslog)
 fi
 
 missing=()

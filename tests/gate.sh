@@ -57,6 +57,7 @@ took=$(($(now) - begin))
 printf '%-9s %4d.%02d s\n' total $((took / 100)) $((took % 100))
 
 grep -h '^SKIPPED' "$logs/tests.log" | sort -u
+sed -n 's/^test \(.*\) \.\.\. ignored.*/SKIPPED \1: switched off/p' "$logs/tests.log"
 if [ ${#failed_stages[@]} -gt 0 ]; then
     echo "FAILED stages: ${failed_stages[*]} (output in $logs/)"
 fi

@@ -49,6 +49,16 @@ pub(super) fn engine(source: &Source, out: &mut Vec<Complaint>) {
 
 /// Tests neither sleep nor look at the clock, and none is switched off.
 pub(super) fn tests(source: &Source, out: &mut Vec<Complaint>) {
+    for (index, line) in source.text.lines().enumerate() {
+        let comment = line.trim_start();
+        if comment.starts_with("//")
+            && ["```ignore", "```no_run"]
+                .iter()
+                .any(|word| comment.contains(word))
+        {
+            out.push(source.complain(index + 1, "an example is switched off".to_owned()));
+        }
+    }
     for (index, line) in source.code.lines().enumerate() {
         let attribute = line.trim_start().starts_with("#[ignore");
         if attribute {
@@ -105,5 +115,7 @@ mod self_tests {
             1
         );
         assert_eq!(count("src/run/x.rs", "// #[ignore]"), 0);
+        assert_eq!(count("src/run/x.rs", "/// ```ignore\n/// f();\n/// ```"), 1);
+        assert_eq!(count("src/run/x.rs", "/// ```\n/// f();\n/// ```"), 0);
     }
 }

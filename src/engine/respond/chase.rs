@@ -1,7 +1,8 @@
 //! How an action goes: armed, sent, chased, verified.
 //!
 //! A flow is chased with a pair of resets for each of its segments, at most [`CHASE_PAIRS_MAX`] pairs
-//! and [`CHASE_NS`]: what helps a tight flow is low latency, not more pairs. It counts as dead when an
+//! and [`CHASE_NS`]: what helps a tight flow is low latency, not more pairs. When it falls silent a last
+//! pair goes out with the numbers the ends themselves said last. It counts as dead when an
 //! end closes or resets it where its stream stands, or when no data came for 500 ms or three round
 //! trips. What speaks again after that is chased again, a few times, and then has failed. A held pair
 //! is answered until it expires, within a rate.
@@ -26,6 +27,9 @@ const ROUNDS_MAX: u32 = 4;
 /// Silence that counts as death, at least and at most.
 const QUIET_NS: i64 = SECOND_NS / 2;
 const QUIET_NS_MAX: i64 = 10 * SECOND_NS;
+/// After so much silence both ends have what was on its way, and a last pair is sent: longer than an
+/// acknowledgement is delayed (RFC 9293 §3.8.6.3: below 500 ms; Linux 40 ms).
+const LAST_PAIR_NS: i64 = 150_000_000;
 /// A dead flow is watched so long: one that speaks again was not dead.
 const WATCH_NS: i64 = 600 * SECOND_NS;
 /// A held pair whose data does not end for so long has failed; it is answered all the same.
@@ -57,6 +61,9 @@ pub(super) struct Chase {
     pairs: u32,
     rounds: u32,
     last_data: Option<Timestamp>,
+    /// Whether this round's last pair is to be sent, and whether it was its turn.
+    pub(super) last_pair: bool,
+    last_pair_over: bool,
     /// A SYN on the flow's own ports: its sender, and what a SYN-ACK to it acknowledges.
     syn: Option<(usize, u32)>,
     /// Port and sequence number of the last SYNs, oldest overwritten.
@@ -104,6 +111,8 @@ impl Default for Chase {
             pairs: 0,
             rounds: 0,
             last_data: None,
+            last_pair: false,
+            last_pair_over: false,
             syn: None,
             calls: [(0, 0); CALLS],
             calls_next: 0,
@@ -143,6 +152,7 @@ impl Chase {
     /// Begins another round.
     fn again(&mut self) {
         (self.first_sent, self.last_sent, self.pairs) = (None, None, 0);
+        (self.last_pair, self.last_pair_over) = (false, false);
         self.rounds = self.rounds.saturating_add(1);
     }
 }
@@ -269,6 +279,7 @@ impl KillEntry {
         while let Some((deadline, due)) = self.due().filter(|(deadline, _)| *deadline <= ts) {
             let chase = &mut self.chase;
             match due {
+                Due::LastPair => (chase.last_pair, chase.last_pair_over) = (true, true),
                 Due::Dead => chase.reach(deadline, ResponseState::Reset, Cause::Silence),
                 Due::Forgotten => chase.over = true,
                 Due::Expired => {
@@ -300,12 +311,15 @@ impl KillEntry {
             ResponseState::Failed => held,
             _ => false,
         };
-        let dead = chase.last_sent.max(chase.last_data).filter(|_| pending);
+        let quiet_since = chase.last_sent.max(chase.last_data).filter(|_| pending);
+        let last_pair = quiet_since.filter(|_| !held && !chase.last_pair_over);
+        let last_pair = last_pair.map(|last| (last.plus(LAST_PAIR_NS), Due::LastPair));
+        let dead = quiet_since;
         let dead = dead.map(|last| (last.plus(self.quiet_ns()), Due::Dead));
         let forgotten = chase.state == ResponseState::Reset && !held;
         let forgotten = forgotten.then(|| (chase.state_ts.plus(WATCH_NS), Due::Forgotten));
         let expired = Some((self.expires_ts, Due::Expired));
-        [dead, forgotten, expired]
+        [last_pair, dead, forgotten, expired]
             .into_iter()
             .flatten()
             .min_by_key(|(deadline, _)| *deadline)
@@ -321,6 +335,7 @@ impl KillEntry {
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug)]
 enum Due {
+    LastPair,
     Dead,
     Forgotten,
     Expired,

@@ -37,6 +37,8 @@ pub(super) struct Side {
     pub(super) ttl: Option<u8>,
     /// Flow label of its last frame.
     pub(super) flow_label: u32,
+    /// VLAN tags of its last frame, if they can be copied.
+    pub(super) tags: Option<Tags>,
     /// Behind the last byte it sent, and its last acknowledgement.
     pub(super) next: Option<u32>,
     pub(super) ack: Option<u32>,
@@ -44,6 +46,29 @@ pub(super) struct Side {
     probe: Option<(u32, Timestamp)>,
     /// From here to the other end and back.
     half_ns: i64,
+}
+
+/// At most two VLAN tags, kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tags {
+    bytes: [u8; 8],
+    len: usize,
+}
+
+impl Tags {
+    fn copy(tags: &[u8]) -> Option<Self> {
+        let mut kept = Self {
+            len: tags.len(),
+            ..Self::default()
+        };
+        kept.bytes.get_mut(..tags.len())?.copy_from_slice(tags);
+        Some(kept)
+    }
+
+    /// The tags as on the wire.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
 }
 
 impl KillEntry {
@@ -115,6 +140,7 @@ impl KillEntry {
             side.mac = seen.src_mac;
         }
         (side.ttl, side.flow_label) = (Some(seen.ttl), seen.flow_label);
+        side.tags = seen.tags.and_then(Tags::copy);
         if seen.has(flag::RST) {
             return;
         }

@@ -25,6 +25,39 @@ pub fn reset(entry: &KillEntry, frame: &[u8]) -> Resets {
     out
 }
 
+/// The resets for a flow that fell silent. Nothing is on its way any more, so what an end acknowledged last
+/// is exactly what it expects next: one that no reset has met in time hears of it now.
+pub(super) fn last_pair(entry: &KillEntry, out: &mut Resets) {
+    let [orig, resp] = entry.ends;
+    for (to, src, dst) in [(0, resp, orig), (1, orig, resp)] {
+        let (receiver, seeming) = (entry.side(to), entry.side(1 - to));
+        let tags = match (entry.trunk, &seeming.tags) {
+            (false, _) => &[],
+            (true, Some(tags)) => tags.as_slice(),
+            (true, None) => continue,
+        };
+        let Some(seq) = receiver.ack.or(seeming.next) else {
+            continue;
+        };
+        let segment = Segment {
+            dst_mac: receiver.mac,
+            src_mac: entry.injection_mac,
+            tags,
+            src,
+            dst,
+            ttl: seeming.ttl.unwrap_or(64),
+            flow_label: seeming.flow_label,
+            seq,
+            ack: None,
+        };
+        if receiver.mac.is_station()
+            && let Some(frame) = segment.frame()
+        {
+            out.push(frame);
+        }
+    }
+}
+
 /// The same for a segment already known to be the entry's, sent by end `from`.
 pub(super) fn answer(entry: &KillEntry, from: usize, seen: &Seen<'_>, out: &mut Resets) {
     if seen.has(flag::RST) || seen.signed || seen.src_mac == entry.injection_mac {

@@ -10,7 +10,7 @@ use tapir_message::{Action, Response, ResponseState};
 use super::bytes::Resets;
 use super::chase::Cause;
 use super::entry::KillEntry;
-use super::reset::answer;
+use super::reset::{answer, last_pair};
 use super::seen::Seen;
 use crate::types::Timestamp;
 
@@ -117,6 +117,25 @@ impl KillTable {
             self.changed |= self.entries.iter().any(|entry| entry.chase.changed);
             self.look_ahead();
         }
+    }
+
+    /// The resets for one flow that has fallen silent; false if there is none. To be asked after
+    /// [`Self::advance`], until it says so.
+    pub fn last_pair(&mut self, out: &mut Resets) -> bool {
+        out.clear();
+        for entry in &mut self.entries {
+            if !std::mem::take(&mut entry.chase.last_pair) || entry.chase.over {
+                continue;
+            }
+            last_pair(entry, out);
+            if !out.is_empty() {
+                out.entry = Some(entry.serial);
+                entry.sent(self.now, out.len());
+                self.look_ahead();
+                return true;
+            }
+        }
+        false
     }
 
     /// What became of the resets that [`Self::on_frame`] gave: `latency_ns` from the frame's time stamp

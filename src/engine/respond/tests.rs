@@ -382,7 +382,7 @@ fn silence_and_the_ends_word_are_death_and_talk_is_not() {
     let mut table = table_with(Action::ResetFlow);
     answers(&mut table, 1, &data(1_000));
     assert_eq!(states(&table.take_changes()), [ResponseState::Sent]);
-    assert_eq!(table.next_deadline(), Some(at(501)));
+    assert_eq!(table.next_deadline(), Some(at(151)));
     table.advance(at(501));
     assert_eq!(states(&table.take_changes()), [ResponseState::Reset]);
     // It speaks again: it was not dead.
@@ -406,6 +406,30 @@ fn silence_and_the_ends_word_are_death_and_talk_is_not() {
     let changes = table.take_changes();
     assert_eq!(states(&changes), [ResponseState::Failed]);
     assert!(table.is_empty(), "{changes:?}");
+}
+
+/// 150 ms after the last frame both ends have what was on its way: each is told what it acknowledged
+/// last, or where the other's stream stood, and only once.
+#[test]
+fn a_silent_flow_gets_a_last_pair() {
+    let mut table = table_with(Action::ResetFlow);
+    answers(&mut table, 1, &Seg::server(ACK, 1_000, 300, 100));
+    let mut last = |ms| {
+        let mut out = Resets::new();
+        table.advance(at(ms));
+        let more = table.last_pair(&mut out);
+        assert_eq!(more, !out.is_empty());
+        out.iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(last(150), []);
+    let server = Told {
+        ttl: 64,
+        ..to_server(300, None)
+    };
+    assert_eq!(last(151), [to_client(1_100, None), server]);
+    assert_eq!(last(152), []);
+    table.advance(at(651));
+    assert_eq!(states(&table.take_changes()), [ResponseState::Reset]);
 }
 
 #[test]

@@ -58,7 +58,10 @@ pub struct Record {
 
 /// Declares a record: the struct, its JSON names, its schema.
 ///
-/// ```text
+/// ```
+/// use tapir_engine::record;
+/// use tapir_engine::types::{Fields, Text};
+///
 /// record! {
 ///     /// One DNS transaction.
 ///     pub struct Dns = "dns" {
@@ -66,6 +69,7 @@ pub struct Record {
 ///         pub query: Option<Text> = "query",
 ///     }
 /// }
+/// assert_eq!(Dns::FIELDS[0].name, "query");
 /// ```
 #[macro_export]
 macro_rules! record {

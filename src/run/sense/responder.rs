@@ -169,7 +169,16 @@ impl Responder {
                 Received::Timeout | Received::LinkDown | Received::Gone => {}
             }
             self.table.advance(now());
+            self.last_pairs();
             self.tell()?;
+        }
+    }
+
+    /// Sends what is due to flows that have fallen silent.
+    fn last_pairs(&mut self) {
+        let mut resets = Resets::new();
+        while !self.stopped.load(Relaxed) && self.table.last_pair(&mut resets) {
+            send(&mut self.table, &mut self.injector, now(), &resets);
         }
     }
 
@@ -262,9 +271,13 @@ impl Responder {
 fn answer(table: &mut KillTable, injector: &mut Injector, ts: Timestamp, frame: &[u8]) {
     let mut resets = Resets::new();
     table.on_frame(ts, frame, &mut resets);
-    if resets.is_empty() {
-        return;
+    if !resets.is_empty() {
+        send(table, injector, ts, &resets);
     }
+}
+
+/// Hands resets to the port; `ts` is the time of the frame that called for them.
+fn send(table: &mut KillTable, injector: &mut Injector, ts: Timestamp, resets: &Resets) {
     let mut refused = 0;
     for reset in resets.iter() {
         let taken = ResetFrame::checked(reset.as_bytes(), injector.mac())
@@ -272,5 +285,5 @@ fn answer(table: &mut KillTable, injector: &mut Injector, ts: Timestamp, frame: 
         refused += u32::from(!taken);
     }
     let latency = u64::try_from(now().since(ts)).unwrap_or(0);
-    table.sent(&resets, latency, refused);
+    table.sent(resets, latency, refused);
 }
