@@ -169,7 +169,7 @@ fn until<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
 fn received(folder: &Path) -> BTreeMap<u64, (u32, u32)> {
     let text = fs::read_to_string(folder.join("received.log")).unwrap_or_default();
     let mut found = BTreeMap::new();
-    for line in text.lines() {
+    for line in whole_lines(&text) {
         let values = check_line(line);
         let number: u64 = values["externalId"].parse().expect("a number");
         let (once, repeated) = found.entry(number).or_insert((0, 0));
@@ -181,6 +181,17 @@ fn received(folder: &Path) -> BTreeMap<u64, (u32, u32)> {
         assert_eq!(values["flexNumber1"], number.to_string());
     }
     found
+}
+
+/// The lines that are written to their end. One is being written while it is read; one that the killed
+/// receiver had begun stands before the next, which begins with its own priority.
+fn whole_lines(text: &str) -> impl Iterator<Item = &str> {
+    let written = text.rsplit_once('\n').map_or("", |(written, _)| written);
+    written.lines().filter_map(|line| {
+        let begins = line.rfind("<132>1 ")?;
+        let line = line.get(begins..)?;
+        line.ends_with("flexNumber2Label=repeat").then_some(line)
+    })
 }
 
 /// One line as it must be, and its values.
