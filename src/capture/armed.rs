@@ -196,8 +196,8 @@ impl Armed {
     }
 
     /// Puts the calling thread, and those it starts from here on, before all that runs at the usual
-    /// priority: a frame then waits for no other thread's time slice. Measured: 99 of 100 resets
-    /// within 48 µs instead of 270. Needs CAP_SYS_NICE; threads started later need nothing.
+    /// priority: a frame then waits for no other thread's time slice (`make bench-live` shows what is
+    /// left of it). Needs CAP_SYS_NICE; threads started later need nothing.
     ///
     /// # Errors
     ///
