@@ -24,9 +24,11 @@ mod tests;
 pub use stats::{Numbers, TrackerStats};
 
 use crate::decode::{self, Network, Refused};
-use crate::flow::{Fragments, NonIp, Room, Table};
+use crate::flow::{Fragments, Index, NonIp, Room, Table};
 use crate::proto::driver::App;
-use crate::types::{Body, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp};
+use crate::types::{
+    Body, FlowKey, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp,
+};
 
 use sightings::Sightings;
 
@@ -57,6 +59,8 @@ pub struct Tracker {
     now: Timestamp,
     /// Every timer up to here has fired; see [`Tracker::settle`].
     settled: Timestamp,
+    /// Flows still to be closed; see [`Tracker::close_some`].
+    closing: Option<std::vec::IntoIter<Index>>,
     table: Table<App>,
     fragments: Fragments,
     non_ip: NonIp,
@@ -72,6 +76,7 @@ impl Tracker {
         Self {
             now: Timestamp::MIN,
             settled: Timestamp::MIN,
+            closing: None,
             table: Table::new(config.flows_max, config.seed),
             fragments: Fragments::new(config.seed),
             non_ip: NonIp::default(),
@@ -200,16 +205,31 @@ impl Tracker {
         }
     }
 
-    /// Closes every flow: at its deadline if that has come, else now.
-    fn flush(&mut self, out: &mut Observations) {
-        for index in self.table.sorted() {
-            let Some(flow) = self.table.get_mut(index) else {
-                continue;
-            };
-            let deadline = flow.deadline();
-            let expired = deadline <= self.now;
-            self.close(index, deadline.min(self.now), expired, out);
+    /// Closes at most `flows_max` flows, as the end of everything approaches: first those whose deadline
+    /// has come, at their deadlines, then the others now, in the order of their keys. Returns the key of
+    /// the next one, `None` once no flow is left. Nothing else may be asked of the tracker in between.
+    pub fn close_some(&mut self, flows_max: usize, out: &mut Observations) -> Option<FlowKey> {
+        let mut closing = match self.closing.take() {
+            Some(closing) => closing,
+            None => {
+                self.settle(self.now, out);
+                self.table.sorted().into_iter()
+            }
+        };
+        for index in closing.by_ref().take(flows_max) {
+            self.close(index, self.now, false, out);
         }
+        let next = closing.as_slice().first();
+        let key = next.and_then(|index| Some(self.table.get_mut(*index)?.flow_ref().key()));
+        if key.is_some() {
+            self.closing = Some(closing);
+        }
+        key
+    }
+
+    /// Closes every flow.
+    fn flush(&mut self, out: &mut Observations) {
+        while self.close_some(usize::MAX, out).is_some() {}
         self.fragments.clear();
         self.stats.fragments_incomplete = self.fragments.incomplete;
     }

@@ -13,6 +13,8 @@ use tapir_engine::types::Record;
 
 use super::record_line;
 
+/// Bytes of a log written in one go.
+const LOG_BUFFER: usize = 256 * 1024;
 /// Where files grow until they are whole.
 const PARTIAL: &str = ".tapir-partial";
 /// Written last: its presence says that the folder is complete.
@@ -96,7 +98,7 @@ impl Output {
             Some(_) => {
                 let path = self.log_path(kind);
                 let file = File::create(&path).map_err(|error| failed(&path, error))?;
-                Some(BufWriter::with_capacity(1 << 16, file))
+                Some(BufWriter::with_capacity(LOG_BUFFER, file))
             }
             None => None,
         };
@@ -211,6 +213,12 @@ pub(crate) fn json<T: Serialize>(value: &T) -> String {
 /// Escapes what JSON allows raw but a terminal acts on: DEL, C1 controls, direction changes.
 fn terminal_safe(json: &str) -> String {
     use std::fmt::Write as _;
+    if json
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n'))
+    {
+        return json.to_owned();
+    }
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
         if character != '\n' && tapir_engine::types::is_hostile(character) {

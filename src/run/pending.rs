@@ -4,7 +4,11 @@
 //! Only places are sorted. An observation itself moves twice: when it is released, and if it has to wait
 //! for another release.
 
-use tapir_engine::types::{Body, FlowRef, Observation, Observations, Timestamp};
+use tapir_engine::types::{Body, FlowKey, FlowRef, Observation, Observations, Timestamp};
+
+/// A place in the order of all observations: a time, and of that time what has a smaller
+/// key.
+pub(super) type Moment = (Timestamp, Option<FlowKey>);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -27,7 +31,7 @@ impl Pending {
     }
 
     /// Hands out what is older than `before`, or everything.
-    pub(super) fn release(&mut self, before: Option<Timestamp>, mut take: impl FnMut(Observation)) {
+    pub(super) fn release(&mut self, before: Option<Moment>, mut take: impl FnMut(Observation)) {
         let waiting = &mut self.waiting;
         self.order.clear();
         let places = waiting.iter().zip(0_u32..);
@@ -39,7 +43,10 @@ impl Pending {
             a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1)))
         });
         let ready = match before {
-            Some(before) => self.order.partition_point(|(ts, _)| *ts < before),
+            Some((until, next)) => self.order.partition_point(|(ts, place)| {
+                let earlier = |next| waiting.get(at(*place)).is_some_and(|o| o.flow.key() < next);
+                *ts < until || (*ts == until && next.is_some_and(earlier))
+            }),
             None => self.order.len(),
         };
         let (ready, later) = self.order.split_at(ready);
@@ -81,8 +88,13 @@ mod tests {
     }
 
     fn released(pending: &mut Pending, before: Option<i64>) -> Vec<(i64, u16)> {
+        let before = before.map(|secs| (Timestamp::from_secs(secs), None));
+        released_before(pending, before)
+    }
+
+    fn released_before(pending: &mut Pending, before: Option<Moment>) -> Vec<(i64, u16)> {
         let mut out = Vec::new();
-        pending.release(before.map(Timestamp::from_secs), |o| {
+        pending.release(before, |o| {
             out.push((o.ts.secs(), o.flow.orig.port));
         });
         out
@@ -95,7 +107,10 @@ mod tests {
         assert_eq!(released(&mut pending, Some(3)), [(1, 9), (2, 5), (2, 7)]);
         pending.add(&mut vec![at(4, 0), at(3, 0)]);
         assert_eq!(released(&mut pending, Some(3)), []);
-        assert_eq!(released(&mut pending, None), [(3, 0), (3, 1), (4, 0)]);
+        let key = Some(at(3, 1).flow.key());
+        let third = Some((Timestamp::from_secs(3), key));
+        assert_eq!(released_before(&mut pending, third), [(3, 0)]);
+        assert_eq!(released(&mut pending, None), [(3, 1), (4, 0)]);
         assert_eq!(released(&mut pending, None), []);
     }
 }

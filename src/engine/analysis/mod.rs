@@ -317,7 +317,7 @@ impl Analysis {
         } else if let Some(dns) = any.downcast_ref::<DnsRecord>() {
             let Some(device) = ends.orig else { return };
             self.site.count(ts, device, Feature::DnsQueries, 1);
-            if dns.rcode_name.as_deref() == Some("NXDOMAIN") {
+            if dns.rcode_name == Some("NXDOMAIN") {
                 self.site.count(ts, device, Feature::DnsNxdomain, 1);
             }
         } else if any.is::<SmbFile>() {

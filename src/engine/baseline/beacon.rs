@@ -6,7 +6,7 @@
 //!
 //! Source: detection §3.4 (T, Z, H; threshold 6.79 at one false pair per host-day, in sample).
 //! Bounds: 48 edges a device; eviction takes the least regular among those silent for eight of their
-//! own intervals, else the least regular of all; 160 bytes an edge.
+//! own intervals, else the least regular of all; 300 bytes an edge with its histogram.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ struct Edge {
     endpoint: u64,
     first_ts: Timestamp,
     last_ts: Timestamp,
-    bins: Vec<u8>,
+    bins: Box<[u8]>,
     intervals: u32,
     /// Welford over ln(bytes + 1).
     sizes: u32,
@@ -88,12 +88,16 @@ struct Edge {
     last_hour: i64,
     fired: u32,
     /// The endpoint's name when it first fired.
-    name: String,
+    name: Box<str>,
     /// Statistics and period since the edge last changed, once they were asked for: a table of 48 edges
     /// is searched at every new endpoint.
     #[serde(skip)]
     known: Option<([f64; 3], i64)>,
 }
+
+/// Bytes of an edge beside its histogram and its name.
+#[cfg(test)]
+pub(super) const EDGE_LEN: usize = size_of::<Edge>();
 
 /// The edges of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -169,7 +173,7 @@ impl Edges {
             return None;
         }
         edge.fired = edge.intervals;
-        edge.name = name.chars().take(NAME_LEN_MAX).collect();
+        edge.name = name.chars().take(NAME_LEN_MAX).collect::<String>().into();
         Some((edge.seen(), edge.verdict(statistic)))
     }
 
@@ -230,7 +234,7 @@ impl Edge {
             endpoint,
             first_ts: ts,
             last_ts: ts,
-            bins: vec![0; BINS],
+            bins: vec![0; BINS].into(),
             intervals: 0,
             sizes: 0,
             size_mean: 0.0,
@@ -239,7 +243,7 @@ impl Edge {
             hours: 1,
             last_hour: hour(ts),
             fired: 0,
-            name: String::new(),
+            name: Box::default(),
             known: None,
         }
     }
@@ -376,7 +380,7 @@ impl Edge {
             devices: 0,
             age: Interval(0),
             site_age: Interval(0),
-            endpoint: self.name.clone(),
+            endpoint: self.name.to_string(),
             statistic,
             hours: u64::from(self.hours),
         }

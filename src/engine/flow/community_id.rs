@@ -84,6 +84,8 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
+    use crate::types::Endpoint;
+
     /// The 23 published vectors of corelight/community-id-spec (`baseline_deflt.json` and
     /// `baseline_seed1.json`): protocol, addresses, ports, the id with seed 0, the id with seed 1.
     const VECTORS: &str = "

@@ -38,6 +38,9 @@ impl Endpoint {
 /// How many earlier flows share key and first packet's time.
 pub type Ordinal = u16;
 
+/// The canonical key of a flow: endpoints in ascending order, IP protocol, VLAN id.
+pub type FlowKey = (Endpoint, Endpoint, u8, u16);
+
 /// Names one flow; `orig` sent its first packet. Frames without IP have all-zero addresses and `proto` 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlowRef {
@@ -56,9 +59,9 @@ pub struct FlowRef {
 }
 
 impl FlowRef {
-    /// The canonical flow key: endpoints in ascending order, so both directions give the same.
+    /// The canonical flow key, the same for both directions.
     #[must_use]
-    pub fn key(&self) -> (Endpoint, Endpoint, u8, u16) {
+    pub fn key(&self) -> FlowKey {
         let (a, b) = if self.orig <= self.resp {
             (self.orig, self.resp)
         } else {

@@ -13,7 +13,7 @@ mod text;
 mod value;
 
 pub use base32::base32;
-pub use flow_ref::{Endpoint, FlowRef, Ordinal, Uid};
+pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
 pub use map::{Map, Seed};
 pub use observation::{
     Body, Clue, ClueKind, Ends, FlowEvent, Heard, Mark, Observation, Observations, Phase, Sighting,

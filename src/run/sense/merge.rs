@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
 
-use crate::run::pending::Pending;
+use crate::run::pending::{Moment, Pending};
 use crate::run::pipeline::{Answers, Boundary};
 
 /// What [`Merge::step`] found.
@@ -33,7 +33,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 struct Stream {
     answers: Answers,
-    watermark: Timestamp,
+    watermark: Moment,
     /// What it waits at, and with which time.
     parked: Option<(Boundary, Timestamp)>,
 }
@@ -49,7 +49,7 @@ impl Merge {
     pub(super) fn new(answers: Vec<Answers>) -> Self {
         let stream = |answers| Stream {
             answers,
-            watermark: Timestamp::MIN,
+            watermark: (Timestamp::MIN, None),
             parked: None,
         };
         Self {
@@ -76,7 +76,10 @@ impl Merge {
         self.pending.add(&mut tracked.observations);
         let _spare = stream.answers.spare.try_send(tracked.observations);
         stream.watermark = tracked.watermark;
-        if !matches!(tracked.boundary, Boundary::Full | Boundary::Exact) {
+        if !matches!(
+            tracked.boundary,
+            Boundary::Full | Boundary::Exact | Boundary::Part
+        ) {
             stream.parked = Some((tracked.boundary, tracked.until));
             if self.streams.iter().all(|stream| stream.parked.is_some()) {
                 return self.together();
@@ -84,8 +87,8 @@ impl Merge {
         }
         let low = |stream: &Stream| stream.watermark;
         let low = self.streams.iter().filter(|s| s.parked.is_none()).map(low);
-        let watermark = low.min().unwrap_or(Timestamp::MIN);
-        Step::Ready(self.release(Some(watermark)), watermark)
+        let watermark = low.min().unwrap_or((Timestamp::MIN, None));
+        Step::Ready(self.release(Some(watermark)), watermark.0)
     }
 
     /// All queues have come to the same place.
@@ -98,7 +101,7 @@ impl Merge {
             return Step::Gone;
         };
         for stream in &mut self.streams {
-            (stream.parked, stream.watermark) = (None, Timestamp::MIN);
+            (stream.parked, stream.watermark) = (None, (Timestamp::MIN, None));
         }
         match boundary {
             Boundary::Drained => Step::Drained(until),
@@ -116,7 +119,7 @@ impl Merge {
     }
 
     /// What is older than `before`, or everything, in order.
-    fn release(&mut self, before: Option<Timestamp>) -> Observations {
+    fn release(&mut self, before: Option<Moment>) -> Observations {
         let mut ready = Observations::new();
         self.pending
             .release(before, |observation| ready.push(observation));
