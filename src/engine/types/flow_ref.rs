@@ -49,6 +49,8 @@ pub struct FlowRef {
     pub proto: u8,
     /// VLAN id, outer tag; 0 if untagged.
     pub vlan: u16,
+    /// Hash of what carries it besides a frame with one tag; 0 if nothing does. See `flow::carrier`.
+    pub carrier: u32,
     /// See [`Ordinal`].
     pub ordinal: Ordinal,
     /// First packet's time.
@@ -58,25 +60,28 @@ pub struct FlowRef {
 impl FlowRef {
     /// The canonical flow key: endpoints in ascending order, so both directions give the same.
     #[must_use]
-    pub fn key(&self) -> (Endpoint, Endpoint, u8, u16) {
+    pub fn key(&self) -> (Endpoint, Endpoint, u8, u16, u32) {
         let (a, b) = if self.orig <= self.resp {
             (self.orig, self.resp)
         } else {
             (self.resp, self.orig)
         };
-        (a, b, self.proto, self.vlan)
+        (a, b, self.proto, self.vlan, self.carrier)
     }
 
     /// Zeek-style uid: `C` and 17 base62 characters.
     #[must_use]
     pub fn uid(&self, sensor_id: &str) -> Uid {
-        let (a, b, proto, vlan) = self.key();
+        let (a, b, proto, vlan, carrier) = self.key();
         let mut hasher = blake3::Hasher::new();
         hasher.update(sensor_id.as_bytes()).update(&[0]);
         for end in [a, b] {
             hasher.update(&end.addr).update(&end.port.to_be_bytes());
         }
         hasher.update(&[proto]).update(&vlan.to_be_bytes());
+        if carrier != 0 {
+            hasher.update(&carrier.to_be_bytes());
+        }
         hasher
             .update(&self.first_ts.nanos().to_be_bytes())
             .update(&self.ordinal.to_be_bytes());
