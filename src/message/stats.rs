@@ -41,10 +41,10 @@ pub struct Stats {
     /// Frames by EtherType or IP protocol that no parser is there for.
     pub not_understood: BTreeMap<String, u64>,
     /// Packets by what they came in: `vlan`, tunnels by kind, and `ipv4_fragment`, `ipv6_fragment`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub encapsulations: BTreeMap<String, u64>,
     /// The numbers seen of each kind, ascending, the smallest 256: VLAN ids, labels, keys, VNIs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub encapsulation_ids: BTreeMap<String, BTreeSet<u64>>,
     /// Flows by application protocol; `-` if none was recognised.
     pub services: BTreeMap<String, u64>,

@@ -308,3 +308,5 @@ fn narrow(len: usize) -> u32 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tunnel_tests;
