@@ -34,7 +34,10 @@ fn in_ip(number: u8, body: &[u8]) -> Result<Option<Tunnel>, Malformed> {
     let Some(found) = carried(&ip, &transport)? else {
         return Ok(None);
     };
-    inner(&found).map(|_| Some(found.tunnel))
+    if let Network::Tunnelled(next) = inner(&found)?.network {
+        inner(&next)?;
+    }
+    Ok(Some(found.tunnel))
 }
 
 /// The same behind a UDP header to `port`.

@@ -23,6 +23,8 @@ pub(super) struct Arrival {
     pub(super) bytes: u32,
     /// Whether the payload is complete; false for a fragment.
     pub(super) whole: bool,
+    /// Whether it was put together from fragments.
+    pub(super) joined: bool,
 }
 
 /// Where a packet belongs.

@@ -27,6 +27,7 @@ impl Tracker {
                 pkts: 1,
                 bytes: ip.len,
                 whole: true,
+                joined: false,
             };
             let at = (frame.vlan, carrier);
             return self.transport(&arrival, at, ip, Some(ip), out);
@@ -62,6 +63,7 @@ impl Tracker {
             pkts,
             bytes,
             whole,
+            joined: true,
         };
         let joined = Ip {
             payload,

@@ -82,7 +82,7 @@ impl Tracker {
         }
         match decode::carried(ip, transport) {
             Ok(Some(carried)) => {
-                if arrival.pkts > 1 {
+                if arrival.joined {
                     let count = &mut self.stats.fragmented_tunnel;
                     *count = count.saturating_add(1);
                 }
