@@ -84,7 +84,6 @@ pub fn labels(stack: &[u8]) -> impl Iterator<Item = u64> + '_ {
 }
 
 /// The labels kept in a tunnel's number, outermost first, and whether there were more.
-#[must_use]
 pub fn kept(id: u64) -> (impl Iterator<Item = u64>, bool) {
     let count = u32::try_from(id >> 60 & 3).unwrap_or(0);
     let label = move |at: u32| id.wrapping_shr(at.wrapping_mul(20)) & 0xf_ffff;

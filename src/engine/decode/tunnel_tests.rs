@@ -52,12 +52,11 @@ fn tunnel(kind: Kind, id: u64) -> Option<Tunnel> {
     Some(Tunnel { kind, id: Some(id) })
 }
 
-#[test]
-fn datagrams_are_tunnels_only_if_the_inside_checks_out() {
+/// Ports, what follows the UDP header, and what it is.
+fn datagrams() -> Vec<(u16, Vec<u8>, Option<Tunnel>)> {
     let oui = frame();
-    let len = [0, 30];
     let teredo = [&[0, 1, 0, 0][..], &[7; 9], &[0, 0], &[9; 6], &PACKET6].concat();
-    let cases: [(u16, Vec<u8>, Option<Tunnel>); 9] = [
+    vec![
         (
             4_789,
             [&[8, 0, 0, 0, 0, 0, 100, 0][..], &oui].concat(),
@@ -122,9 +121,12 @@ fn datagrams_are_tunnels_only_if_the_inside_checks_out() {
             .concat(),
             tunnel(Kind::L2tp, 3 << 16 | 4),
         ),
-    ];
-    assert_eq!(len, [0, 30]);
-    for (port, body, expected) in cases {
+    ]
+}
+
+#[test]
+fn datagrams_are_tunnels_only_if_the_inside_checks_out() {
+    for (port, body, expected) in datagrams() {
         assert_eq!(in_udp(port, &body), expected, "port {port}");
         assert_eq!(in_udp(9, &body), None, "another port");
         for cut in 0..body.len().saturating_sub(3) {
@@ -137,11 +139,11 @@ fn datagrams_are_tunnels_only_if_the_inside_checks_out() {
     }
 }
 
-#[test]
-fn packets_of_a_carrying_protocol_are_no_guess() {
+/// IP protocols, what follows the IP header, and what it is.
+fn packets() -> Vec<(u8, Vec<u8>, Option<Tunnel>)> {
     let oui = frame();
     let none = |kind| Some(Tunnel { kind, id: None });
-    let cases: [(u8, Vec<u8>, Option<Tunnel>); 12] = [
+    vec![
         (4, PACKET.to_vec(), none(Kind::Ipip)),
         (41, PACKET6.to_vec(), none(Kind::Ipip)),
         (97, [&[0x30, 0][..], &oui].concat(), none(Kind::EtherIp)),
@@ -206,8 +208,12 @@ fn packets_of_a_carrying_protocol_are_no_guess() {
             [&[0x20, 1, 0x88, 0x0b, 0, 32, 0, 6, 0, 0x21][..], &PACKET].concat(),
             tunnel(Kind::Pptp, 6),
         ),
-    ];
-    for (number, body, expected) in cases {
+    ]
+}
+
+#[test]
+fn packets_of_a_carrying_protocol_are_no_guess() {
+    for (number, body, expected) in packets() {
         assert_eq!(in_ip(number, &body), Ok(expected), "protocol {number}");
         for cut in 0..body.len() {
             let found = in_ip(number, &body[..cut]);
