@@ -14,17 +14,20 @@
 //!         Events told before, history letters and datagrams parsed twice are not taken back.
 
 mod content;
+mod encapsulations;
 mod flow;
 mod packet;
 mod sightings;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
+pub use encapsulations::Encapsulations;
 pub use stats::{Numbers, TrackerStats};
 
 use crate::decode::{self, Network, Refused};
-use crate::flow::{Fragments, Index, NonIp, Room, Table};
+use crate::flow::{Carrier, Carriers, Fragments, Index, NonIp, Room, Table};
 use crate::proto::driver::App;
 use crate::types::{
     Body, FlowKey, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp,
@@ -63,6 +66,7 @@ pub struct Tracker {
     closing: Option<std::vec::IntoIter<Index>>,
     table: Table<App>,
     fragments: Fragments,
+    carriers: Carriers,
     non_ip: NonIp,
     sightings: Sightings,
     room: Room,
@@ -79,6 +83,7 @@ impl Tracker {
             closing: None,
             table: Table::new(config.flows_max, config.seed),
             fragments: Fragments::new(config.seed),
+            carriers: Carriers::new(config.seed),
             non_ip: NonIp::default(),
             sightings: Sightings::new(config.seed),
             room: Room {
@@ -125,14 +130,20 @@ impl Tracker {
                 return;
             }
         };
-        if let Network::Ip(ip) = &decoded.network {
-            return self.ip(ts, &decoded, ip, out);
+        match &decoded.network {
+            Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
+                return self.ip(ts, &decoded, ip, Carrier::NONE, out);
+            }
+            Network::Ip(_) | Network::Tunnelled(_) => {
+                return self.frame(ts, &decoded, Carrier::NONE, out);
+            }
+            _ => {}
         }
         if self.non_ip.is_copy(ts, frame) {
             self.stats.duplicate = self.stats.duplicate.saturating_add(1);
             return;
         }
-        self.without_ip(ts, &decoded, out);
+        self.frame(ts, &decoded, Carrier::NONE, out);
     }
 
     /// Fires the timers due by `ts`, each with its deadline as its time. Those of the last 134 ms may
@@ -235,7 +246,13 @@ impl Tracker {
     }
 
     /// ARP and everything else that is not IP.
-    fn without_ip(&mut self, ts: Timestamp, frame: &decode::Frame<'_>, out: &mut Observations) {
+    fn without_ip(
+        &mut self,
+        ts: Timestamp,
+        frame: &decode::Frame<'_>,
+        carrier: u32,
+        out: &mut Observations,
+    ) {
         let (mac, ip, evidence) = match frame.network {
             Network::Arp(arp) => {
                 let ip = Some(arp.sender_ip).filter(|ip| !ip.is_unspecified());
@@ -249,12 +266,17 @@ impl Tracker {
                 self.stats.llc.add(u32::from(sap));
                 (frame.src_mac, None, "frame")
             }
-            Network::Ip(_) => return,
+            Network::Ppp(number) => {
+                self.stats.ppp.add(u32::from(number));
+                (frame.src_mac, None, "frame")
+            }
+            Network::Ip(_) | Network::Tunnelled(_) => return,
         };
-        self.sighting(ts, mac, ip, evidence, frame.vlan, out);
+        let at = (frame.vlan, carrier);
+        self.sighting(ts, mac, ip, evidence, at, out);
         // A sender that speaks for another hardware address is there as well.
         if frame.src_mac != mac {
-            self.sighting(ts, frame.src_mac, None, "frame", frame.vlan, out);
+            self.sighting(ts, frame.src_mac, None, "frame", at, out);
         }
     }
 
@@ -264,11 +286,15 @@ impl Tracker {
         mac: MacAddr,
         ip: Option<std::net::IpAddr>,
         evidence: &'static str,
-        vlan: u16,
+        (vlan, carrier): (u16, u32),
         out: &mut Observations,
     ) {
         let refused = &mut self.stats.sightings_refused;
-        if mac.is_station() && self.sightings.is_news(ts, mac, ip, vlan, refused) {
+        if mac.is_station()
+            && self
+                .sightings
+                .is_news(ts, (mac, ip, vlan, carrier), refused)
+        {
             let body = Body::Sighting(Sighting {
                 mac,
                 ip,
@@ -277,7 +303,11 @@ impl Tracker {
             });
             out.push(Observation {
                 ts,
-                flow: FlowRef::default(),
+                // Workers that see one station at one time must differ in what they say, to be sorted.
+                flow: FlowRef {
+                    carrier,
+                    ..FlowRef::default()
+                },
                 body,
             });
         }

@@ -2,12 +2,12 @@
 
 use super::history::Letters;
 use crate::record;
-use crate::types::Interval;
+use crate::types::{Interval, Text};
 
 record! {
     /// One flow, written when it is over (Zeek's `conn.log`).
     pub struct Conn = "conn" {
-        /// Transport protocol: `tcp`, `udp`, `icmp`, or `unknown_transport`.
+        /// Transport protocol: `tcp`, `udp`, `icmp`, `sctp`, or `unknown_transport`.
         pub proto: &'static str = "proto",
         /// Application protocols sensed.
         pub service: Option<&'static str> = "service",
@@ -34,5 +34,9 @@ record! {
         /// True if every packet came twice, as from a mirror of both directions of a port; the second
         /// copies are not counted.
         pub duplicated: Option<bool> = "duplicated",
+        /// VLAN id of the second tag, behind that in `vlan`.
+        pub inner_vlan: Option<u16> = "inner_vlan",
+        /// Tunnels it lies in, outermost first, such as `vxlan:100` or `mpls:16/17>gre`.
+        pub tunnel: Option<Text> = "tunnel",
     }
 }

@@ -9,6 +9,7 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+mod carrier;
 mod community_id;
 mod conn;
 mod digest;
@@ -24,6 +25,7 @@ mod table;
 mod tcp;
 mod wheel;
 
+pub use carrier::{Carrier, Carriers};
 pub use community_id::{CommunityId, community_id};
 pub use conn::Conn;
 pub use digest::{NonIp, digest};

@@ -31,6 +31,8 @@ pub mod bit {
     pub const INCONSISTENT: u16 = 4_096;
     /// A SYN carried a TCP-MD5 or TCP-AO option.
     pub const SIGNED: u16 = 8_192;
+    /// It lies in a tunnel: a reset put on the wire would not reach its ends.
+    pub const TUNNELLED: u16 = 16_384;
 
     /// A SYN.
     pub const SYN: u8 = 1;
@@ -124,8 +126,8 @@ pub struct Flow<A> {
     pub last_ts: Timestamp,
     /// Sensing or parsing state, if any is needed.
     pub app: Option<Box<A>>,
-    /// Payload bytes known to be lost.
-    pub missed: u64,
+    /// Payload bytes known to be lost; at most 4 GiB are known.
+    pub missed: u32,
     /// Time of the last event since the first packet, in units of 2^26 ns (67 ms).
     pub event_age: u32,
     /// Sequence number of the last SYN.
@@ -228,6 +230,7 @@ impl<A> Flow<A> {
             resp,
             proto: self.key.proto,
             vlan: self.key.vlan,
+            carrier: self.key.carrier,
             ordinal: self.ordinal,
             first_ts: self.first_ts,
         }

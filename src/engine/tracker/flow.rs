@@ -1,9 +1,10 @@
 //! From a packet to its flow: found or begun, counted, told of, closed.
 
+use super::encapsulations::place;
 use super::{App, Tracker};
-use crate::decode::{Ip, Transport, flag, is_signed, proto};
+use crate::decode::{Ip, Kind as Tunnel, Transport, chunk, flag, is_signed, proto};
 use crate::flow::{
-    Dir, Flow, Index, Key, Step, TcpState, bit, conn, ends, event, is_likely_server,
+    Carrier, Dir, Flow, Index, Key, Step, TcpState, bit, conn, ends, event, is_likely_server,
 };
 use crate::proto::Kind;
 use crate::types::{
@@ -22,6 +23,8 @@ pub(super) struct Arrival {
     pub(super) bytes: u32,
     /// Whether the payload is complete; false for a fragment.
     pub(super) whole: bool,
+    /// Whether it was put together from fragments.
+    pub(super) joined: bool,
 }
 
 /// Where a packet belongs.
@@ -39,6 +42,7 @@ impl Tracker {
         &mut self,
         arrival: &Arrival,
         (key, from_a): (&Key, bool),
+        carrier: &Carrier,
         transport: &Transport<'_>,
         out: &mut Observations,
     ) -> Option<Found> {
@@ -61,7 +65,23 @@ impl Tracker {
             let expired = deadline <= arrival.ts;
             self.close(index, deadline.min(arrival.ts), expired, out);
         }
-        self.begin(arrival, hash, (key, from_a), transport, ordinal)
+        let found = self.begin(arrival, hash, (key, from_a), transport, ordinal)?;
+        if key.carrier != 0 {
+            self.carried(found.index, carrier);
+        }
+        Some(found)
+    }
+
+    /// Notes what carries a flow.
+    #[cold]
+    fn carried(&mut self, index: Index, carrier: &Carrier) {
+        self.carriers.begin(index, carrier);
+        self.stats.carriers_refused = self.carriers.refused();
+        if carrier.is_tunnel()
+            && let Some(flow) = self.table.get_mut(index)
+        {
+            flow.flags |= bit::TUNNELLED;
+        }
     }
 
     /// Begins a flow.
@@ -80,6 +100,10 @@ impl Tracker {
         };
         let (syn, ack) = match transport {
             Transport::Tcp(tcp) => (tcp.has(flag::SYN), tcp.has(flag::ACK)),
+            Transport::Sctp(sctp) => {
+                let answer = sctp.has(chunk::INIT_ACK);
+                (answer || sctp.has(chunk::INIT), answer)
+            }
             _ => (false, false),
         };
         let answers = match (syn, ack) {
@@ -164,6 +188,7 @@ impl Tracker {
             _ if !arrival.whole => {}
             (Transport::Udp(udp), _) => self.datagram(found, ts, udp, out),
             (Transport::Icmp(_), _) => self.payload(found, ip.payload_len.saturating_sub(8)),
+            (Transport::Sctp(_), _) => self.payload(found, ip.payload_len.saturating_sub(12)),
             (Transport::Other { .. }, _) => self.payload(found, ip.payload_len),
         }
         let Some(flow) = self.table.get_mut(found.index) else {
@@ -200,7 +225,10 @@ impl Tracker {
             let before = out.len();
             let mut context = super::content::context(flow, ts, out, &mut self.room);
             app.finish(&mut context);
-            flow.service = service_of(&app);
+            match service_of(&app) {
+                0 => {}
+                service => flow.service = service,
+            }
             super::content::stamp(out, before, flow, false);
         }
         let silent = flow.resp.pkts == 0 && flow.is(bit::FROM_START);
@@ -208,12 +236,16 @@ impl Tracker {
             flow.flags |= bit::FAILED;
             tell(flow, Phase::Failed, None, ts, out);
         }
+        let carrier = match flow.key.carrier {
+            0 => None,
+            _ => self.carriers.end(index),
+        };
         let flow_ref = flow.flow_ref();
         let body = Body::Record(Record::new(
             flow.first_ts,
             flow_ref,
             ends(flow, false),
-            conn(flow, service_name(flow.service)),
+            conn(flow, service_name(flow.service), carrier.as_ref()),
         ));
         out.push(Observation {
             ts,
@@ -258,6 +290,11 @@ fn verdict(
         }
         (Transport::Tcp(_), None) => (false, false),
         (Transport::Other { .. }, _) if flow.key.proto == proto::TCP => (false, false),
+        // An abort is SCTP's refusal; it may also come later, which is no refusal.
+        (Transport::Sctp(sctp), _) if dir == Dir::Resp && first => {
+            let refused = sctp.has(chunk::ABORT) && flow.is(bit::FROM_START);
+            (!refused, refused)
+        }
         _ => (dir == Dir::Resp && first, false),
     }
 }
@@ -302,7 +339,15 @@ fn tell(
 /// Name of a protocol as kept in a flow.
 fn service_name(service: u8) -> Option<&'static str> {
     let at = usize::from(service).checked_sub(1)?;
-    Kind::ALL.get(at).map(|kind| kind.name())
+    let tunnel = || Tunnel::ALL.get(at.checked_sub(Kind::ALL.len())?);
+    let name = Kind::ALL.get(at).map(|kind| kind.name());
+    name.or_else(|| tunnel().map(|kind| kind.name()))
+}
+
+/// What a flow that carries packets keeps in place of a protocol: tunnels are counted on behind them.
+pub(super) fn service_of_tunnel(tunnel: Tunnel) -> u8 {
+    let before = Kind::ALL.len().saturating_add(1);
+    u8::try_from(before.saturating_add(place(tunnel))).unwrap_or(0)
 }
 
 /// What a flow keeps of the protocol sensed.

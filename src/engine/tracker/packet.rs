@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Tracker;
 use super::flow::{Arrival, Found};
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
-use crate::flow::{Copied, Datagram, FragmentOutcome, Key, counterpart, digest};
+use crate::flow::{Carrier, Copied, Datagram, FragmentOutcome, Key, counterpart, digest};
 use crate::types::{Body, Endpoint, MacAddr, Observation, Observations, Sighting, Timestamp};
 
 impl Tracker {
@@ -16,6 +16,7 @@ impl Tracker {
         ts: Timestamp,
         frame: &Frame<'_>,
         ip: &Ip<'_>,
+        carrier: &Carrier,
         out: &mut Observations,
     ) {
         let Some(fragment) = ip.fragment else {
@@ -26,15 +27,20 @@ impl Tracker {
                 pkts: 1,
                 bytes: ip.len,
                 whole: true,
+                joined: false,
             };
-            return self.transport(&arrival, frame.vlan, ip, Some(ip), out);
+            let at = (frame.vlan, carrier);
+            return self.transport(&arrival, at, ip, Some(ip), out);
         };
+        let v6 = ip.header.len() == 40;
+        self.stats.encapsulations.fragment(v6);
         let key = Datagram {
             src: ip.src,
             dst: ip.dst,
             id: fragment.id,
             proto: ip.proto,
             vlan: frame.vlan,
+            carrier: carrier.hash,
         };
         let outcome = self.fragments.piece(ts, key, fragment, ip.payload, ip.len);
         self.stats.fragments_refused = self.fragments.refused;
@@ -57,6 +63,7 @@ impl Tracker {
             pkts,
             bytes,
             whole,
+            joined: true,
         };
         let joined = Ip {
             payload,
@@ -69,7 +76,7 @@ impl Tracker {
             fragment: None,
             ..*ip
         };
-        self.transport(&arrival, frame.vlan, &joined, None, out);
+        self.transport(&arrival, (frame.vlan, carrier), &joined, None, out);
     }
 
     /// Takes a packet's transport header; `original` is the packet as it came, for its digest.
@@ -77,7 +84,7 @@ impl Tracker {
     fn transport(
         &mut self,
         arrival: &Arrival,
-        vlan: u16,
+        (vlan, carrier): (u16, &Carrier),
         ip: &Ip<'_>,
         original: Option<&Ip<'_>>,
         out: &mut Observations,
@@ -90,12 +97,8 @@ impl Tracker {
             Transport::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
             Transport::Udp(udp) => (udp.src_port, udp.dst_port),
             Transport::Icmp(icmp) => icmp_ports(ip.proto, icmp),
-            Transport::Other { src_port, dst_port } => {
-                if !matches!(ip.proto, proto::TCP | proto::UDP | proto::SCTP) {
-                    self.stats.ip_protocols.add(u32::from(ip.proto));
-                }
-                (*src_port, *dst_port)
-            }
+            Transport::Sctp(sctp) => (sctp.src_port, sctp.dst_port),
+            Transport::Other { src_port, dst_port } => (*src_port, *dst_port),
         };
         let src = Endpoint {
             addr: ip.src,
@@ -105,20 +108,25 @@ impl Tracker {
             addr: ip.dst,
             port: dst_port,
         };
-        let (key, from_a) = Key::new(src, dst, ip.proto, vlan);
-        let Some(found) = self.find(arrival, (&key, from_a), &transport, out) else {
-            return;
-        };
-        if let Some(original) = original
-            && self.is_duplicate(found, arrival, || digest(original))
-        {
-            return;
+        let (key, from_a) = Key::new(src, dst, ip.proto, vlan, carrier.hash);
+        let found = self.find(arrival, (&key, from_a), carrier, &transport, out);
+        if let Some(found) = found {
+            let copy = original.is_some_and(|original| {
+                self.is_duplicate(found, arrival, carrier, || digest(original))
+            });
+            if !copy {
+                self.arrive(found, arrival, ip, &transport, out);
+                if let Transport::Icmp(icmp) = &transport {
+                    self.neighbour(found.index, arrival, ip, icmp, out);
+                }
+                self.table.touch(found.index);
+            }
         }
-        self.arrive(found, arrival, ip, &transport, out);
-        if let Transport::Icmp(icmp) = &transport {
-            self.neighbour(found.index, arrival, ip, icmp, out);
+        // The inner flow knows its copies itself, so it gets them all.
+        if !matches!(transport, Transport::Tcp(_) | Transport::Icmp(_)) {
+            let outer = (found.map(|found| found.index), ip);
+            self.look_inside(arrival, (vlan, carrier), outer, &transport, out);
         }
-        self.table.touch(found.index);
     }
 
     /// Tells of the neighbour an ICMPv6 message speaks for.
@@ -162,6 +170,7 @@ impl Tracker {
         &mut self,
         found: Found,
         arrival: &Arrival,
+        carrier: &Carrier,
         digest: impl FnOnce() -> u32,
     ) -> bool {
         let Some(flow) = self.table.get_mut(found.index) else {
@@ -171,7 +180,10 @@ impl Tracker {
         let Copied::Yes(copies) = copied else {
             return false;
         };
-        self.stats.duplicate = self.stats.duplicate.saturating_add(copies);
+        // A packet is counted once: by the outermost flow.
+        if !carrier.within_flow {
+            self.stats.duplicate = self.stats.duplicate.saturating_add(copies);
+        }
         true
     }
 }

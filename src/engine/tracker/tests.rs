@@ -188,3 +188,4 @@ mod content;
 mod flows;
 mod properties;
 mod tcp;
+mod tunnels;

@@ -38,8 +38,8 @@ impl Endpoint {
 /// How many earlier flows share key and first packet's time.
 pub type Ordinal = u16;
 
-/// The canonical key of a flow: endpoints in ascending order, IP protocol, VLAN id.
-pub type FlowKey = (Endpoint, Endpoint, u8, u16);
+/// The canonical key of a flow: endpoints in ascending order, IP protocol, VLAN id, carrier.
+pub type FlowKey = (Endpoint, Endpoint, u8, u16, u32);
 
 /// Names one flow; `orig` sent its first packet. Frames without IP have all-zero addresses and `proto` 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,6 +52,8 @@ pub struct FlowRef {
     pub proto: u8,
     /// VLAN id, outer tag; 0 if untagged.
     pub vlan: u16,
+    /// Hash of what carries it besides a frame with one tag; 0 if nothing does. See `flow::carrier`.
+    pub carrier: u32,
     /// See [`Ordinal`].
     pub ordinal: Ordinal,
     /// First packet's time.
@@ -67,17 +69,17 @@ impl FlowRef {
         } else {
             (self.resp, self.orig)
         };
-        (a, b, self.proto, self.vlan)
+        (a, b, self.proto, self.vlan, self.carrier)
     }
 
     /// Zeek-style uid: `C` and 17 base62 characters.
     #[must_use]
     pub fn uid(&self, sensor_id: &str) -> Uid {
-        let (a, b, proto, vlan) = self.key();
+        let (a, b, proto, vlan, carrier) = self.key();
         let mut hasher = blake3::Hasher::new();
         hasher.update(sensor_id.as_bytes());
         // In one piece: the hasher's own steps cost more than what it hashes.
-        let mut rest = Joined::<50>::new();
+        let mut rest = Joined::<54>::new();
         rest.add(&[0]);
         for end in [a, b] {
             rest.add(&end.addr);
@@ -85,6 +87,9 @@ impl FlowRef {
         }
         rest.add(&[proto]);
         rest.add(&vlan.to_be_bytes());
+        if carrier != 0 {
+            rest.add(&carrier.to_be_bytes());
+        }
         rest.add(&self.first_ts.nanos().to_be_bytes());
         rest.add(&self.ordinal.to_be_bytes());
         hasher.update(rest.bytes());
