@@ -20,7 +20,7 @@ test:
 	@tests/gate.sh
 
 bench:
-	@bench/run.sh
+	@bench/compare.sh
 
 bench-live:
 	@bench/live.sh
