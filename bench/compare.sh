@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . packaging/toolchain.sh
 . bench/loads.sh
+# softflowd is where only root looks.
+PATH=$PATH:/usr/sbin
 
 # What could not be installed is left out by name.
 bench/setup.sh || true

@@ -296,13 +296,14 @@ fn targets(results: &Results) -> String {
     let wall = results.ratio(mix, FREE_ONE, FREE_TWO, |run| run.wall_s);
     let tracker = |run: &Run| run.of_threads(&["tracker"]);
     let packets = |run: &Run| run.of_threads(&["reader", "tracker"]);
+    // The main thread analyses: it has the program's name until it is given another.
+    let analysis = |run: &Run| match tracker(run) {
+        named if named.is_finite() => run.of_threads(&["analysis", "tapir"]),
+        unnamed => unnamed,
+    };
     let share = |name| {
         let runs = results.runs(mix, name);
-        100.0
-            * median(
-                runs.iter()
-                    .map(|run| run.of_threads(&["analysis"]) / run.cpu_s),
-            )
+        100.0 * median(runs.iter().map(|run| analysis(run) / run.cpu_s))
     };
     let flow = churn.flows.map_or(f64::NAN, |flows| {
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]

@@ -20,11 +20,14 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// CPU seconds of the threads whose names begin so.
+    /// CPU seconds of the threads whose names begin so; no number if there is none.
     pub(crate) fn of_threads(&self, names: &[&str]) -> f64 {
         let begins = |name: &str| names.iter().any(|begin| name.starts_with(begin));
         let threads = self.threads.iter().filter(|(name, _)| begins(name));
-        threads.map(|(_, seconds)| seconds).sum()
+        threads
+            .map(|(_, seconds)| *seconds)
+            .reduce(|sum, seconds| sum + seconds)
+            .unwrap_or(f64::NAN)
     }
 }
 
@@ -178,7 +181,8 @@ fn says(command: &[String]) -> Result<String, String> {
         .clone()
         .find(|line| line.contains("version "))
         .or_else(|| lines.find(|line| !line.is_empty()));
-    let line = line.unwrap_or_default().to_owned();
+    let line = line.unwrap_or_default();
+    let line = line.split(". ").next().unwrap_or(line).to_owned();
     if line.starts_with("error: ") {
         Err(line)
     } else {
