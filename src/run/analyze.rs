@@ -174,7 +174,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &tally,
         &trackers,
         &analysis,
-        written.output.counts(),
+        &written.output.counts(),
     );
     let site_days = analysis.site_days();
     let outcome = Outcome {
@@ -249,7 +249,10 @@ fn flow_through(
 ) -> Result<(FileSource, Vec<TrackerStats>, Written), AnalyzeError> {
     std::thread::scope(|scope| {
         let (to_writer, effects) = sync_channel(EFFECTS_QUEUE);
-        let writer = scope.spawn(move || write_effects(&effects, output));
+        let writer = scope.spawn(move || {
+            super::name_thread("writer");
+            write_effects(&effects, output)
+        });
         let mut batch = Vec::with_capacity(EFFECTS_BATCH);
         let mut listening = true;
         let read = pipeline::run(source, tally, workers, config, |taken| {

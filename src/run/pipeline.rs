@@ -17,6 +17,9 @@ use tapir_capture::{Frame, LinkType, Source, SourceError, dealt_to};
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig, TrackerStats};
 
+use super::name_thread;
+use super::pending::Pending;
+
 /// Frames a round.
 const ROUND_FRAMES: usize = 2_048;
 /// Bytes a round, so that large frames, and what parsers make of them, do not pile up.
@@ -138,19 +141,21 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
             let (mut worker, answer) = Worker::new(config);
             answers.push(answer);
             scope.spawn(move || {
+                name_thread("tracker-0");
                 let read = read_one(&mut source, watcher, &mut worker);
                 (source, read, Some(worker.tracker.stats().clone()))
             })
         } else {
             let mut rounds = Vec::new();
-            for _ in 0..workers {
+            for number in 0..workers {
                 let (to_worker, from_reader) = sync_channel(QUEUE_ROUNDS);
                 let (worker, answer) = Worker::new(config);
                 rounds.push(to_worker);
                 answers.push(answer);
-                trackers.push(spawn_worker(scope, worker, from_reader));
+                trackers.push(spawn_worker(scope, number, worker, from_reader));
             }
             scope.spawn(move || {
+                name_thread("reader");
                 let read = deal(&mut source, watcher, &rounds);
                 (source, read, None)
             })
@@ -184,7 +189,7 @@ pub(crate) enum Taken {
 
 /// Takes one answer a worker and round and releases what is below the lowest watermark.
 fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
-    let mut pending = Observations::new();
+    let mut pending = Pending::default();
     loop {
         let (mut watermark, mut last) = (Timestamp::MAX, None);
         for answer in answers {
@@ -193,7 +198,7 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
                 return;
             };
             let mut observations = tracked.observations;
-            pending.append(&mut observations);
+            pending.add(&mut observations);
             // Emptied, it goes back to be filled again; a full queue has spares enough.
             let _spare = answer.spare.try_send(observations);
             watermark = watermark.min(tracked.watermark);
@@ -202,19 +207,14 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
         let Some((boundary, until)) = last else {
             return;
         };
-        // Time tells most of them apart; the key is worked out only for equals.
-        pending.sort_by(|a, b| {
-            a.ts.cmp(&b.ts)
-                .then_with(|| a.flow.key().cmp(&b.flow.key()))
-        });
-        let ready = match boundary {
-            Boundary::Full | Boundary::Drained => pending.partition_point(|o| o.ts < watermark),
-            Boundary::Exact | Boundary::Epoch | Boundary::End => pending.len(),
+        let before = match boundary {
+            Boundary::Full | Boundary::Drained => Some(watermark),
+            Boundary::Exact | Boundary::Epoch | Boundary::End => None,
         };
         let mut go_on = true;
-        for observation in pending.drain(..ready) {
+        pending.release(before, |observation| {
             go_on = go_on && take(Taken::Observation(observation));
-        }
+        });
         if boundary == Boundary::Epoch {
             let body = Body::Mark(Mark::Epoch);
             let mark = Observation {
@@ -423,10 +423,12 @@ fn deal<S: Source>(
 /// A thread that tracks what it is dealt.
 fn spawn_worker<'scope>(
     scope: &'scope Scope<'scope, '_>,
+    number: usize,
     mut worker: Worker,
     rounds: Receiver<Round>,
 ) -> std::thread::ScopedJoinHandle<'scope, TrackerStats> {
     scope.spawn(move || {
+        name_thread(&format!("tracker-{number}"));
         for round in rounds {
             let mut rest = round.bytes.as_slice();
             for meta in &round.frames {

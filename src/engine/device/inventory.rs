@@ -12,7 +12,7 @@ use tapir_message::{Address, Device};
 
 use super::Home;
 use super::entry::{Entry, name, strength};
-use crate::types::{Clue, ClueKind, FlowEvent, MacAddr, Map, Seed, Sighting, Timestamp};
+use crate::types::{Clue, ClueKind, FlowEvent, MacAddr, Map, Phase, Seed, Sighting, Timestamp};
 
 /// Devices at most.
 const DEVICES_MAX: usize = 20_000;
@@ -162,52 +162,44 @@ impl Inventory {
         }
     }
 
-    /// Counts a flow's traffic for the devices at its ends.
+    /// Counts a flow's traffic for the devices at its ends: each end's address, and who holds it.
     pub fn flow(
         &mut self,
         ts: Timestamp,
-        orig: IpAddr,
-        resp: IpAddr,
+        (orig, orig_device): (IpAddr, Option<DeviceIx>),
+        (resp, resp_device): (IpAddr, Option<DeviceIx>),
         event: &FlowEvent,
-        new: bool,
     ) {
-        let ends = [
-            (
-                orig,
-                event.orig_bytes,
-                event.resp_bytes,
-                event.orig_pkts,
-                true,
-            ),
-            (
-                resp,
-                event.resp_bytes,
-                event.orig_bytes,
-                event.resp_pkts,
-                false,
-            ),
-        ];
-        for (ip, sent, received, sent_pkts, is_orig) in ends {
-            let Some(ix) = self.by_ip(ip) else { continue };
-            let Some(entry) = self.entries.get_mut(ix.index()) else {
-                continue;
-            };
-            let device = &mut entry.device;
-            device.bytes_sent = device.bytes_sent.saturating_add(sent);
-            device.bytes_received = device.bytes_received.saturating_add(received);
-            if sent_pkts > 0 {
-                device.last_ts = device.last_ts.max(ts);
-                if let Some(held) = device.addresses.iter_mut().find(|a| a.addr == ip) {
-                    held.last_ts = held.last_ts.max(ts);
-                }
-            }
-            let flows = if is_orig {
-                &mut device.flows_orig
-            } else {
-                &mut device.flows_resp
-            };
-            *flows = flows.saturating_add(u64::from(new));
+        let new = u64::from(event.phase == Phase::New);
+        let sent = (event.orig_bytes, event.resp_bytes);
+        if let Some(device) = self.spoke(ts, orig, orig_device, sent, event.orig_pkts) {
+            device.flows_orig = device.flows_orig.saturating_add(new);
         }
+        let sent = (event.resp_bytes, event.orig_bytes);
+        if let Some(device) = self.spoke(ts, resp, resp_device, sent, event.resp_pkts) {
+            device.flows_resp = device.flows_resp.saturating_add(new);
+        }
+    }
+
+    /// Counts bytes sent and received, and packets sent, of the device that holds `ip`.
+    fn spoke(
+        &mut self,
+        ts: Timestamp,
+        ip: IpAddr,
+        ix: Option<DeviceIx>,
+        (sent, received): (u64, u64),
+        pkts: u64,
+    ) -> Option<&mut Device> {
+        let device = &mut self.entries.get_mut(ix?.index())?.device;
+        device.bytes_sent = device.bytes_sent.saturating_add(sent);
+        device.bytes_received = device.bytes_received.saturating_add(received);
+        if pkts > 0 {
+            device.last_ts = device.last_ts.max(ts);
+            if let Some(held) = device.addresses.iter_mut().find(|a| a.addr == ip) {
+                held.last_ts = held.last_ts.max(ts);
+            }
+        }
+        Some(device)
     }
 
     /// The device of a hardware address, made if new.

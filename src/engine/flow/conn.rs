@@ -1,7 +1,8 @@
 //! The `conn` record: what Zeek says of a flow when it is over.
 
+use super::history::Letters;
 use crate::record;
-use crate::types::{Interval, Text};
+use crate::types::Interval;
 
 record! {
     /// One flow, written when it is over (Zeek's `conn.log`).
@@ -21,7 +22,7 @@ record! {
         /// Bytes of content missing.
         pub missed_bytes: u64 = "missed_bytes",
         /// Zeek's history letters, originator in capitals.
-        pub history: Option<Text> = "history",
+        pub history: Option<Letters> = "history",
         /// Packets from the originator.
         pub orig_pkts: u64 = "orig_pkts",
         /// Their bytes from the IP header on.

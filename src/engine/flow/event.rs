@@ -2,7 +2,7 @@
 
 use super::state::{Side, Tcp, bit};
 use super::{Conn, Dir, Flow};
-use crate::types::{Ends, FlowEvent, Interval, Phase, Timestamp};
+use crate::types::{Ends, FlowEvent, Heard, Interval, Phase, Timestamp};
 
 /// Bytes of both sides above which every doubling is told.
 const DOUBLING_BYTES_MIN: u64 = 64 * 1024;
@@ -12,11 +12,13 @@ const UPDATE_AGE_MIN: u32 = 896;
 /// More new bytes than this are told at once, so that the counters hold them.
 const NEW_BYTES_MAX: u32 = 1 << 31;
 
-/// The event `phase` of a flow at `ts`; what it counts is counted once.
+/// The event `phase` of a flow at `ts`; what it counts is counted once. `first_of` is the side whose
+/// first packet brought it.
 #[must_use]
 pub fn event<A>(
     flow: &mut Flow<A>,
     phase: Phase,
+    first_of: Option<Heard>,
     ts: Timestamp,
     service: Option<&'static str>,
 ) -> FlowEvent {
@@ -36,6 +38,7 @@ pub fn event<A>(
         from_start: flow.is(bit::FROM_START),
         handshake: flow.is(bit::HANDSHAKE),
         signed: flow.is(bit::SIGNED),
+        first_of,
         orig_mac: flow.orig.mac,
         resp_mac: flow.resp.mac,
     }

@@ -24,14 +24,14 @@ mod table;
 mod tcp;
 mod wheel;
 
-pub use community_id::community_id;
+pub use community_id::{CommunityId, community_id};
 pub use conn::Conn;
 pub use digest::{NonIp, digest};
 pub use dir::Dir;
 pub use duplicate::Copied;
 pub use event::{conn, ends, event};
 pub use fragment::{Datagram, Fragments, Outcome as FragmentOutcome};
-pub use history::History;
+pub use history::{History, Letters};
 pub use key::{Key, counterpart, is_likely_server};
 pub use state::{Flow, Side, Tcp as TcpState, bit};
 pub use stream::{Room, Stream};

@@ -7,7 +7,7 @@ use crate::flow::{
 };
 use crate::proto::Kind;
 use crate::types::{
-    Body, MacAddr, Observation, Observations, Ordinal, Phase, Record, Sighting, Timestamp,
+    Body, Heard, MacAddr, Observation, Observations, Ordinal, Phase, Record, Timestamp,
 };
 
 /// A packet as the flow sees it.
@@ -124,9 +124,7 @@ impl Tracker {
         let first = flow.side(dir).pkts == 0;
         flow.count(dir, arrival.pkts, arrival.bytes);
         flow.side_mut(dir).mac = arrival.src_mac;
-        if first {
-            greet(flow, dir, arrival, out);
-        }
+        let mut heard = first.then(|| greet(flow, dir, arrival));
         let mut told = found.new;
         let step = match transport {
             Transport::Tcp(tcp) if arrival.whole => {
@@ -144,16 +142,19 @@ impl Tracker {
             _ => None,
         };
         if found.new {
-            tell(flow, Phase::New, ts, out);
+            tell(flow, Phase::New, heard.take(), ts, out);
         }
         let (answered, failed) = verdict(flow, dir, first, transport, step.map(|s| s.0));
         if answered && !flow.is(bit::ANSWERED) {
             flow.flags |= bit::ANSWERED;
-            (told, _) = (true, tell(flow, Phase::Answered, ts, out));
+            (told, _) = (true, tell(flow, Phase::Answered, heard.take(), ts, out));
         }
         if failed && !flow.is(bit::FAILED) {
             flow.flags |= bit::FAILED;
-            (told, _) = (true, tell(flow, Phase::Failed, ts, out));
+            (told, _) = (true, tell(flow, Phase::Failed, heard.take(), ts, out));
+        }
+        if let Some(heard) = heard {
+            sighted(flow, heard, ts, out);
         }
         match (transport, step) {
             (Transport::Tcp(tcp), Some((step, len))) => {
@@ -169,7 +170,7 @@ impl Tracker {
             return;
         };
         if !told && flow.wants_update(ts, arrival.bytes) {
-            tell(flow, Phase::Update, ts, out);
+            tell(flow, Phase::Update, None, ts, out);
         }
     }
 
@@ -205,25 +206,21 @@ impl Tracker {
         let silent = flow.resp.pkts == 0 && flow.is(bit::FROM_START);
         if expired && silent && !flow.is(bit::ANSWERED) && !flow.is(bit::FAILED) {
             flow.flags |= bit::FAILED;
-            tell(flow, Phase::Failed, ts, out);
+            tell(flow, Phase::Failed, None, ts, out);
         }
         let flow_ref = flow.flow_ref();
-        let record = Record {
-            ts: flow.first_ts,
-            flow: flow_ref,
-            orig_device: None,
-            resp_device: None,
-            local: None,
-            ends: ends(flow, false),
-            body: Box::new(conn(flow, service_name(flow.service))),
-        };
-        let body = Body::Record(Box::new(record));
+        let body = Body::Record(Record::new(
+            flow.first_ts,
+            flow_ref,
+            ends(flow, false),
+            conn(flow, service_name(flow.service)),
+        ));
         out.push(Observation {
             ts,
             flow: flow_ref,
             body,
         });
-        tell(flow, Phase::Close, ts, out);
+        tell(flow, Phase::Close, None, ts, out);
         if let Some(count) = self.stats.services.get_mut(usize::from(flow.service)) {
             *count = count.saturating_add(1);
         }
@@ -265,35 +262,36 @@ fn verdict(
     }
 }
 
-/// Notes the hardware addresses of a direction's first packet and tells who speaks.
-fn greet(flow: &mut Flow<App>, dir: Dir, arrival: &Arrival, out: &mut Observations) {
+/// Notes the hardware addresses of a direction's first packet.
+fn greet(flow: &mut Flow<App>, dir: Dir, arrival: &Arrival) -> Heard {
     let peer = flow.side_mut(dir.other());
     if peer.pkts == 0 {
         peer.mac = arrival.dst_mac;
     }
-    let flow_ref = flow.flow_ref();
-    let end = match dir {
-        Dir::Orig => flow_ref.orig,
-        Dir::Resp => flow_ref.resp,
-    };
-    if arrival.src_mac.is_station() {
-        let body = Body::Sighting(Sighting {
-            mac: arrival.src_mac,
-            ip: Some(end.ip()),
-            evidence: "frame",
-            vlan: flow_ref.vlan,
-        });
-        out.push(Observation {
-            ts: arrival.ts,
-            flow: flow_ref,
-            body,
-        });
+    match dir {
+        Dir::Orig => Heard::Orig,
+        Dir::Resp => Heard::Resp,
+    }
+}
+
+/// Tells that a side is there, where no event of the flow says so.
+fn sighted(flow: &Flow<App>, heard: Heard, ts: Timestamp, out: &mut Observations) {
+    let (macs, flow) = ((flow.orig.mac, flow.resp.mac), flow.flow_ref());
+    if let Some(sighting) = heard.sighting(&flow, macs.0, macs.1) {
+        let body = Body::Sighting(sighting);
+        out.push(Observation { ts, flow, body });
     }
 }
 
 /// Tells an event of a flow.
-fn tell(flow: &mut Flow<App>, phase: Phase, ts: Timestamp, out: &mut Observations) {
-    let body = Body::Flow(event(flow, phase, ts, service_name(flow.service)));
+fn tell(
+    flow: &mut Flow<App>,
+    phase: Phase,
+    first_of: Option<Heard>,
+    ts: Timestamp,
+    out: &mut Observations,
+) {
+    let body = Body::Flow(event(flow, phase, first_of, ts, service_name(flow.service)));
     out.push(Observation {
         ts,
         flow: flow.flow_ref(),
