@@ -15,6 +15,7 @@
 
 mod pcap;
 mod report;
+mod targets;
 mod turns;
 
 use std::path::{Path, PathBuf};

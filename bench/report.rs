@@ -1,4 +1,4 @@
-//! What the comparison came to, as text: tables, then the targets with their figures.
+//! What the comparison came to, as text.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,7 +6,8 @@ use std::fs;
 use serde::Deserialize;
 
 use crate::Load;
-use crate::turns::{BARE, FREE_ONE, FREE_TWO, LIMIT, Run, SOFTFLOWD, SURICATA, Subject, TAPIR};
+use crate::targets;
+use crate::turns::{FREE_ONE, FREE_TWO, LIMIT, Run, Subject, TAPIR};
 
 /// Everything measured.
 pub(crate) struct Results {
@@ -32,7 +33,7 @@ pub(crate) struct Doubled {
 pub(crate) struct Lookup {
     flows: u64,
     rows: Vec<LookupRow>,
-    ratio: f64,
+    pub(crate) ratio: f64,
 }
 
 #[derive(Deserialize)]
@@ -48,14 +49,14 @@ pub(crate) fn load() -> String {
     load.split(' ').next().unwrap_or_default().to_owned()
 }
 
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// A figure, or a dash where there is none.
-fn figure(value: f64, digits: usize) -> String {
+pub(crate) fn figure(value: f64, digits: usize) -> String {
     if value.is_finite() {
         format!("{value:.digits$}")
     } else {
@@ -63,9 +64,9 @@ fn figure(value: f64, digits: usize) -> String {
     }
 }
 
-fn mib(runs: &[Run]) -> f64 {
+pub(crate) fn mib(runs: &[Run]) -> f64 {
     let peak = runs.iter().map(|run| run.peak_kib).max();
-    peak.map_or(f64::NAN, |kib| kib_to_mib(kib))
+    peak.map_or(f64::NAN, kib_to_mib)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -74,7 +75,7 @@ fn kib_to_mib(kib: u64) -> f64 {
 }
 
 impl Results {
-    fn runs(&self, load: &Load, name: &str) -> Vec<Run> {
+    pub(crate) fn runs(&self, load: &Load, name: &str) -> Vec<Run> {
         let at = self
             .subjects
             .iter()
@@ -85,7 +86,13 @@ impl Results {
     }
 
     /// Median of one program's figure by another's, turn by turn.
-    fn ratio(&self, load: &Load, over: &str, under: &str, of: impl Fn(&Run) -> f64) -> f64 {
+    pub(crate) fn ratio(
+        &self,
+        load: &Load,
+        over: &str,
+        under: &str,
+        of: impl Fn(&Run) -> f64,
+    ) -> f64 {
         let (over, under) = (self.runs(load, over), self.runs(load, under));
         median(
             over.iter()
@@ -95,7 +102,7 @@ impl Results {
     }
 
     /// CPU of one program by another's.
-    fn cpu(&self, load: &Load, over: &str, under: &str) -> f64 {
+    pub(crate) fn cpu(&self, load: &Load, over: &str, under: &str) -> f64 {
         self.ratio(load, over, under, |run| run.cpu_s)
     }
 }
@@ -113,12 +120,12 @@ pub(crate) fn text(results: &Results) -> String {
         machine(results),
     );
     text.push_str("## Targets\n\n");
-    text.push_str(&targets(results));
+    text.push_str(&targets::table(results));
     for load in [mix, churn] {
         let flows = load
             .flows
             .map_or(String::new(), |flows| format!(", {flows} flows"));
-        let _infallible = writeln!(
+        let _infallible = write!(
             text,
             "\n## {}\n\n{} packets{flows}, {} bytes of frames, made by `bench/{}.rs`.\n\n{}",
             match load.name {
@@ -236,7 +243,7 @@ fn threads(results: &Results) -> String {
 }
 
 impl Doubled {
-    fn ratio(&self) -> f64 {
+    pub(crate) fn ratio(&self) -> f64 {
         median(
             self.runs
                 .iter()
@@ -279,153 +286,6 @@ fn lookup(lookup: &Lookup) -> String {
         let _infallible = writeln!(table, "| {} | {} | {} |", row.keys, row.p50_ns, row.p99_ns);
     }
     table
-}
-
-/// A bound, whether more or less is better, and what is wished beyond it.
-enum Bound {
-    AtLeast(f64, Option<f64>),
-    AtMost(f64),
-    /// A figure to read the others by.
-    Told,
-}
-
-/// One row a target.
-fn targets(results: &Results) -> String {
-    use Bound::{AtLeast, AtMost, Told};
-    let [mix, churn] = &results.loads;
-    let wall = results.ratio(mix, FREE_ONE, FREE_TWO, |run| run.wall_s);
-    let tracker = |run: &Run| run.of_threads(&["tracker"]);
-    let packets = |run: &Run| run.of_threads(&["reader", "tracker"]);
-    // The main thread analyses: it has the program's name until it is given another.
-    let analysis = |run: &Run| match tracker(run) {
-        named if named.is_finite() => run.of_threads(&["analysis", "tapir"]),
-        unnamed => unnamed,
-    };
-    let share = |name| {
-        let runs = results.runs(mix, name);
-        100.0 * median(runs.iter().map(|run| analysis(run) / run.cpu_s))
-    };
-    let flow = churn.flows.map_or(f64::NAN, |flows| {
-        #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-        let flows = flows as f64;
-        median(
-            results
-                .runs(churn, TAPIR)
-                .iter()
-                .map(|run| run.cpu_s * 1e6 / flows),
-        )
-    });
-    let mut rows = vec![
-        (
-            "mix: Suricata's CPU by Tapir's",
-            results.cpu(mix, SURICATA, TAPIR),
-            AtLeast(3.0, Some(6.0)),
-        ),
-        (
-            "mix: softflowd's CPU (flows only) by Tapir's",
-            results.cpu(mix, SOFTFLOWD, TAPIR),
-            AtLeast(0.0, Some(1.0)),
-        ),
-        (
-            "churn: Suricata's CPU by Tapir's",
-            results.cpu(churn, SURICATA, TAPIR),
-            AtLeast(5.0, Some(12.0)),
-        ),
-        ("churn: µs a flow", flow, AtMost(6.7)),
-        (
-            "mix, protocols off: % of the limit's speed",
-            100.0 * results.cpu(mix, LIMIT, BARE),
-            AtLeast(40.0, Some(60.0)),
-        ),
-        (
-            "mix: peak MiB",
-            mib(&results.runs(mix, TAPIR)),
-            AtMost(128.0),
-        ),
-        (
-            "churn: peak MiB",
-            mib(&results.runs(churn, TAPIR)),
-            AtMost(300.0),
-        ),
-        (
-            "mix, 2 workers: wall time of one by that of two",
-            wall,
-            AtLeast(1.6, None),
-        ),
-        (
-            "mix, 2 workers: CPU of trackers a packet, by one's",
-            results.ratio(mix, FREE_TWO, FREE_ONE, tracker),
-            AtMost(1.1),
-        ),
-        (
-            "mix, 2 workers: CPU of reader and trackers a packet, by one's",
-            results.ratio(mix, FREE_TWO, FREE_ONE, packets),
-            Told,
-        ),
-        (
-            "mix, 1 worker: analysis, % of all CPU",
-            share(FREE_ONE),
-            AtMost(15.0),
-        ),
-        (
-            "mix, 2 workers: analysis, % of all CPU",
-            share(FREE_TWO),
-            AtMost(15.0),
-        ),
-        (
-            "chosen keys' p99 by random keys'",
-            results.lookup.ratio,
-            AtMost(3.0),
-        ),
-    ];
-    let twice: Vec<(String, f64)> = results
-        .doubled
-        .iter()
-        .map(|row| (format!("{}: CPU for twice as much", row.name), row.ratio()))
-        .collect();
-    rows.extend(
-        twice
-            .iter()
-            .map(|(name, ratio)| (name.as_str(), *ratio, AtMost(2.3))),
-    );
-    let mut table =
-        String::from("| target | figure | bound | wish | |\n|---|---:|---:|---:|---|\n");
-    for (name, value, bound) in rows {
-        table.push_str(&row(name, value, &bound));
-    }
-    table
-}
-
-fn row(name: &str, value: f64, bound: &Bound) -> String {
-    let (said, wish, met) = match *bound {
-        Bound::AtLeast(least, wish) => {
-            let wished = wish.map_or(String::new(), |wish| format!("≥ {wish}"));
-            let said = if least > 0.0 {
-                format!("≥ {least}")
-            } else {
-                String::new()
-            };
-            (
-                said,
-                wished,
-                (value >= least, wish.is_some_and(|wish| value >= wish)),
-            )
-        }
-        Bound::Told => (String::new(), String::new(), (true, false)),
-        Bound::AtMost(most) => (format!("≤ {most}"), String::new(), (value <= most, false)),
-    };
-    let verdict = match met {
-        _ if !value.is_finite() => "not measured",
-        (_, true) => "wish met",
-        (true, _) if said.is_empty() && wish.is_empty() => "",
-        (true, _) if said.is_empty() => "short of the wish",
-        (true, _) => "met",
-        (false, _) => "short",
-    };
-    format!(
-        "| {name} | {} | {said} | {wish} | {verdict} |\n",
-        figure(value, 2)
-    )
 }
 
 /// Versions and command lines.

@@ -140,7 +140,7 @@ pub(crate) fn subjects(data: &Path) -> Vec<Subject> {
     let softflowd = "softflowd -d -r CAPTURE -m 2000000 -p none -c none";
     let own = says("TAPIR --version");
     // A version of Tapir that does not know the option does not come to its help either.
-    let bare = says("TAPIR analyze --protocols none --help").and(own.clone());
+    let bare = says("TAPIR analyze --protocols none --help").and_then(|_| own.clone());
     let ndpi = "ndpiReader -i CAPTURE -q -n 1";
     let tcpdump = "tcpdump -n -r CAPTURE -w /dev/null";
     let gcc = says("LIMIT").map(|_| "`bench/limit.c`, gcc -O2".to_owned());
