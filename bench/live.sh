@@ -180,9 +180,10 @@ rung() {
         printf "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %.1f | %.1f | %.0f |\n", traffic, q, w[8], w[10], w[2],
             w[4], p, d, w[2] - w[4] - p - d, sense / took / 1e4, serve / took / 1e4, sense * 1e3 / (p ? p : 1) }' |
         tee -a "$work/rates"
-    awk -v traffic="$traffic" -v q="$queues" -v p="$packets" -v took="$took" 'NR == FNR { was[$1] = $2; next }
-        { ns = $2 - was[$1]; if (ns > 0) printf "| %s | %s | %s | %.1f | %.0f |\n", traffic, q, $1, ns / took / 1e7,
-            ns / (p ? p : 1) }' "$work/threads-before" "$work/threads-after" >>"$work/threads"
+    awk -v traffic="$traffic" -v q="$queues" -v said="$said" -v p="$packets" -v took="$took" 'NR == FNR { was[$1] = $2; next }
+        { ns = $2 - was[$1]; split(said, w, " ")
+            if (ns > 0) printf "| %s | %s | %d | %s | %.1f | %.0f |\n", traffic, q, w[8], $1, ns / took / 1e7,
+                ns / (p ? p : 1) }' "$work/threads-before" "$work/threads-after" >>"$work/threads"
     awk -v said="$said" -v kind="$traffic, $queues" -v d="$dropped" -v l=$((sent - packets - dropped)) \
         'BEGIN { split(said, w, " "); if (d == 0 && l == 0) printf "%s|%d\n", kind, w[8] }' >>"$work/clean"
 }
@@ -213,7 +214,7 @@ whole_mix() { rung "mix, each frame once" "$1" replay span 0 0 bench/data/mix.pc
 
 # Trackers' nanoseconds a packet with two queues by those with one, for traffic that both had.
 trackers() {
-    awk -F ' *\\| *' '$4 ~ /^tracker/ { ns[$2, $3] += $6; seen[$2] }
+    awk -F ' *\\| *' '$5 ~ /^tracker/ { ns[$2, $3] += $7; seen[$2] }
         END { for (t in seen) if (((t, 1) in ns) && ((t, 2) in ns))
             printf "| %s | %d | %d | %.2f |\n", t, ns[t, 1], ns[t, 2], ns[t, 2] / ns[t, 1] }' "$work/threads" |
         LC_ALL=C sort
@@ -433,8 +434,8 @@ is of the whole process until everything received was read, by the seconds of se
 
 ## Threads of the sensing process
 
-| traffic | queues | thread | % of a core | ns a packet |
-|---|---:|---|---:|---:|
+| traffic | queues | rate, packets/s | thread | % of a core | ns a packet |
+|---|---:|---:|---|---:|---:|
 $(cat "$work/threads")
 
 | traffic | trackers, ns a packet, 1 queue | 2 queues | ratio |
