@@ -7,10 +7,7 @@
 //! Sums: the identification is the complement of the address's lower half, so that one IPv4 checksum is right
 //!       for all flows; the UDP checksum is zero, none.
 
-#![expect(
-    unsafe_code,
-    reason = "the system call that loads and runs the program"
-)]
+#![expect(unsafe_code, reason = "the system call bpf")]
 
 use std::ffi::c_long;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
