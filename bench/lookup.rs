@@ -66,7 +66,7 @@ fn key(number: u64) -> Key {
     let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
     let end = |addr: [u8; 4], port| Endpoint::new(std::net::Ipv4Addr::from(addr).into(), port);
     let client = end([10, f, g, h], u16::from_be_bytes([d, e]));
-    Key::new(client, end([192, 168, a, b], u16::from(c)), 6, 0).0
+    Key::new(client, end([192, 168, a, b], u16::from(c)), 6, 0, 0).0
 }
 
 /// Keys whose hashes, under the known hash key, end alike.
