@@ -115,7 +115,9 @@ impl Tracker {
             Err(Refused::Malformed(malformed)) => {
                 // A header cut off by the capture is not the sender's mistake.
                 if !truncated || malformed.need <= malformed.have {
-                    stats.malformed(malformed.layer);
+                    stats.malformed(malformed.layer, 1);
+                } else {
+                    stats.header_cut = stats.header_cut.saturating_add(1);
                 }
                 return;
             }
@@ -127,6 +129,7 @@ impl Tracker {
             self.stats.duplicate = self.stats.duplicate.saturating_add(1);
             return;
         }
+        self.stats.non_ip = self.stats.non_ip.saturating_add(1);
         self.without_ip(ts, &decoded, out);
     }
 
@@ -211,7 +214,7 @@ impl Tracker {
             self.close(index, deadline.min(self.now), expired, out);
         }
         self.fragments.clear();
-        self.stats.fragments_incomplete = self.fragments.incomplete;
+        self.count_fragments();
     }
 
     /// ARP and everything else that is not IP.

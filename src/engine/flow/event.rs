@@ -1,7 +1,7 @@
 //! What is told of a flow: its events and its `conn` record.
 
 use super::state::{Side, Tcp, bit};
-use super::{Conn, Dir, Flow};
+use super::{Conn, Dir, Flow, Weirds};
 use crate::types::{Ends, FlowEvent, Interval, Phase, Timestamp};
 
 /// Bytes of both sides above which every doubling is told.
@@ -45,7 +45,8 @@ pub fn event<A>(
 #[must_use]
 pub fn ends<A>(flow: &Flow<A>, open: bool) -> Option<Ends> {
     (flow.key.proto == 6).then(|| Ends {
-        open: open && !flow.is_finished(),
+        // A reset that both ends outlived did not close it.
+        open: open && (!flow.is_finished() || flow.weirds().has(Weirds::DATA_AFTER_RESET)),
         handshake: flow.is(bit::HANDSHAKE),
         signed: flow.is(bit::SIGNED),
         orig_mac: flow.orig.mac,

@@ -11,6 +11,7 @@
 
 mod community_id;
 mod conn;
+mod control;
 mod digest;
 mod dir;
 mod duplicate;
@@ -22,6 +23,7 @@ mod state;
 mod stream;
 mod table;
 mod tcp;
+mod weird;
 mod wheel;
 
 pub use community_id::community_id;
@@ -37,3 +39,4 @@ pub use state::{Flow, Side, Tcp as TcpState, bit};
 pub use stream::{Room, Stream};
 pub use table::{Index, Table};
 pub use tcp::Step;
+pub use weird::Weirds;

@@ -1,7 +1,8 @@
 //! Sensing: which protocol the start of a flow belongs to.
 //!
-//! The first 2 KiB or eight pieces of each direction are shown to every protocol in list order. The
-//! first that is certain wins; else, on one of its ports, the first that is unsure.
+//! The first 2 KiB of each direction are shown to every protocol in list order. The first that is certain
+//! wins; else, on one of its ports, the first that is unsure. From the eighth piece on they are shown
+//! again whenever they have grown by an eighth.
 //!
 //! Later: TLS begins in the middle of a stream after STARTTLS, a proxy's preamble or `CONNECT`; HTTP
 //! after SOCKS. So where nothing was found, the next 32 pieces of a direction are looked at once more,
@@ -12,7 +13,7 @@ use crate::types::FlowRef;
 
 /// Bytes of one direction that are sensed.
 pub(super) const SENSED_BYTES_MAX: usize = 2 * 1024;
-/// Pieces of one direction that are sensed.
+/// Pieces of one direction that are each sensed; later ones only as the start grows.
 pub(super) const SENSED_PIECES_MAX: u8 = 8;
 
 /// Pieces of one direction in which a later beginning is looked for.

@@ -1,11 +1,11 @@
 //! From a packet to its flow: found or begun, counted, told of, closed.
 
 use super::{App, Tracker};
-use crate::decode::{Ip, Transport, flag, is_signed, proto};
+use crate::decode::{Ip, Transport, flag, proto};
 use crate::flow::{
-    Dir, Flow, Index, Key, Step, TcpState, bit, conn, ends, event, is_likely_server,
+    Dir, Flow, Index, Key, Step, TcpState, Weirds, bit, conn, ends, event, is_likely_server,
 };
-use crate::proto::Kind;
+use crate::proto::{Kind, Out};
 use crate::types::{
     Body, MacAddr, Observation, Observations, Ordinal, Phase, Record, Sighting, Timestamp,
 };
@@ -94,7 +94,8 @@ impl Tracker {
             flow.flags |= bit::FROM_START;
         }
         let Some(index) = self.table.insert(hash, flow) else {
-            self.stats.flows_refused = self.stats.flows_refused.saturating_add(1);
+            let refused = &mut self.stats.flows_refused;
+            *refused = refused.saturating_add(u64::from(arrival.pkts));
             return None;
         };
         self.stats.flows = self.stats.flows.saturating_add(1);
@@ -122,6 +123,7 @@ impl Tracker {
         };
         flow.last_ts = ts;
         let first = flow.side(dir).pkts == 0;
+        let odd = flow.weirds();
         flow.count(dir, arrival.pkts, arrival.bytes);
         flow.side_mut(dir).mac = arrival.src_mac;
         if first {
@@ -131,14 +133,14 @@ impl Tracker {
         let step = match transport {
             Transport::Tcp(tcp) if arrival.whole => {
                 let len = ip.payload_len.saturating_sub(tcp.header_len);
-                if tcp.has(flag::SYN | flag::FIN | flag::RST) && flow.is_forged(dir, ip) {
+                if tcp.has(flag::SYN | flag::FIN | flag::RST) && !flow.judge(dir, ip, tcp) {
                     self.stats.bad_checksums = self.stats.bad_checksums.saturating_add(1);
                     None
                 } else {
-                    if tcp.has(flag::SYN) && is_signed(ip.payload) {
-                        flow.flags |= bit::SIGNED;
+                    if !tcp.has(flag::FIN | flag::RST) {
+                        flow.note_ttl(dir, ip);
                     }
-                    Some((flow.step(dir, tcp, len), len))
+                    Some(flow.step(dir, tcp, len))
                 }
             }
             _ => None,
@@ -146,7 +148,7 @@ impl Tracker {
         if found.new {
             tell(flow, Phase::New, ts, out);
         }
-        let (answered, failed) = verdict(flow, dir, first, transport, step.map(|s| s.0));
+        let (answered, failed) = verdict(flow, dir, first, transport, step);
         if answered && !flow.is(bit::ANSWERED) {
             flow.flags |= bit::ANSWERED;
             (told, _) = (true, tell(flow, Phase::Answered, ts, out));
@@ -156,9 +158,7 @@ impl Tracker {
             (told, _) = (true, tell(flow, Phase::Failed, ts, out));
         }
         match (transport, step) {
-            (Transport::Tcp(tcp), Some((step, len))) => {
-                self.segment(found, ts, tcp, step, len, out);
-            }
+            (Transport::Tcp(tcp), Some(step)) => self.segment(found, ts, tcp, step, out),
             (Transport::Tcp(_), None) => {}
             _ if !arrival.whole => {}
             (Transport::Udp(udp), _) => self.datagram(found, ts, udp, out),
@@ -168,6 +168,9 @@ impl Tracker {
         let Some(flow) = self.table.get_mut(found.index) else {
             return;
         };
+        if flow.weirds() != odd {
+            tell_weirds(flow, flow.weirds().without(odd), ts, out);
+        }
         if !told && flow.wants_update(ts, arrival.bytes) {
             tell(flow, Phase::Update, ts, out);
         }
@@ -239,7 +242,7 @@ fn is_reused(flow: &Flow<App>, transport: &Transport<'_>) -> bool {
     tcp.has(flag::SYN)
         && !tcp.has(flag::ACK | flag::RST | flag::FIN)
         && flow.is_finished()
-        && tcp.seq != flow.isn
+        && tcp.seq != flow.first_seq(Dir::Orig).wrapping_sub(1)
 }
 
 /// Whether a packet says that the responder accepted, or that it refused.
@@ -289,6 +292,18 @@ fn greet(flow: &mut Flow<App>, dir: Dir, arrival: &Arrival, out: &mut Observatio
             body,
         });
     }
+}
+
+/// Tells oddities of a flow.
+#[cold]
+fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observations) {
+    let before = out.len();
+    let flow_ref = flow.flow_ref();
+    let mut told = Out::new(&flow_ref, ts, out);
+    for name in weirds.names() {
+        told.weird(name, None, "flow");
+    }
+    super::content::stamp(out, before, flow, true);
 }
 
 /// Tells an event of a flow.

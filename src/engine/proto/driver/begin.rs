@@ -33,8 +33,17 @@ impl Mouth {
         }
         lane.pieces = lane.pieces.saturating_add(1);
         lane.buffer.extend_from_slice(bytes);
+        if lane.buffer.len() < lane.want {
+            self.start_later(dir, bytes, call);
+            return;
+        }
+        // Who sends a byte at a time is not looked at each time: so the work stays in proportion.
+        if lane.pieces >= SENSED_PIECES_MAX {
+            lane.want = lane.buffer.len().saturating_add(lane.buffer.len() / 8);
+        }
         match sense(&lane.buffer, dir, call.flow) {
             Sensed::Found(kind) => {
+                (self.orig.want, self.resp.want) = (0, 0);
                 self.start(kind);
                 let first = self.first.unwrap_or(dir);
                 self.parse(first, 0, &[], call);
@@ -43,8 +52,7 @@ impl Mouth {
             _ if self.start_later(dir, bytes, call) => {}
             sensed => {
                 let lane = self.lane(dir);
-                let is_short =
-                    lane.buffer.len() < SENSED_BYTES_MAX && lane.pieces < SENSED_PIECES_MAX;
+                let is_short = lane.buffer.len() < SENSED_BYTES_MAX;
                 if sensed == Sensed::Unsure && is_short {
                     return;
                 }
