@@ -35,8 +35,9 @@ impl<A> Flow<A> {
             Dir::Orig => self.ttls.0,
             Dir::Resp => self.ttls.1,
         };
-        let jump = known.abs_diff(ip.ttl());
-        if known != 0 && jump != 0 {
+        // One that is higher comes as far as the others did.
+        let jump = known.saturating_sub(ip.ttl());
+        if jump != 0 {
             self.doubt(match tcp.has(flag::RST) {
                 _ if jump < TTL_JUMP_MIN => Weirds::NONE,
                 true => Weirds::RST_TTL_JUMP,

@@ -49,7 +49,7 @@ weirds! {
     RST_OUT_OF_WINDOW = 13, "RST_out_of_window";
     /// A RST that acknowledges what was never sent.
     BAD_RST_ACK = 14, "bad_RST_ack";
-    /// A RST whose TTL is far from that of its sender's other packets.
+    /// A RST whose TTL is lower than that of its sender's other packets: it may not come as far.
     RST_TTL_JUMP = 15, "RST_TTL_jump";
     /// The same for a FIN.
     FIN_TTL_JUMP = 16, "FIN_TTL_jump";

@@ -18,6 +18,11 @@ pub(super) const SENSED_PIECES_MAX: u8 = 8;
 
 /// Pieces of one direction in which a later beginning is looked for.
 pub(crate) const LATER_PIECES_MAX: u8 = 32;
+/// Bytes of a stream that several protocols may begin with before the port decides: whoever sends fewer
+/// at a time would choose what he is taken for.
+const PORT_BYTES_MIN: usize = 16;
+/// A piece shorter than this may be the first bytes of a later beginning.
+const BEGINNING_LEN: usize = 6;
 /// Longest header of HAProxy's PROXY protocol, version 1, its line end included.
 const PROXY_LINE_LEN_MAX: usize = 107;
 
@@ -44,7 +49,9 @@ pub(crate) fn sense(start: &[u8], dir: Dir, flow: &FlowRef) -> Sensed {
             Probe::NotMine => {}
         }
     }
-    match on_port {
+    // A few bytes in which others see theirs too: on a stream more will come.
+    let is_too_short = unsure && flow.proto == 6 && start.len() < PORT_BYTES_MIN;
+    match on_port.filter(|_| !is_too_short) {
         Some(kind) => Sensed::Found(kind),
         None if unsure => Sensed::Unsure,
         None => Sensed::Unknown,
@@ -76,6 +83,18 @@ pub(crate) fn begins(piece: &[u8], dir: Dir) -> Option<(Kind, usize)> {
         }
         _ => None,
     }
+}
+
+/// Whether a piece too short to tell is how a protocol begins that may do so later.
+#[must_use]
+pub(crate) fn may_begin(piece: &[u8], dir: Dir) -> bool {
+    if piece.is_empty() || piece.len() >= BEGINNING_LEN {
+        return false;
+    }
+    let asks: [&[u8]; 3] = [b"GET ", b"POST ", b"HEAD "];
+    piece == [0x16]
+        || piece.starts_with(&[0x16, 3])
+        || (dir == Dir::Orig && asks.iter().any(|ask| ask.starts_with(piece)))
 }
 
 /// `kind` and `skip` if `start` can be nothing else.

@@ -9,7 +9,7 @@ use crate::decode::{Tcp, Udp, flag, proto};
 use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
 use crate::proto::Kind;
 use crate::proto::driver::Context;
-use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, sense};
+use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
 use crate::types::{Body, Observations, Timestamp};
 
 /// Sensing has given up on a direction for good.
@@ -132,12 +132,18 @@ impl Tracker {
 
 /// Makes parsing state for a stream, if the direction's first bytes ask for it.
 fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> bool {
-    let distance = step.start.wrapping_sub(step.expected);
+    let mut distance = step.start.wrapping_sub(step.expected);
+    let mut payload = tcp.payload;
     if distance >= 1 << 31 {
-        if is_another_start(flow, dir, tcp, step) {
-            flow.note(Weirds::INCONSISTENT);
+        // What reaches behind what is known counts from there on, as for its receiver.
+        let known = usize::try_from(step.expected.wrapping_sub(step.start)).unwrap_or(usize::MAX);
+        (distance, payload) = (0, payload.get(known..).unwrap_or_default());
+        if payload.is_empty() {
+            if is_another_start(flow, dir, tcp, step) {
+                flow.note(Weirds::INCONSISTENT);
+            }
+            return false;
         }
-        return false;
     }
     let side = flow.side_mut(dir);
     let later = side.sensed >= LATER;
@@ -145,16 +151,17 @@ fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> boo
         side.sensed = side.sensed.saturating_add(1);
         Sensed::Unknown
     } else if distance == 0 {
-        sense(tcp.payload, dir, &flow.flow_ref())
+        sense(payload, dir, &flow.flow_ref())
     } else {
         Sensed::Unsure
     };
     let begun = match sensed {
-        Sensed::Unknown if distance == 0 => begins(tcp.payload, dir),
+        Sensed::Unknown if distance == 0 => begins(payload, dir),
         Sensed::Found(kind) => Some((kind, 0)),
         _ => None,
     };
-    if sensed == Sensed::Unknown && begun.is_none() {
+    let may_begin = later && distance == 0 && may_begin(payload, dir);
+    if sensed == Sensed::Unknown && begun.is_none() && !may_begin {
         let side = flow.side_mut(dir);
         side.sensed = side.sensed.max(LATER);
         return false;

@@ -175,6 +175,9 @@ impl Pieces {
         }
         let mut at = 0;
         for piece in &self.pieces {
+            if at >= len {
+                break;
+            }
             if piece.0 != at {
                 return None;
             }

@@ -3,7 +3,7 @@
 //! Bounds: see `sense`.
 
 use super::super::sense::{
-    LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, sense,
+    LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, may_begin, sense,
 };
 use super::super::{Dir, Kind, Out};
 use super::{Call, Lane, Mouth, State, len64, rest};
@@ -16,7 +16,11 @@ impl Mouth {
         if lane.unknown {
             if lane.pieces < LATER_PIECES_MAX {
                 lane.pieces = lane.pieces.saturating_add(1);
-                self.start_later(dir, bytes, call);
+                if !self.start_later(dir, bytes, call) && may_begin(bytes, dir) {
+                    let lane = self.lane(dir);
+                    (lane.unknown, lane.want) = (false, 0);
+                    lane.buffer = bytes.to_vec();
+                }
             }
             return;
         }
@@ -95,11 +99,19 @@ impl Mouth {
         call: &mut Call<'_>,
     ) -> usize {
         let left = rest(data, used);
-        if was == Some(Kind::Tls) || begins(left, dir) != Some((Kind::Tls, 0)) {
+        let is_there = begins(left, dir) == Some((Kind::Tls, 0));
+        if was == Some(Kind::Tls) || !(is_there || may_begin(left, dir)) {
             return data.len();
         }
         if let Some(parser) = &mut self.parser {
             parser.finish(&mut Out::new(call.flow, call.ts, call.out));
+        }
+        if !is_there {
+            self.parser = None;
+            (self.orig, self.resp) = (Lane::default(), Lane::default());
+            self.lane(dir).buffer = left.to_vec();
+            self.state = State::Sensing;
+            return data.len();
         }
         self.start_behind(Kind::Tls, dir, 0);
         used.saturating_add(self.feed(dir, left, call))
