@@ -116,7 +116,10 @@ fn shared_captures_broken_in_many_ways() {
         return;
     };
     for (seed, capture) in (0..).zip(captures(&corpus).iter().step_by(SHARED_STEP)) {
-        run(&change(&read(capture, SHARED_FRAMES), &mut Numbers::new(seed)));
+        run(&change(
+            &read(capture, SHARED_FRAMES),
+            &mut Numbers::new(seed),
+        ));
     }
 }
 
