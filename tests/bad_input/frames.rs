@@ -204,9 +204,12 @@ fn one_frame_of_another_decade() {
     }
 }
 
+/// Makes so many frames.
+type Load = fn(u32) -> Vec<Vec<u8>>;
+
 /// Loads whose cost may grow faster than they do.
 #[rustfmt::skip]
-const LOADS: [(&str, fn(u32) -> Vec<Vec<u8>>); 6] = [
+const LOADS: [(&str, Load); 6] = [
     ("fragments of one packet", fragments_of_one),
     ("segments out of order", out_of_order),
     ("a request a byte at a time", byte_by_byte),

@@ -21,7 +21,7 @@ fn flows_seen_from_their_middle() {
     for (name, skip) in [("SYN", 1), ("SYN and SYN-ACK", 2), ("handshake", 3)] {
         judge(name, &clean, &frames(&whole[skip..]), Want::Clean);
     }
-    let mut answer_lost = whole.clone();
+    let mut answer_lost = whole;
     answer_lost.remove(1);
     judge("no SYN-ACK", &clean, &frames(&answer_lost), Want::Clean);
 }

@@ -23,14 +23,15 @@ fn opened_by(handshake: &[Seg]) -> Vec<Seg> {
     [handshake.to_vec(), vec![part(0, END)], answered()].concat()
 }
 
+const JUMP: Want = Want::CleanBut(&["SYN_seq_jump"]);
+const INSIDE: Want = Want::CleanBut(&["SYN_inside_connection"]);
+const AFTER_RESET: Want = Want::CleanBut(&["data_after_reset"]);
+
 /// CVE-2025-59147 and its kin: which SYN counts is for the responder to say.
 #[test]
 fn several_syns() {
-    const JUMP: Want = Want::CleanBut(&["SYN_seq_jump"]);
-    const INSIDE: Want = Want::CleanBut(&["SYN_inside_connection"]);
     let (syn, answer, ack) = (c(SYN, -1, b""), s(SYN | ACK, -1, b""), c(ACK, 0, b""));
     let false_syn = c(SYN, 70_000, b"").ghost();
-    let false_answer = s(SYN | ACK, 70_000, b"").ghost();
     judge_all(vec![
         (
             "again, with another number, and the first is answered",
@@ -65,6 +66,20 @@ fn several_syns() {
         ),
         ("inside the connection", INSIDE, amid(false_syn)),
         (
+            "with FIN",
+            Want::CleanBut(&["baroque_SYN"]),
+            opened_by(&[c(SYN | FIN, -1, b"").ghost(), syn, answer, ack]),
+        ),
+    ]);
+}
+
+/// The originator's acknowledgement says which SYN-ACK it took.
+#[test]
+fn several_answers() {
+    let (syn, answer, ack) = (c(SYN, -1, b""), s(SYN | ACK, -1, b""), c(ACK, 0, b""));
+    let false_answer = s(SYN | ACK, 70_000, b"").ghost();
+    judge_all(vec![
+        (
             "two answers, of which the second counts",
             JUMP,
             opened_by(&[
@@ -92,17 +107,7 @@ fn several_syns() {
         (
             "an answer to something else",
             Want::CleanBut(&["bad_SYN_ack"]),
-            opened_by(&[syn.clone(), answer.clone().ack(5_000), ack.clone()]),
-        ),
-        (
-            "with FIN",
-            Want::CleanBut(&["baroque_SYN"]),
-            opened_by(&[
-                c(SYN | FIN, -1, b"").ghost(),
-                syn.clone(),
-                answer.clone(),
-                ack,
-            ]),
+            opened_by(&[syn, answer.ack(5_000), ack]),
         ),
     ]);
 }
@@ -159,11 +164,7 @@ fn data_before_the_handshake_is_over() {
         (
             "data on the SYN that counts",
             Want::CleanBut(&["SYN_with_data"]),
-            [
-                vec![first.clone(), answer.clone(), part(CUT, END)],
-                answered(),
-            ]
-            .concat(),
+            [vec![first, answer.clone(), part(CUT, END)], answered()].concat(),
         ),
         (
             "data on the SYN that does not count, and other data after it",
@@ -222,14 +223,13 @@ fn resets_that_are_not_believed() {
         bad_sum: true,
         ..plain.clone()
     };
-    let carrying = Seg {
-        data: b"xxxxxxxx".to_vec(),
-        ..plain.clone()
-    };
-    const AFTER: Want = Want::CleanBut(&["data_after_reset"]);
     judge_all(vec![
-        ("in its place", AFTER, amid(plain.clone())),
-        ("of the server", AFTER, amid(s(RST | ACK, 0, b"").ghost())),
+        ("in its place", AFTER_RESET, amid(plain.clone())),
+        (
+            "of the server",
+            AFTER_RESET,
+            amid(s(RST | ACK, 0, b"").ghost()),
+        ),
         (
             "its checksum is wrong",
             Want::CleanBut(&["bad_TCP_checksum"]),
@@ -252,7 +252,7 @@ fn resets_that_are_not_believed() {
         ),
         (
             "its TTL is one lower and the rest is late",
-            AFTER,
+            AFTER_RESET,
             amid_and_late(plain.clone().ttl(63), 200),
         ),
         (
@@ -263,11 +263,11 @@ fn resets_that_are_not_believed() {
         (
             "it acknowledges what was never sent",
             Want::CleanBut(&["bad_RST_ack", "data_after_reset"]),
-            amid_and_late(plain.clone().ack(60_000), 200),
+            amid_and_late(plain.ack(60_000), 200),
         ),
         (
             "it lies a little beside its place",
-            AFTER,
+            AFTER_RESET,
             amid_and_late(false_reset(at + 100), 200),
         ),
         (
@@ -275,6 +275,17 @@ fn resets_that_are_not_believed() {
             Want::CleanBut(&["RST_out_of_window"]),
             amid_and_late(false_reset(at + (1 << 29)), 200),
         ),
+    ]);
+}
+
+#[test]
+fn resets_that_are_strange() {
+    let at = i64::try_from(CUT).expect("small");
+    let carrying = Seg {
+        data: b"xxxxxxxx".to_vec(),
+        ..false_reset(at)
+    };
+    judge_all(vec![
         (
             "it carries data",
             Want::CleanBut(&["RST_with_data", "data_after_reset"]),
@@ -360,7 +371,7 @@ fn fins_that_are_not_the_end() {
             Want::CleanBut(&["FIN_TTL_jump", "data_after_FIN"]),
             talk(&[
                 part(0, CUT),
-                fin.clone().ttl(3),
+                fin.ttl(3),
                 s(FIN | ACK, 0, b"").ttl(3).ghost(),
                 part(CUT, END).after(200),
             ]),

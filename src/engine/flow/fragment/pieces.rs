@@ -66,7 +66,7 @@ impl Pieces {
             Some(len) => end > len || (!at.more && end != len),
             None => !at.more && end < self.end(),
         };
-        if other_end || (at.more && end % 8 != 0) {
+        if other_end || (at.more && !end.is_multiple_of(8)) {
             odd.add(Weirds::FRAGMENT_SIZE_INCONSISTENCY);
         }
         let first = self
