@@ -187,7 +187,7 @@ impl<A> Flow<A> {
         if peer_known && tcp.has(flag::ACK) {
             // What lies beyond may be a FIN.
             let beyond = ahead(peer_next, tcp.ack).is_some_and(|n| n > 1);
-            let refuses = state == State::Inactive && tcp.ack != peer_next;
+            let refuses = state == State::Inactive && tcp.ack.wrapping_sub(peer_next) > 1;
             if beyond || refuses {
                 self.doubt(Weirds::BAD_RST_ACK);
             }
