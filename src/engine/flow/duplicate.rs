@@ -2,7 +2,7 @@
 
 use super::digest::is_copy;
 use super::state::bit;
-use super::{Dir, Flow};
+use super::{Dir, Flow, Weirds};
 use crate::decode::Ip;
 use crate::types::Timestamp;
 
@@ -106,6 +106,7 @@ impl<A> Flow<A> {
         };
         if forged && self.flags & told == 0 {
             self.flags |= told;
+            self.note(Weirds::BAD_CHECKSUM);
             self.history.push(dir, b'C');
         }
         forged
