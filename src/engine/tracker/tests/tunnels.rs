@@ -76,18 +76,24 @@ fn labels_of_both_directions_make_one_flow() {
     assert_eq!(bench.conns("tunnel"), ["mpls:16"]);
     assert_eq!(bench.conns("conn_state"), ["SF"]);
     // Routers sent these frames: their addresses are not the stations'.
-    let sighted = |o: &Observation| matches!(o.body, Body::Sighting(_));
-    assert!(!bench.out.iter().any(sighted));
+    assert_eq!(bench.out.iter().find_map(sighted), None);
+}
+
+/// Who is there, as an observation says, by itself or beside a flow's event.
+fn sighted(observation: &Observation) -> Option<Sighting> {
+    match &observation.body {
+        Body::Sighting(told) => Some(*told),
+        Body::Flow(event) => event.sighting(&observation.flow),
+        _ => None,
+    }
 }
 
 #[test]
 fn the_inner_frame_tells_who_is_there_and_the_router_does_not() {
     let station = |bench: &Bench| -> Vec<(u8, bool)> {
-        let told = bench.out.iter().filter_map(|o| match o.body {
-            Body::Sighting(told) => Some((told.mac.0[5], told.ip.is_some())),
-            _ => None,
-        });
-        told.collect()
+        let told = bench.out.iter().filter_map(sighted);
+        told.map(|told| (told.mac.0[5], told.ip.is_some()))
+            .collect()
     };
     let mut bench = Bench::new();
     bench.frame(0, &vxlan(1, &inner()));
