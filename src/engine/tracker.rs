@@ -5,8 +5,9 @@
 //!         without IP to worker 0.
 //! Output: observations; a stable sort by (`ts`, flow key) over all workers gives one order, whatever
 //!         their number, the hash key, or how often `advance` was called.
-//! Bounds: flows (a new one is refused at the bound, those there stay), bytes held for reassembly (what
-//!         is missing is given up), fragments, hardware addresses told; each counted.
+//! Bounds: flows (at the bound the least loss goes for a new one, see `flow::Rank`; it is closed there and
+//!         then, and as nobody waited for its answer, it is not called failed), bytes held for reassembly
+//!         (what is missing is given up), fragments, hardware addresses told; each counted.
 //! Direction: the originator sent the first packet, unless that is a SYN-ACK, or has no SYN and comes
 //!         from a server's port to one that is none (history `^`, as in Zeek).
 //! Duplicates: once 8 of a flow's first 32 packets came twice, second copies are counted as such and

@@ -56,6 +56,10 @@ pub struct Stats {
     pub cut_at_byte: BTreeMap<String, u64>,
     /// Entries refused by a table at its bound, by table.
     pub refused: BTreeMap<String, u64>,
+    /// Flows closed before their time because the flow table was full: `unfinished` handshakes go first, then
+    /// those `answered` that hardly spoke, last the `established`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evicted: BTreeMap<String, u64>,
     /// Whether any table was at its bound: then output may depend on the number of workers.
     pub bounded: bool,
     /// Packet times moved because they ran backwards.

@@ -13,6 +13,7 @@ mod quiet;
 mod rates;
 mod replay;
 mod siem;
+mod stall;
 mod stopped;
 mod traffic;
 mod wires;

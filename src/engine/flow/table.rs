@@ -1,6 +1,6 @@
 //! All flows of one tracker: a slab, an index by key, and the timing wheel.
 //!
-//! Bounds: `flows_max`; beyond it a new flow is refused and counted, those there stay. Memory is asked
+//! Bounds: `flows_max`; at it one that is there has to go for a new one, see [`Rank`]. Memory is asked
 //! for once, at the start; the operating system gives it as it is touched.
 //! Order:  the hash key decides only where an entry lies, never what is told first.
 
@@ -10,7 +10,7 @@ use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
 
 use super::wheel::Wheel;
-use super::{Flow, Key};
+use super::{Flow, Key, Rank};
 use crate::types::{Seed, Timestamp};
 
 /// Place of a flow in the slab.
@@ -115,9 +115,22 @@ impl<A> Table<A> {
         self.flows.get_mut(place(index))
     }
 
+    /// Whether it holds as many flows as it may.
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.index.len() >= self.flows_max
+    }
+
+    /// Who has to go for a new flow if there is no room, and its rank: of the lowest there is, the one with the
+    /// least time left. The caller takes it out.
+    pub fn victim(&mut self) -> Option<(Index, Rank)> {
+        self.wheel.victim(&mut self.flows)
+    }
+
     /// Adds a flow; `None` if the table is full.
     pub fn insert(&mut self, hash: u32, flow: Flow<A>) -> Option<Index> {
-        if self.index.len() >= self.flows_max {
+        if self.is_full() {
             return None;
         }
         let deadline = flow.deadline();
@@ -223,4 +236,77 @@ impl<A> Table<A> {
 #[inline]
 pub(super) fn place(index: Index) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Endpoint, Ordinal};
+
+    /// The hash key an attacker knows, and the table's own.
+    const KNOWN: Seed = Seed(1);
+    const SECRET: Seed = Seed(0x5eed);
+    /// Keys chosen.
+    const KEYS: usize = 64;
+
+    fn key(number: u32) -> Key {
+        let [a, b, c, d] = number.to_be_bytes();
+        let end = |addr: [u8; 4], port| Endpoint::new(std::net::Ipv4Addr::from(addr).into(), port);
+        Key::new(
+            end([10, a, b, c], 1_024 + u16::from(d)),
+            end([192, 168, 0, 1], 443),
+            6,
+            0,
+            0,
+        )
+        .0
+    }
+
+    /// Entries that a search for each of the keys compares, on the whole.
+    fn compared(keys: &[Key], seed: Seed) -> usize {
+        let mut table = Table::<()>::new(1_000, seed);
+        for key in keys {
+            let flow = Flow::new(*key, true, Timestamp::from_secs(0), Ordinal::default());
+            let hash = table.hash(key);
+            table.insert(hash, flow).expect("room");
+        }
+        let mut compared = 0;
+        for key in keys {
+            let hash = table.hash(key);
+            let found = table.index.find(spread(hash), |entry| {
+                compared += 1;
+                table.flows[place(entry.index)].key == *key
+            });
+            assert!(found.is_some());
+        }
+        compared
+    }
+
+    /// An entry is compared if the seven bits kept of its hash are those looked for: of 64 keys by chance at most
+    /// every second one meets another that is not its own. Chosen keys do so with the hash key they were
+    /// chosen for, and there alone.
+    #[test]
+    fn keys_chosen_to_collide_do_so_under_the_known_hash_key_only() {
+        let table = Table::<()>::new(1, KNOWN);
+        // The low bits decide where an entry lies, the top seven what is compared.
+        let mask = 0xfe00_07ff;
+        let chosen: Vec<Key> = (0..u32::MAX)
+            .map(key)
+            .filter(|key| table.hash(key) & mask == 0)
+            .take(KEYS)
+            .collect();
+        let random: Vec<Key> = (0..).step_by(77).map(key).take(KEYS).collect();
+        // A sum or an exclusive or over the key cannot tell these apart: what one half gains the other loses.
+        let balanced: Vec<Key> = (0..64_u8)
+            .map(|n| {
+                let end = |last| Endpoint::new(std::net::Ipv4Addr::new(10, 0, 0, last).into(), 80);
+                Key::new(end(n), end(n ^ 0x80), 6, 0, 0).0
+            })
+            .collect();
+        assert!(compared(&chosen, KNOWN) > KEYS * KEYS / 4);
+        for keys in [&chosen, &random, &balanced] {
+            let compared = compared(keys, SECRET);
+            assert!((KEYS..KEYS * 3 / 2).contains(&compared), "{compared}");
+        }
+    }
 }

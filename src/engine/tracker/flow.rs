@@ -66,11 +66,35 @@ impl Tracker {
             let expired = deadline <= arrival.ts;
             self.close(index, deadline.min(arrival.ts), expired, out);
         }
+        if self.table.is_full() {
+            self.make_room(arrival.ts, out);
+        }
         let found = self.begin(arrival, hash, (key, from_a), transport, ordinal)?;
         if key.carrier != 0 {
             self.carried(found.index, carrier);
         }
         Some(found)
+    }
+
+    /// Closes the flow that is the least loss. One that began this very moment stays: were it to begin
+    /// again now, both would have one name.
+    #[cold]
+    fn make_room(&mut self, ts: Timestamp, out: &mut Observations) {
+        let Some((index, rank)) = self.table.victim() else {
+            return;
+        };
+        let Some(flow) = self.table.get_mut(index) else {
+            return;
+        };
+        let deadline = flow.deadline();
+        let expired = deadline <= ts;
+        if flow.first_ts == ts {
+            return;
+        }
+        if !expired {
+            self.stats.evicted(rank);
+        }
+        self.close(index, deadline.min(ts), expired, out);
     }
 
     /// Notes what carries a flow.

@@ -10,6 +10,7 @@ use tapir_message::Stats;
 
 use super::encapsulations::Encapsulations;
 use crate::decode::{Kind as Tunnel, Layer, link_name};
+use crate::flow::Rank;
 use crate::proto::Kind;
 use crate::types::Timestamp;
 
@@ -61,8 +62,10 @@ pub struct TrackerStats {
     pub flows: u64,
     /// Flows over, by protocol sensed: the first is none, the others in list order, then tunnels.
     pub services: Vec<u64>,
-    /// Packets without a flow, because the table was full.
+    /// Packets without a flow, because the table was full of flows begun at that very moment.
     pub flows_refused: u64,
+    /// Flows closed before their time because the table was full, by [`Rank`].
+    pub flows_evicted: [u64; Rank::ALL.len()],
     /// How often a stream found no room to hold bytes.
     pub reassembly_refused: u64,
     /// How often one stream met its own bound for bytes out of order.
@@ -143,6 +146,7 @@ impl Default for TrackerStats {
                     .saturating_add(1)
             ],
             flows_refused: 0,
+            flows_evicted: [0; Rank::ALL.len()],
             reassembly_refused: 0,
             stream_overflows: 0,
             fragments_refused: 0,
@@ -184,6 +188,13 @@ impl TrackerStats {
             .fold(0, u64::saturating_add)
     }
 
+    /// Counts a flow that had to go.
+    pub(super) fn evicted(&mut self, rank: Rank) {
+        if let Some(count) = self.flows_evicted.get_mut(usize::from(rank as u8)) {
+            *count = count.saturating_add(1);
+        }
+    }
+
     /// Adds these counters to those of the run. Weird things that made a record are not among them.
     pub fn add_to(&self, stats: &mut Stats) {
         let add = |to: &mut u64, n: u64| *to = to.saturating_add(n);
@@ -210,6 +221,10 @@ impl TrackerStats {
         ];
         for (table, n) in refused {
             put(&mut stats.refused, table.to_owned(), n);
+            stats.bounded |= n > 0;
+        }
+        for (rank, n) in Rank::ALL.iter().zip(self.flows_evicted) {
+            put(&mut stats.evicted, rank.name().to_owned(), n);
             stats.bounded |= n > 0;
         }
         // A stream's own bound does not depend on what else is there.

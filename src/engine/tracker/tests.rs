@@ -186,6 +186,7 @@ fn records(out: &Observations, kind: &str, name: &str) -> Vec<String> {
 
 mod content;
 mod flows;
+mod full;
 mod properties;
 mod tcp;
 mod tunnels;

@@ -190,6 +190,10 @@ impl Dns {
         {
             out.record(oldest.ts, oldest.record);
         }
+        if self.pending.capacity() == 0 {
+            // Most flows ask once: room for more would be kept by every one of them.
+            self.pending.reserve_exact(1);
+        }
         self.pending.push_back(Pending { ts, record });
     }
 
@@ -205,6 +209,10 @@ impl Dns {
     ) {
         let found = self.pending.iter().position(|open| answers_to(&open.record, &record));
         let asked = found.and_then(|index| self.pending.remove(index));
+        if self.pending.is_empty() {
+            // The flow stays for a minute, and may well be over.
+            self.pending = VecDeque::new();
+        }
         if record.query.is_none() {
             if let Some(open) = &asked {
                 record.query.clone_from(&open.record.query);

@@ -169,7 +169,7 @@ fn arp_and_frames_without_ip_show_who_is_there() {
 }
 
 #[test]
-fn a_full_table_refuses_and_counts() {
+fn a_table_full_of_flows_of_this_moment_refuses_and_counts() {
     let config = TrackerConfig {
         flows_max: 2,
         ..TrackerConfig::default()

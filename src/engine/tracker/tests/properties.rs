@@ -56,8 +56,19 @@ fn frames(plan: &Plan) -> Vec<(i64, Vec<u8>)> {
 
 /// What `workers` trackers say of the frames, in the order of the runtime.
 fn run(frames: &[(i64, Vec<u8>)], workers: usize, seed: u64, ticks: bool) -> Vec<String> {
+    run_bounded(frames, workers, seed, ticks, 500)
+}
+
+/// The same with room for `flows_max` flows a tracker.
+fn run_bounded(
+    frames: &[(i64, Vec<u8>)],
+    workers: usize,
+    seed: u64,
+    ticks: bool,
+    flows_max: usize,
+) -> Vec<String> {
     let config = TrackerConfig {
-        flows_max: 500,
+        flows_max,
         seed: Seed(seed),
         ..TrackerConfig::default()
     };
@@ -109,6 +120,33 @@ proptest! {
         prop_assert_eq!(&once, &run(&frames, 1, 1, true));
         prop_assert_eq!(&once, &run(&frames, 2, 7, false));
         prop_assert_eq!(&once, &run(&frames, 4, 8, true));
+    }
+
+    #[test]
+    fn who_goes_does_not_depend_on_the_hash_key(plan in plan(), flows_max in 1..6_usize) {
+        let frames = frames(&plan);
+        let once = run_bounded(&frames, 1, 1, false, flows_max);
+        prop_assert_eq!(&once, &run_bounded(&frames, 1, 99, false, flows_max));
+        // Settling between packets must break no rule either; who goes may differ within a tick.
+        run_bounded(&frames, 2, 7, true, flows_max);
+    }
+
+    #[test]
+    fn no_two_flows_have_one_name_however_small_the_table(plan in plan(), flows_max in 1..6_usize) {
+        let config = TrackerConfig { flows_max, ..TrackerConfig::default() };
+        let mut bench = Bench { tracker: Tracker::new(config), ..Bench::new() };
+        for (ms, frame) in &frames(&plan) {
+            bench.frame(*ms, frame);
+            prop_assert!(bench.tracker.flows() <= flows_max);
+        }
+        bench.finish(bench.now_ms);
+        let closed = bench.out.iter().filter(|o| matches!(&o.body, Body::Flow(e) if e.phase == Phase::Close));
+        let mut names: Vec<_> = closed.map(|o| (o.flow.key(), o.flow.first_ts, o.flow.ordinal)).collect();
+        names.sort_by_key(|name| format!("{name:?}"));
+        let all = names.len();
+        names.dedup();
+        prop_assert_eq!(names.len(), all);
+        prop_assert_eq!(bench.tracker.stats().flows, all as u64);
     }
 
     #[test]
