@@ -9,9 +9,9 @@
 //!         is missing is given up), fragments, hardware addresses told; each counted.
 //! Direction: the originator sent the first packet, unless that is a SYN-ACK, or has no SYN and comes
 //!         from a server's port to one that is none (history `^`, as in Zeek).
-//! Duplicates: once 8 of a flow's first 32 packets came twice, second copies are counted as such and
-//!         nowhere else; those counted before are taken off the totals, at most 64 KiB a direction.
-//!         Events told before, history letters and datagrams parsed twice are not taken back.
+//! Duplicates: a packet seen within the last 2 ms is left out, on probation for as long as it may be its
+//!         sender who repeats himself (see `flow::duplicate`); what was left out wrongly is counted later.
+//!         A fragment is identified by its datagram, and left out at once.
 
 mod content;
 mod flow;
@@ -24,7 +24,7 @@ mod tests;
 pub use stats::{Numbers, TrackerStats};
 
 use crate::decode::{self, Network, Refused};
-use crate::flow::{Fragments, NonIp, Room, Table};
+use crate::flow::{Fragments, NonIp, Recent, Room, Table};
 use crate::proto::driver::App;
 use crate::types::{Body, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp};
 
@@ -59,6 +59,7 @@ pub struct Tracker {
     settled: Timestamp,
     table: Table<App>,
     fragments: Fragments,
+    recent: Recent,
     non_ip: NonIp,
     sightings: Sightings,
     room: Room,
@@ -74,6 +75,7 @@ impl Tracker {
             settled: Timestamp::MIN,
             table: Table::new(config.flows_max, config.seed),
             fragments: Fragments::new(config.seed),
+            recent: Recent::new(config.seed),
             non_ip: NonIp::default(),
             sightings: Sightings::new(config.seed),
             room: Room {
@@ -160,6 +162,7 @@ impl Tracker {
         self.flush(out);
         self.sightings.clear();
         self.non_ip = NonIp::default();
+        self.recent.clear();
         self.table.restart(ts);
         (self.now, self.settled) = (ts, ts);
     }

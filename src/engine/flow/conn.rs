@@ -33,5 +33,9 @@ record! {
         /// True if every packet came twice, as from a mirror of both directions of a port; the second
         /// copies are not counted.
         pub duplicated: Option<bool> = "duplicated",
+        /// Copies that were not counted.
+        pub copies: Option<u64> = "copies",
+        /// Another VLAN in which the same packets were seen at the same time.
+        pub other_vlan: Option<u16> = "other_vlan",
     }
 }

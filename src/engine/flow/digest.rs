@@ -3,13 +3,12 @@
 //! A digest is taken from the IP header on, without what a switch or router changes: TTL, hop limit and
 //! checksums. It covers the headers, the first 128 bytes of payload and the lengths. It has no key:
 //! what is a copy must not depend on one.
-//! Bounds: two digests a direction of a flow; a table of 1,024 for frames without IP.
+//! Bounds: see `recent` for packets; a table of 1,024 for frames without IP.
 
+use super::recent::WINDOW_NS;
 use crate::decode::Ip;
 use crate::types::Timestamp;
 
-/// Copies come within 2 ms.
-const WINDOW_NS: i64 = 2_000_000;
 /// Payload bytes that count.
 const PREFIX_LEN: usize = 148;
 
@@ -79,33 +78,6 @@ impl Fold {
         let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
         u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
     }
-}
-
-/// Time of a packet as kept beside its digest: units of 2^16 ns, which come round every 4.3 s.
-#[inline]
-fn coarse(ts: Timestamp) -> u16 {
-    let [_, _, a, b, ..] = ts.nanos().to_le_bytes();
-    u16::from_le_bytes([a, b])
-}
-
-/// Notes a packet's digest and says whether one of the last two had the same within 2 ms.
-#[inline]
-pub(super) fn is_copy(
-    digests: &mut [u32; 2],
-    times: &mut [u16; 2],
-    last_ts: Timestamp,
-    ts: Timestamp,
-    digest: u32,
-) -> bool {
-    let now = coarse(ts);
-    let recent = ts.since(last_ts) <= WINDOW_NS;
-    let same = |d: u32, t: u16| d == digest && now.wrapping_sub(t) <= 30;
-    let ([d0, d1], [t0, t1]) = (*digests, *times);
-    let copy = recent && (same(d0, t0) || same(d1, t1));
-    if !copy {
-        (*digests, *times) = ([digest, d0], [now, t0]);
-    }
-    copy
 }
 
 /// Frames without IP that were just seen.

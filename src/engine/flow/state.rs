@@ -31,6 +31,10 @@ pub mod bit {
     pub const INCONSISTENT: u16 = 4_096;
     /// A SYN carried a TCP-MD5 or TCP-AO option.
     pub const SIGNED: u16 = 8_192;
+    /// Its packets are no copies of each other: they are not looked at any more.
+    pub const GENUINE: u16 = 16_384;
+    /// Every packet came three times or more.
+    pub const TRIPLED: u16 = 32_768;
 
     /// A SYN.
     pub const SYN: u8 = 1;
@@ -89,10 +93,6 @@ pub struct Side {
     pub ack: u32,
     /// TCP: the youngest range not seen, from its first byte to behind its last; equal if none.
     pub hole: (u32, u32),
-    /// Digests of the last two packets.
-    pub digests: [u32; 2],
-    /// Their times in units of 2^16 ns.
-    pub digest_times: [u16; 2],
     /// Last hardware address.
     pub mac: MacAddr,
     /// TCP state.
@@ -138,10 +138,21 @@ pub struct Flow<A> {
     pub ordinal: Ordinal,
     /// See [`bit`].
     pub flags: u16,
-    /// Bytes of second copies, each direction; at most 64 KiB are known.
+    /// Copies that were not counted.
+    pub copies: u32,
+    /// Bytes of the copies among the first packets, each direction.
     pub duplicate_bytes: (u16, u16),
-    /// Second copies, each direction.
+    /// Copies among the first packets, each direction.
     pub duplicates: (u8, u8),
+    /// How many of the first packets were like one just before, copies left out.
+    pub again: u8,
+    /// Most of them in a row.
+    pub run: u8,
+    /// When the last of the first packets came: time since the first in units of 2^16 ns, rounded up;
+    /// 0 before.
+    pub looked: u32,
+    /// Another VLAN in which its packets were seen as well, and how many of the first ones.
+    pub other_vlan: (u16, u8),
     /// Protocol sensed: 1 + its place in the list, 0 if none.
     pub service: u8,
     /// History letters.
@@ -170,8 +181,13 @@ impl<A> Flow<A> {
             slot: 0,
             ordinal,
             flags: if a_is_orig { bit::A_IS_ORIG } else { 0 },
+            copies: 0,
             duplicate_bytes: (0, 0),
             duplicates: (0, 0),
+            again: 0,
+            run: 0,
+            looked: 0,
+            other_vlan: (0, 0),
             service: 0,
             history: History::default(),
         }

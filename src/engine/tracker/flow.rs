@@ -133,6 +133,8 @@ impl Tracker {
                 let len = ip.payload_len.saturating_sub(tcp.header_len);
                 if tcp.has(flag::SYN | flag::FIN | flag::RST) && flow.is_forged(dir, ip) {
                     self.stats.bad_checksums = self.stats.bad_checksums.saturating_add(1);
+                    // What its receiver throws away must not hide the same segment done right.
+                    self.recent.forget_last();
                     None
                 } else {
                     if tcp.has(flag::SYN) && is_signed(ip.payload) {
@@ -195,6 +197,8 @@ impl Tracker {
         if flow.key.proto == proto::TCP {
             flow.settle();
         }
+        let back = flow.settle_copies();
+        self.stats.duplicate = self.stats.duplicate.saturating_sub(back);
         if let Some(mut app) = flow.app.take() {
             let before = out.len();
             let mut context = super::content::context(flow, ts, out, &mut self.room);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Tracker;
 use super::flow::{Arrival, Found};
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
-use crate::flow::{Copied, Datagram, FragmentOutcome, Key, counterpart, digest};
+use crate::flow::{Copied, Datagram, FragmentOutcome, Key, bit, counterpart, digest};
 use crate::types::{Body, Endpoint, MacAddr, Observation, Observations, Sighting, Timestamp};
 
 impl Tracker {
@@ -29,6 +29,11 @@ impl Tracker {
             };
             return self.transport(&arrival, frame.vlan, ip, Some(ip), out);
         };
+        // Nobody sends a fragment of the same datagram twice within 2 ms; its datagram would not count.
+        if self.recent.look(ts, digest(ip), frame.vlan, u8::MAX).copy {
+            self.stats.duplicate = self.stats.duplicate.saturating_add(1);
+            return;
+        }
         let key = Datagram {
             src: ip.src,
             dst: ip.dst,
@@ -110,7 +115,7 @@ impl Tracker {
             return;
         };
         if let Some(original) = original
-            && self.is_duplicate(found, arrival, || digest(original))
+            && self.is_duplicate(found, arrival, vlan, || digest(original))
         {
             return;
         }
@@ -156,23 +161,30 @@ impl Tracker {
         }
     }
 
-    /// Notes the packet's digest; true if it is a second copy that does not count.
+    /// Looks whether the packet was just seen; true if it is a copy that does not count.
     #[inline]
     fn is_duplicate(
         &mut self,
         found: Found,
         arrival: &Arrival,
+        vlan: u16,
         digest: impl FnOnce() -> u32,
     ) -> bool {
         let Some(flow) = self.table.get_mut(found.index) else {
             return false;
         };
-        let copied = flow.copied(found.dir, arrival.ts, arrival.bytes, digest);
-        let Copied::Yes(copies) = copied else {
+        if flow.is(bit::GENUINE) {
             return false;
-        };
-        self.stats.duplicate = self.stats.duplicate.saturating_add(copies);
-        true
+        }
+        let look = self
+            .recent
+            .look(arrival.ts, digest(), vlan, flow.copies_max());
+        self.stats.copies_overrun = self.recent.overrun;
+        let (copied, back) = flow.copied(found.dir, arrival.ts, arrival.bytes, look);
+        let left_out = u64::from(copied == Copied::Yes);
+        let duplicate = &mut self.stats.duplicate;
+        *duplicate = duplicate.saturating_add(left_out).saturating_sub(back);
+        left_out > 0
     }
 }
 

@@ -54,6 +54,8 @@ pub struct TrackerStats {
     pub fragments_incomplete: u64,
     /// TCP control segments passed over for their checksum.
     pub bad_checksums: u64,
+    /// Packets forgotten before their copy could come.
+    pub copies_overrun: u64,
 }
 
 /// Counts by a number from the wire; bounded, in order of the number.
@@ -112,6 +114,7 @@ impl Default for TrackerStats {
             sightings_refused: 0,
             fragments_incomplete: 0,
             bad_checksums: 0,
+            copies_overrun: 0,
         }
     }
 }
@@ -146,6 +149,7 @@ impl TrackerStats {
             ("reassembly", self.reassembly_refused),
             ("fragments", self.fragments_refused),
             ("sightings", self.sightings_refused),
+            ("copies", self.copies_overrun),
         ];
         for (table, n) in refused {
             put(&mut stats.refused, table.to_owned(), n);

@@ -185,6 +185,7 @@ fn records(out: &Observations, kind: &str, name: &str) -> Vec<String> {
 }
 
 mod content;
+mod copies;
 mod flows;
 mod properties;
 mod tcp;
