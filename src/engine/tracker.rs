@@ -14,6 +14,7 @@
 //!         A fragment is identified by its datagram, and left out at once.
 
 mod content;
+mod counted;
 mod flow;
 mod packet;
 mod sightings;
@@ -28,6 +29,7 @@ use crate::flow::{Fragments, NonIp, Recent, Room, Table};
 use crate::proto::driver::App;
 use crate::types::{Body, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp};
 
+use counted::Counted;
 use sightings::Sightings;
 
 /// Bounds and key of a tracker.
@@ -62,6 +64,7 @@ pub struct Tracker {
     recent: Recent,
     non_ip: NonIp,
     sightings: Sightings,
+    counted: Counted,
     room: Room,
     stats: TrackerStats,
 }
@@ -78,6 +81,7 @@ impl Tracker {
             recent: Recent::new(config.seed),
             non_ip: NonIp::default(),
             sightings: Sightings::new(config.seed),
+            counted: Counted::default(),
             room: Room {
                 used: 0,
                 max: config.reassembly_bytes_max,
@@ -102,6 +106,9 @@ impl Tracker {
         if self.table.is_due(ts) {
             self.fire(ts, out);
         }
+        if self.counted.is_due(ts) {
+            self.counted.turn(ts, out);
+        }
         let have = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         let wire_len = wire_len.max(have);
         let truncated = have < wire_len;
@@ -109,6 +116,7 @@ impl Tracker {
         stats.packets = stats.packets.saturating_add(1);
         stats.bytes = stats.bytes.saturating_add(u64::from(wire_len));
         stats.truncated = stats.truncated.saturating_add(u64::from(truncated));
+        self.counted.frame(wire_len, truncated);
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
         let decoded = match decode::decode(link, wire_len, frame) {
@@ -122,6 +130,7 @@ impl Tracker {
                 return;
             }
         };
+        self.counted.decoded(decoded.dst_mac, decoded.vlan);
         if let Network::Ip(ip) = &decoded.network {
             return self.ip(ts, &decoded, ip, out);
         }
@@ -138,6 +147,9 @@ impl Tracker {
         self.now = self.now.max(ts);
         if self.table.is_due(self.now) {
             self.fire(self.now, out);
+        }
+        if self.counted.is_due(self.now) {
+            self.counted.turn(self.now, out);
         }
     }
 
@@ -213,6 +225,7 @@ impl Tracker {
             let expired = deadline <= self.now;
             self.close(index, deadline.min(self.now), expired, out);
         }
+        self.counted.flush(self.now, out);
         self.fragments.clear();
         self.stats.fragments_incomplete = self.fragments.incomplete;
     }

@@ -15,10 +15,11 @@ use std::net::IpAddr;
 use jiff::tz::TimeZone;
 use tapir_message::{Breach, Decision, Device, Incident, Mode};
 
-use crate::baseline::{Contact, Ended, Feature, Site, SiteSettings, Span, Verdict};
+use crate::baseline::{Contact, Feature, Site, SiteSettings, Span, Verdict};
 use crate::breach::{Channels, Ledger};
 use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
+use crate::mirror::Ended;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::types::{
@@ -46,6 +47,8 @@ pub struct AnalysisSettings {
     pub seed: Seed,
     /// How far responses may go; off by default.
     pub response: PolicySettings,
+    /// Addresses of the sensor itself: what it sends is counted and not judged.
+    pub own: Vec<IpAddr>,
 }
 
 /// What comes out.
@@ -125,16 +128,24 @@ impl Analysis {
     pub fn observe(&mut self, observation: Observation) {
         let Observation { ts, flow, body } = observation;
         self.advance(ts);
+        // A count of frames is no sign of life: what they were was told when they came.
+        if let Body::Census(census) = &body {
+            return self.site.mirror.census(ts, census);
+        }
         self.site.heard(ts);
         self.policy.advance(ts);
         match body {
             Body::Sighting(sighting) => {
+                if let Some(ip) = sighting.ip.filter(|_| sighting.evidence == "arp") {
+                    self.sign(ts, ip);
+                }
                 self.devices.sighted(ts, &sighting);
                 self.introduce(ts);
             }
             Body::Clue(clue) => self.clue(ts, &clue),
             Body::Record(record) => self.record(ts, record),
             Body::Flow(event) => self.flow(ts, &flow, &event),
+            Body::Census(_) => {}
             Body::Mark(Mark::Epoch) => {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
@@ -216,6 +227,16 @@ impl Analysis {
         ns / 86_400e9
     }
 
+    /// What the mirror port showed: in the last hour, or over all of a run that is over.
+    #[must_use]
+    pub fn mirror(&self, over: bool) -> tapir_message::Mirror {
+        if over {
+            self.site.mirror.whole()
+        } else {
+            self.site.mirror.last_hour(self.now)
+        }
+    }
+
     /// Entries refused by tables at their bound, by table.
     #[must_use]
     pub fn refused(&self) -> [(&'static str, u64); 5] {
@@ -245,8 +266,23 @@ impl Analysis {
         if let (ClueKind::DnsName, Some(ip)) = (clue.kind, clue.ip) {
             self.name(ip, &clue.value);
         }
+        if let (ClueKind::Lease, Some(ip)) = (clue.kind, clue.ip) {
+            self.sign(ts, ip);
+        }
         self.devices.clue(ts, clue);
         self.introduce(ts);
+    }
+
+    /// A host that should be heard: it spoke ARP, or was given an address.
+    fn sign(&mut self, ts: Timestamp, ip: IpAddr) {
+        if !self.settings.own.contains(&ip) {
+            self.site.mirror.sign(ts, ip);
+        }
+    }
+
+    /// Whether a flow is the sensor's own work: it goes to a SIEM or answers nobody.
+    fn is_own(&self, flow: &FlowRef) -> bool {
+        self.settings.own.contains(&flow.orig.ip())
     }
 
     /// Notes that `ip`, if outside, goes by `name`.
@@ -274,8 +310,13 @@ impl Analysis {
         if let Some(ends) = record.ends.filter(|_| self.is_armed()) {
             self.watch.lives(&flow, ends);
         }
-        self.learn_from(ts, record.body.as_ref(), &flow, orig);
-        self.judge_record(ts, &record, orig, resp);
+        if record.body.kind() == "conn" {
+            self.mirrored(ts, record.body.as_ref(), &flow);
+        }
+        if !self.is_own(&flow) {
+            self.learn_from(ts, record.body.as_ref(), &flow, orig);
+            self.judge_record(ts, &record, orig, resp);
+        }
         self.effects.push_back(Effect::Record(record));
     }
 
@@ -317,23 +358,28 @@ impl Analysis {
         }
     }
 
-    /// A flow's last word: its size for the rhythm, its gaps for the mirror.
-    fn flow_over(&mut self, body: &dyn RecordBody, flow: &FlowRef, orig: Option<DeviceIx>) {
-        let count = |name: &str| match field(body, name) {
-            Value::Int(n) => u64::try_from(n).unwrap_or(0),
-            _ => 0,
-        };
+    /// What a flow's last word says of the mirror.
+    fn mirrored(&mut self, ts: Timestamp, body: &dyn RecordBody, flow: &FlowRef) {
+        let count = |name| count(body, name);
         let content = count("orig_bytes").saturating_add(count("resp_bytes"));
-        if flow.proto == 6 {
-            // The byte counts follow sequence numbers and so include what is missing.
-            let missed = count("missed_bytes");
-            self.site.mirrored(&Ended {
-                missed,
-                content: content.saturating_sub(missed),
-                packets: [count("orig_pkts"), count("resp_pkts")],
-                duplicated: field(body, "duplicated") == Value::Bool(true),
-            });
-        }
+        // The byte counts follow sequence numbers and so include what is missing.
+        let missed = count("missed_bytes");
+        let ended = Ended {
+            tcp: flow.proto == 6,
+            missed,
+            content: content.saturating_sub(missed),
+            packets: [count("orig_pkts"), count("resp_pkts")],
+            copies: count("copies"),
+            other_vlan: field(body, "other_vlan") != Value::None,
+            vlan: flow.vlan,
+        };
+        self.site.mirrored(ts, &ended);
+    }
+
+    /// A flow's last word: its size for the rhythm.
+    fn flow_over(&mut self, body: &dyn RecordBody, flow: &FlowRef, orig: Option<DeviceIx>) {
+        let count = |name| count(body, name);
+        let content = count("orig_bytes").saturating_add(count("resp_bytes"));
         if let Some(device) = orig {
             let endpoint = endpoint(&self.devices, &self.names, flow.resp.ip());
             let inside = is_inside(self.devices.home(), flow.resp.ip());
@@ -354,6 +400,21 @@ impl Analysis {
         let (orig_ip, resp_ip) = (flow.orig.ip(), flow.resp.ip());
         self.devices
             .flow(ts, orig_ip, resp_ip, event, event.phase == Phase::New);
+        // Only what goes to one station shows that a station's own traffic is mirrored.
+        if event.orig_pkts > 0 && event.resp_mac.is_station() {
+            self.site.mirror.heard(ts, orig_ip);
+        }
+        if event.resp_pkts > 0 && event.orig_mac.is_station() {
+            self.site.mirror.heard(ts, resp_ip);
+        }
+        let own = &self.settings.own;
+        if own.contains(&orig_ip) || own.contains(&resp_ip) {
+            let packets = event.orig_pkts.saturating_add(event.resp_pkts);
+            self.site.mirror.own(ts, packets);
+        }
+        if self.is_own(flow) {
+            return;
+        }
         let (orig, resp) = (self.devices.by_ip(orig_ip), self.devices.by_ip(resp_ip));
         if self.is_armed() {
             let user = orig.and_then(|ix| self.devices.entry(ix));
@@ -444,6 +505,14 @@ fn endpoint<'a>(
         .map(|entry| entry.device.name.as_str())
         .or_else(|| names.get(&ip).map(String::as_str))
         .map_or_else(|| ip.to_string().into(), Cow::Borrowed)
+}
+
+/// A record's count by name; 0 if it is absent.
+fn count(body: &dyn RecordBody, name: &str) -> u64 {
+    match field(body, name) {
+        Value::Int(n) => u64::try_from(n).unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// A record's field by name.

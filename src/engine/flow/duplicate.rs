@@ -36,6 +36,19 @@ pub enum Copied {
     Yes,
 }
 
+/// A control segment's checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// The capture cut the segment.
+    Unknown,
+    /// As it should be.
+    Right,
+    /// Wrong, as perhaps all of this sender's before its card finishes them.
+    Wrong,
+    /// Wrong, although its sender has shown right ones.
+    Forged,
+}
+
 impl<A> Flow<A> {
     /// Copies that each packet of this flow may have.
     #[inline]
@@ -174,17 +187,17 @@ impl<A> Flow<A> {
         u64::from(count)
     }
 
-    /// Whether a control segment's checksum is wrong although its sender has shown right ones: then its
-    /// receiver will not believe it either.
-    pub fn is_forged(&mut self, dir: Dir, ip: &Ip<'_>) -> bool {
+    /// Looks at a control segment's checksum. A wrong one of a sender who has shown right ones is forged:
+    /// its receiver will not believe it either.
+    pub fn checksum(&mut self, dir: Dir, ip: &Ip<'_>) -> Checksum {
         if ip.is_cut() {
-            return false;
+            return Checksum::Unknown;
         }
         let right = checksum(ip) == 0xffff;
         let side = self.side_mut(dir);
         if right {
             side.seen |= bit::CHECKSUM;
-            return false;
+            return Checksum::Right;
         }
         let forged = side.seen & bit::CHECKSUM != 0;
         let told = match dir {
@@ -195,7 +208,11 @@ impl<A> Flow<A> {
             self.flags |= told;
             self.history.push(dir, b'C');
         }
-        forged
+        if forged {
+            Checksum::Forged
+        } else {
+            Checksum::Wrong
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub use community_id::community_id;
 pub use conn::Conn;
 pub use digest::{NonIp, digest};
 pub use dir::Dir;
-pub use duplicate::Copied;
+pub use duplicate::{Checksum, Copied};
 pub use event::{conn, ends, event};
 pub use fragment::{Datagram, Fragments, Outcome as FragmentOutcome};
 pub use history::History;

@@ -131,7 +131,8 @@ impl Tracker {
         let step = match transport {
             Transport::Tcp(tcp) if arrival.whole => {
                 let len = ip.payload_len.saturating_sub(tcp.header_len);
-                if tcp.has(flag::SYN | flag::FIN | flag::RST) && flow.is_forged(dir, ip) {
+                let looked = tcp.has(flag::SYN | flag::FIN | flag::RST);
+                if looked && self.counted.checksum(flow.checksum(dir, ip)) {
                     self.stats.bad_checksums = self.stats.bad_checksums.saturating_add(1);
                     // What its receiver throws away must not hide the same segment done right.
                     self.recent.forget_last();

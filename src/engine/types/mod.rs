@@ -14,7 +14,7 @@ pub use base32::base32;
 pub use flow_ref::{Endpoint, FlowRef, Ordinal, Uid};
 pub use map::{Map, Seed};
 pub use observation::{
-    Body, Clue, ClueKind, Ends, FlowEvent, Mark, Observation, Observations, Phase, Sighting,
+    Body, Census, Clue, ClueKind, Ends, FlowEvent, Mark, Observation, Observations, Phase, Sighting,
 };
 pub use record::{Fields, Record, RecordBody};
 pub use sink::Json;
