@@ -7,6 +7,7 @@ mod determinism;
 mod forward;
 mod fuzz;
 mod golden;
+mod honest;
 mod licences;
 mod live;
 mod mutations;

@@ -29,9 +29,9 @@ record! {
         pub rank: u64 = "rank",
         /// The worst cause, such as `one_way`; absent if there is none.
         pub cause: Option<String> = "cause",
-        /// What was seen of it, in one sentence.
+        /// What was seen of it, a sentence without its full stop.
         pub reason: String = "reason",
-        /// What to change at the switch.
+        /// What to change at the switch, the same.
         pub fix: String = "fix",
         /// Share of TCP flows with content of which one direction was never seen, 0–1.
         pub one_way: f64 = "one_way",
@@ -62,8 +62,8 @@ pub(super) fn rows(mirror: &Mirror) -> (Option<Loss>, Option<Row>) {
             grade: grade.letter(),
             rank: grade.rank(),
             cause: worst.map(|cause| cause.cause.clone()),
-            reason: worst.map_or_else(String::new, |cause| cause.text.clone()),
-            fix: worst.map_or_else(String::new, |cause| cause.fix.clone()),
+            reason: worst.map_or_else(String::new, |cause| bare(&cause.text)),
+            fix: worst.map_or_else(String::new, |cause| bare(&cause.fix)),
             one_way: share(f.one_way, f.flows),
             duplicates: share(f.copies, f.flow_packets.saturating_add(f.copies)),
             vlans_gone: u64::try_from(mirror.vlans.iter().filter(|v| v.gone).count()).unwrap_or(0),
@@ -73,4 +73,9 @@ pub(super) fn rows(mirror: &Mirror) -> (Option<Loss>, Option<Row>) {
         }
     });
     (loss, row)
+}
+
+/// A sentence without its full stop: a model's own sentence goes on behind it.
+fn bare(sentence: &str) -> String {
+    sentence.trim_end_matches('.').to_owned()
 }
