@@ -5,8 +5,8 @@ help:
 	@echo 'make setup       install the few Debian packages that building needs'
 	@echo 'make demo        build, analyse the demo capture, print the answer and where the report is'
 	@echo 'make test        the whole gate: format, lints, tests, documentation; times of each stage'
-	@echo 'make bench       packets per CPU second, next to Suricata and tcpdump'
-	@echo 'make bench-live  rate without loss and time to a reset on a live port; needs root'
+	@echo 'make bench       CPU a packet and a flow beside Suricata and others, hostile traffic; half an hour'
+	@echo 'make bench-live  rate without loss and time to a reset on a live port; needs root; 5 minutes'
 	@echo 'make check-deep  slow checks with tools that are not always there'
 	@echo 'make clean       remove what was built and measured'
 
@@ -20,7 +20,7 @@ test:
 	@tests/gate.sh
 
 bench:
-	@bench/run.sh
+	@bench/compare.sh
 
 bench-live:
 	@bench/live.sh

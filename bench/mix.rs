@@ -13,17 +13,15 @@
 
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
+mod pcap;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use pcap::{BEGIN_US, Failure, Writer, scrambled};
 use tapir_capture::{FileSource, InputOptions, LinkType, Source as _};
-
-/// Why there is nothing to write.
-type Failure = Box<dyn std::error::Error>;
 
 /// Devices the hosts are lent to.
 const DEVICES: u32 = 2_000;
@@ -35,8 +33,6 @@ const SILENCE_US: u64 = 1_000_000;
 const BULK_BYTES: usize = 600;
 /// Longest frame: 1,500 bytes, an Ethernet header and a VLAN tag.
 const FRAME_MAX: usize = 1_518;
-/// 2026-03-02 08:00:00 UTC, a Monday.
-const BEGIN_US: u64 = 1_772_438_400_000_000;
 /// The gateway's hardware address.
 const GATEWAY: [u8; 6] = [0x02, 0x14, 0xff, 0, 0, 1];
 
@@ -73,8 +69,7 @@ fn main() -> Result<(), Failure> {
     }
     let plays = plays(&bases, bytes.unwrap_or(1_600_000_000));
     let count = plays.len();
-    let (frames, bytes) =
-        write(Path::new(out), plays).map_err(|error| format!("{out}: {error}"))?;
+    let (frames, bytes) = write(Path::new(out), plays)?;
     let captures = bases.len();
     eprintln!(
         "{out}: {captures} captures, {count} plays, {frames} frames, {bytes} bytes of frames"
@@ -179,34 +174,22 @@ fn plays(bases: &[Base], bytes: u64) -> Vec<Play<'_>> {
 
 /// Plays all at once, in order of time; ties by number. Frames and their bytes.
 fn write(path: &Path, mut plays: Vec<Play<'_>>) -> Result<(u64, u64), Failure> {
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        out.write_all(&word.to_le_bytes())?;
-    }
+    let mut out = Writer::create(path)?;
     let mut heads: BinaryHeap<_> = plays
         .iter()
         .enumerate()
         .filter_map(|(index, play)| Some(Reverse((play.next_us()?, index))))
         .collect();
-    let (mut frames, mut bytes) = (0, 0);
     let mut frame = Vec::with_capacity(FRAME_MAX);
     while let Some(Reverse((ts_us, index))) = heads.pop() {
         let Some(play) = plays.get_mut(index) else {
             continue;
         };
         play.take(&mut frame);
-        let len = u32::try_from(frame.len())?;
-        let (seconds, micros) = (ts_us / 1_000_000, ts_us % 1_000_000);
-        for word in [u32::try_from(seconds)?, u32::try_from(micros)?, len, len] {
-            out.write_all(&word.to_le_bytes())?;
-        }
-        out.write_all(&frame)?;
-        frames += 1;
-        bytes += u64::from(len);
+        out.frame(ts_us, &frame)?;
         heads.extend(play.next_us().map(|next_us| Reverse((next_us, index))));
     }
-    out.flush()?;
-    Ok((frames, bytes))
+    out.end()
 }
 
 impl Play<'_> {
@@ -412,12 +395,4 @@ fn carry(frame: &mut [u8], at: usize, was: &[u8], now: &[u8]) {
     }
     let sum = u16::try_from(0xffff - sum).unwrap_or(0);
     place.copy_from_slice(&sum.to_be_bytes());
-}
-
-/// A number that looks like chance, always the same for the same input (SplitMix64's finaliser).
-fn scrambled(number: u64) -> u64 {
-    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the bench compares with: tcpdump, and Suricata 7, which Debian 12 has in its backports
-# suite only. That suite is read from the archive this machine already uses, through a sources list of
+# Installs what the bench compares with: tcpdump, softflowd, ndpiReader, a C compiler, and Suricata 7, which
+# Debian 12 has in its backports suite only. That suite is read from the archive this machine already uses, through a sources list of
 # its own that is gone afterwards: the machine's own lists are not touched.
 set -euo pipefail
 
@@ -33,11 +33,15 @@ archive() {
     done
 }
 
+# program:package
+wanted=(tcpdump:tcpdump softflowd:softflowd ndpiReader:libndpi-bin gcc:gcc suricata:suricata)
+PATH=$PATH:/usr/sbin
 missing=()
-command -v tcpdump >/dev/null || missing+=(tcpdump)
-command -v suricata >/dev/null || missing+=(suricata)
+for one in "${wanted[@]}"; do
+    command -v "${one%:*}" >/dev/null || missing+=("${one#*:}")
+done
 if [ ${#missing[@]} = 0 ]; then
-    echo "bench: tcpdump and suricata are there"
+    echo "bench: all programs to compare with are there"
     exit 0
 fi
 if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
@@ -60,6 +64,15 @@ chmod -R a+rX "$work"
 apt=(apt-get -q -o "Dir::Etc::sourcelist=$work/suites.list" -o Dir::Etc::sourceparts=-
     -o "Dir::State::lists=$work/lists" -o APT::Sandbox::User=root)
 as_root "${apt[@]}" update
-as_root env DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends \
-    -t "$VERSION_CODENAME-backports" "${missing[@]}"
-suricata -V
+# One by one: what cannot be had does not keep the others away. Only Suricata is taken from backports.
+failed=()
+for package in "${missing[@]}"; do
+    suite=$VERSION_CODENAME
+    [ "$package" != suricata ] || suite=$VERSION_CODENAME-backports
+    as_root env DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends -t "$suite" \
+        "$package" || failed+=("$package")
+done
+if [ ${#failed[@]} != 0 ]; then
+    echo "bench: could not be installed: ${failed[*]}" >&2
+    exit 1
+fi

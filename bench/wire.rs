@@ -1,15 +1,20 @@
 //! Frames on a wire, for the live benches.
 //!
 //! ```text
-//! wire send IF PPS SECONDS FLOWS    64-byte UDP frames of so many flows of 250 hosts, so many a second
-//!                                   (0: as fast as it goes); prints how many were sent and the rate reached
-//! wire replay IF PPS SECONDS FILE   the frames of a classic pcap, at most 1 GB of them, over and over; those
-//!                                   too long for the interface are left out and counted
+//! wire flood IF PPS SECONDS FLOWS   64-byte UDP frames of so many flows of 250 hosts, so many a second
+//!                                   (0: as fast as it goes), by the kernel's generator; the far end must
+//!                                   receive by NAPI
+//! wire send IF PPS SECONDS FLOWS    the same frames through a raw socket: slower, but any interface
+//! wire replay IF PPS SECONDS FILE   the frames of a capture, at most 2 GB of them, over and over, or each
+//!                                   once if SECONDS is 0; those too long for the interface are left out
 //! wire probe IF COUNT PPS           TCP SYNs from 10.77.0.101 to 10.77.0.10:80, one by one; waits for the
 //!                                   reset of each and prints the percentiles of the time between
 //! wire watch SECONDS COUNT          watches every interface of the namespace for requests for a canary and
 //!                                   prints the percentiles of the time until the client is sent a reset
 //! ```
+//!
+//! Senders print how many frames were sent, how many of them the interface refused, how many were left out
+//! for their length, and the rate reached.
 //!
 //! Times are in microseconds. A probe's time begins just before its frame is handed to the kernel and ends
 //! with the kernel's own stamp on the reset, both by the system's clock; when watching, both are stamps.
@@ -17,33 +22,32 @@
 
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
-use std::collections::BTreeMap;
-use std::error::Error;
+mod frames;
+mod generate;
+mod pcap;
+mod probe;
+
 use std::fs::File;
-use std::io::{BufReader, IoSlice, IoSliceMut, Read as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::io::{BufReader, IoSlice, Read as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType,
-    SockaddrStorage, bind, recvmsg, send, sendmmsg, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
+    sendmmsg, socket,
 };
-use nix::time::{ClockId, clock_gettime};
 
-type Failure = Box<dyn Error>;
+use frames::{End, ipv4};
+use pcap::Failure;
 
 /// Frames handed to the kernel at once.
 const BATCH: usize = 64;
 /// Hosts the flows of a flood come from; each has as many ports as it takes.
 const HOSTS: u32 = 250;
+const PORTS: u32 = 64_000;
 /// What of a capture is kept in memory.
-const REPLAY_BYTES_MAX: usize = 1_000_000_000;
-/// How long the reset of a probe is waited for.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// What the kernel may keep for a watcher: downloads pass by while it waits for resets.
-const WATCH_BYTES: usize = 32 << 20;
+const REPLAY_BYTES_MAX: usize = 2_000_000_000;
 /// How late the system's timer may be.
 const TIMER: Duration = Duration::from_micros(80);
 /// The server's hardware address.
@@ -53,6 +57,13 @@ fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
+        ["flood", interface, pps, seconds, flows] => {
+            // The generator puts in what differs: for the sums, host 0 of network 0 with that identification.
+            let mac = open(interface, None)?.1;
+            let frame = small(mac, [10, 78, 0, 0], 1_024, [0xff; 2]);
+            let (pps, seconds) = (pps.parse()?, seconds.parse()?);
+            generate::generate(interface, &frame, pps, seconds, flows.parse()?)
+        }
         ["send", interface, pps, seconds, flows] => {
             let (socket, mac) = open(interface, None)?;
             let frames = Frames::flood(mac, flows.parse()?);
@@ -63,10 +74,10 @@ fn main() -> Result<(), Failure> {
             let frames = Frames::load(file, mtu(interface)? + 14)?;
             frames.send(&socket, pps.parse()?, seconds.parse()?)
         }
-        ["probe", interface, count, pps] => probe(interface, count.parse()?, pps.parse()?),
-        ["watch", seconds, count] => watch(seconds.parse()?, count.parse()?),
+        ["probe", interface, count, pps] => probe::probe(interface, count.parse()?, pps.parse()?),
+        ["watch", seconds, count] => probe::watch(seconds.parse()?, count.parse()?),
         _ => Err(
-            "usage: wire send IF PPS SECONDS FLOWS | wire replay IF PPS SECONDS FILE \
+            "usage: wire flood|send IF PPS SECONDS FLOWS | wire replay IF PPS SECONDS FILE \
                   | wire probe IF COUNT PPS | wire watch SECONDS COUNT"
                 .into(),
         ),
@@ -112,19 +123,10 @@ impl Frames {
     fn flood(mac: [u8; 6], flows: u32) -> Self {
         let mut frames = Self::default();
         for flow in 0..flows.max(1) {
-            let (host, port) = (flow % HOSTS + 1, 1_024 + flow / HOSTS % 64_000);
-            let [_, _, port_high, port_low] = port.to_be_bytes();
-            let segment = [port_high, port_low, 0x13, 0x89, 0, 26, 0, 0];
-            let body = [&segment[..], &[7; 18]].concat();
-            let [.., last] = host.to_be_bytes();
-            let [.., net] = (flow / HOSTS / 64_000).to_be_bytes();
-            frames.push(&framed(
-                mac,
-                [10, 78, net, last],
-                [10, 77, 0, 10],
-                17,
-                &body,
-            ));
+            let [.., net] = (flow / HOSTS / PORTS).to_be_bytes();
+            let [.., last] = (flow % HOSTS + 1).to_be_bytes();
+            let port = u16::try_from(1_024 + flow / HOSTS % PORTS).unwrap_or(u16::MAX);
+            frames.push(&small(mac, [10, 78, net, last], port, [0; 2]));
         }
         frames
     }
@@ -165,7 +167,8 @@ impl Frames {
         let (mut sent, mut bytes, mut refused, mut next) = (0_u64, 0_usize, 0_u64, 0_usize);
         let none = vec![None; BATCH];
         let (begun, length) = (Instant::now(), Duration::from_secs(seconds));
-        while begun.elapsed() < length {
+        let once = seconds == 0;
+        while (once && index(sent) < self.places.len()) || begun.elapsed() < length {
             if pps > 0 {
                 let owed = begun.elapsed().as_nanos() * u128::from(pps) / 1_000_000_000;
                 if u128::from(sent) > owed {
@@ -181,8 +184,13 @@ impl Frames {
                 let (begin, end) = self.places[(next + at) % self.places.len()];
                 [IoSlice::new(&self.bytes[begin..end])]
             });
-            let flags = MsgFlags::empty();
-            match sendmmsg(socket.as_raw_fd(), &mut headers, &slices, &none, [], flags) {
+            let left = if once {
+                self.places.len() - index(sent)
+            } else {
+                BATCH
+            };
+            let (slices, flags) = (&slices[..left.min(BATCH)], MsgFlags::empty());
+            match sendmmsg(socket.as_raw_fd(), &mut headers, slices, &none, [], flags) {
                 Ok(results) => {
                     let count = results.count();
                     bytes += slices[..count].iter().map(|s| s[0].len()).sum::<usize>();
@@ -200,6 +208,40 @@ impl Frames {
         println!("sent {sent} refused {refused} too_long {left_out} rate {rate:.0} mbit {mbit:.0}");
         Ok(())
     }
+}
+
+/// The end of a flow a frame is sent from.
+fn from(mac: [u8; 6], addr: [u8; 4], port: u16) -> End {
+    End { mac, addr, port }
+}
+
+/// The end it is sent to.
+fn server(port: u16) -> End {
+    from(SERVER, [10, 77, 0, 10], port)
+}
+
+/// A UDP frame of the shortest length, without a checksum.
+fn small(mac: [u8; 6], addr: [u8; 4], port: u16, [high, low]: [u8; 2]) -> Vec<u8> {
+    let [port_high, port_low] = port.to_be_bytes();
+    let segment = [port_high, port_low, 0x13, 0x89, 0, 26, 0, 0];
+    let body = [&segment[..], &[7; 18]].concat();
+    ipv4(
+        from(mac, addr, port),
+        server(5_001),
+        17,
+        [high, low, 0x40, 0],
+        &body,
+    )
+}
+
+/// A counter of an interface.
+fn counted(interface: &str, name: &str) -> Result<u64, Failure> {
+    let path = format!("/sys/class/net/{interface}/statistics/{name}");
+    Ok(std::fs::read_to_string(path)?.trim().parse()?)
+}
+
+fn index(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 fn nanos(count: u128) -> Duration {
@@ -222,198 +264,4 @@ fn rest(until: Duration, begun: Instant) {
 fn word(bytes: &[u8], at: usize) -> u32 {
     let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok());
     u32::from_ne_bytes(word.unwrap_or_default())
-}
-
-fn sum(bytes: &[u8], begin: u32) -> u32 {
-    bytes.chunks(2).fold(begin, |sum, pair| {
-        sum + u32::from(pair[0]) * 256 + pair.get(1).map_or(0, |low| u32::from(*low))
-    })
-}
-
-fn checksum(sum: u32) -> [u8; 2] {
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let folded = (folded & 0xffff) + (folded >> 16);
-    (!u16::try_from(folded).unwrap_or(u16::MAX)).to_be_bytes()
-}
-
-/// Ethernet and IPv4 in front of `segment`.
-fn framed(mac: [u8; 6], src: [u8; 4], dst: [u8; 4], proto: u8, segment: &[u8]) -> Vec<u8> {
-    let total = u16::try_from(20 + segment.len())
-        .unwrap_or(u16::MAX)
-        .to_be_bytes();
-    let mut ip = vec![0x45, 0, total[0], total[1], 0, 0, 0x40, 0, 64, proto, 0, 0];
-    ip.extend(src);
-    ip.extend(dst);
-    let check = checksum(sum(&ip, 0));
-    ip[10..12].copy_from_slice(&check);
-    let mut frame = Vec::from(SERVER);
-    frame.extend(mac);
-    frame.extend([8, 0]);
-    frame.extend(ip);
-    frame.extend(segment);
-    frame.resize(frame.len().max(60), 0);
-    frame
-}
-
-fn now_ns() -> Result<i64, Failure> {
-    let now = clock_gettime(ClockId::CLOCK_REALTIME)?;
-    Ok(now.tv_sec() * 1_000_000_000 + now.tv_nsec())
-}
-
-/// Sends SYNs one by one and times the reset of each.
-fn probe(interface: &str, count: u32, pps: u32) -> Result<(), Failure> {
-    let (out, mac) = open(interface, None)?;
-    let mut inbound = Inbound::open()?;
-    let every = Duration::from_secs(1) / pps.max(1);
-    let mut times = Vec::new();
-    let start = Instant::now();
-    for number in 0..count {
-        let due = start.elapsed() + every;
-        let port = 20_000 + u16::try_from(number % 40_000)?;
-        let seq = number.wrapping_mul(2_654_435_761);
-        let frame = syn(mac, port, seq);
-        let begun = now_ns()?;
-        send(out.as_raw_fd(), &frame, MsgFlags::empty())?;
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if let Some((at, frame)) = inbound.next()?
-                && frame.is_reset_to(port)
-                && frame.bytes(42..46) == seq.wrapping_add(1).to_be_bytes()
-            {
-                times.push(at - begun);
-                break;
-            }
-        }
-        rest(due, start);
-    }
-    report("probes", count, times);
-    Ok(())
-}
-
-fn syn(mac: [u8; 6], port: u16, seq: u32) -> Vec<u8> {
-    let (src, dst) = ([10, 77, 0, 101], [10, 77, 0, 10]);
-    let mut tcp = Vec::from(port.to_be_bytes());
-    tcp.extend([0, 80]);
-    tcp.extend(seq.to_be_bytes());
-    tcp.extend([0, 0, 0, 0, 0x50, 2, 0x20, 0, 0, 0, 0, 0]);
-    let pseudo = sum(&src, sum(&dst, 6 + 20));
-    let check = checksum(sum(&tcp, pseudo));
-    tcp[16..18].copy_from_slice(&check);
-    framed(mac, src, dst, 6, &tcp)
-}
-
-/// Times from requests for a canary to the first reset of each.
-fn watch(seconds: u64, count: usize) -> Result<(), Failure> {
-    let mut inbound = Inbound::open()?;
-    let (mut asked, mut times) = (BTreeMap::new(), Vec::new());
-    let until = Instant::now() + Duration::from_secs(seconds);
-    while times.len() < count && Instant::now() < until {
-        let Some((at, frame)) = inbound.next()? else {
-            continue;
-        };
-        // The client's address and port.
-        if frame.is_request() {
-            let client = [frame.bytes(26..30), frame.bytes(34..36)].concat();
-            asked.entry(client).or_insert(Some(at));
-        } else {
-            let [high, low] = frame.bytes(36..38) else {
-                continue;
-            };
-            let client = [frame.bytes(30..34), &[*high, *low]].concat();
-            if frame.is_reset_to(u16::from_be_bytes([*high, *low]))
-                && let Some(begun) = asked.get_mut(&client).and_then(Option::take)
-            {
-                times.push(at - begun);
-            }
-        }
-    }
-    report("requests", asked.len(), times);
-    Ok(())
-}
-
-/// Prints how many there were and the percentiles of their times.
-fn report(what: &str, count: impl std::fmt::Display, mut times: Vec<i64>) {
-    times.sort_unstable();
-    let at = |percent: usize| {
-        let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-        times.get(index).copied().unwrap_or(0) / 1_000
-    };
-    let resets = times.len();
-    let (p50, p90, p99, max) = (at(50), at(90), at(99), at(100));
-    println!("{what} {count} resets {resets} p50 {p50} p90 {p90} p99 {p99} max {max}");
-}
-
-/// What comes, and goes, on all interfaces of the namespace.
-#[derive(Debug)]
-struct Inbound {
-    socket: OwnedFd,
-    buffer: Vec<u8>,
-    control: Vec<u8>,
-}
-
-/// The beginning of a frame: TCP in IPv4 without options, or something else.
-#[derive(Debug)]
-struct Seen<'a>(&'a [u8]);
-
-impl Inbound {
-    fn open() -> Result<Self, Failure> {
-        let socket = raw(Some(SockProtocol::EthAll))?;
-        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-        setsockopt(&socket, sockopt::RcvBufForce, &WATCH_BYTES)?;
-        Ok(Self {
-            socket,
-            buffer: vec![0; 256],
-            control: nix::cmsg_space!(nix::sys::time::TimeSpec),
-        })
-    }
-
-    /// The next frame with the kernel's time of it; none if nothing comes for 10 ms.
-    fn next(&mut self) -> Result<Option<(i64, Seen<'_>)>, Failure> {
-        let mut ready = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut ready, 10_u8)? == 0 {
-            return Ok(None);
-        }
-        let (at, len) = {
-            let mut slices = [IoSliceMut::new(&mut self.buffer)];
-            let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::empty());
-            let message = recvmsg::<()>(fd, &mut slices, Some(&mut self.control), flags)?;
-            let at = message.cmsgs()?.find_map(|control| match control {
-                ControlMessageOwned::ScmTimestampns(at) => {
-                    Some(at.tv_sec() * 1_000_000_000 + at.tv_nsec())
-                }
-                _ => None,
-            });
-            (at, message.bytes)
-        };
-        let frame = self.buffer.get(..len).unwrap_or(&self.buffer);
-        Ok(at.map(|at| (at, Seen(frame))))
-    }
-}
-
-impl Seen<'_> {
-    fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
-        self.0.get(range).unwrap_or_default()
-    }
-
-    fn is_tcp(&self) -> bool {
-        self.bytes(12..15) == [8, 0, 0x45] && self.bytes(23..24) == [6]
-    }
-
-    /// A reset in the server's name that the server did not send.
-    fn is_reset_to(&self, port: u16) -> bool {
-        self.is_tcp()
-            && self.bytes(6..12) != SERVER
-            && self.bytes(34..36) == [0, 80]
-            && self.bytes(36..38) == port.to_be_bytes()
-            && self
-                .bytes(47..48)
-                .first()
-                .is_some_and(|flags| flags & 4 != 0)
-    }
-
-    fn is_request(&self) -> bool {
-        let offset = self.bytes(46..47).first().map_or(0, |byte| byte >> 4);
-        let text = 34 + 4 * usize::from(offset);
-        self.is_tcp() && self.bytes(text..text + 11) == b"GET /canary"
-    }
 }

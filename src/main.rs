@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tapir::cli::Cli;
 
+/// Records are made in a tracker's thread and given back in the writer's: the system's allocator locks there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let quiet = tracing_subscriber::EnvFilter::try_from_env("TAPIR_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));

@@ -2,7 +2,7 @@
 //!
 //! What it shows: the output folder is byte for byte the same (`run.json` excepted, which tells of the
 //! run) with 1, 2 and 4 workers, under two hash keys, and with the capture cut into three files.
-//! How: the program runs over the demo capture and, where they are, over 30 shared captures of many
+//! How: the program runs over the demo capture and, where they are, over 42 shared captures of many
 //! kinds; every folder is compared with the first.
 
 use std::collections::BTreeMap;
@@ -13,10 +13,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::frames::{End, SYN, Segment, end, pcap, tcp, udp};
+use crate::support::tunnels::Way;
 use crate::support::{corpus, demo, files, run, tapir_command};
 
 /// Shared captures, by what is odd about them.
-const CAPTURES: [&str; 30] = [
+const CAPTURES: [&str; 42] = [
     // Link types: cooked, loopback, raw, several in one file, and two that are not decoded.
     "PcapPlusPlus_sll_0038b0.pcap",
     "acandeias_nmapSV_c34823.pcap",
@@ -33,6 +34,19 @@ const CAPTURES: [&str; 30] = [
     "markofu_ipfragments_7755e6.pcap",
     "zeek_ipv6-reassembly-state-leak_1ebf86.pcap",
     "nDPI_fuzz-2020-02-16-11740_95629f.pcapng",
+    // Packets in packets, and links that name the network layer themselves.
+    "ja4_gre-erspan-vxlan_5bbdb3.pcap",
+    "ja4_tcpdump-geneve_cc040d.pcap",
+    "zeek_gtp8_teredo_181aa8.pcap",
+    "zeek_gtp2_different_udp_port_a1b3ee.pcap",
+    "zeek_Teredo_738988.pcap",
+    "zeek_mixed-vlan-mpls_1f0a9b.pcap",
+    "zeek_mpls-6in6-broken_2527f1.pcap",
+    "zeek_pbb_cc4e9f.pcap",
+    "malcolm_Telnet_60baaa.pcap",
+    "nDPI_BGP_redist_842ee7.pcap",
+    "zeek_nflog-http_1a3892.pcap",
+    "zeek_handshake_49207b.pcap",
     // VLAN tags, one or two, and frames without IP.
     "curated-pcaps_tcp_0_1000_20190821_f44192.pcap",
     "mercury_pppoe_double_vlan_tagging_dd4a13.pcap",
@@ -142,6 +156,61 @@ fn a_flood_at_one_time_gives_the_same_bytes_every_way() {
     let mut complaints = Vec::new();
     compare(&whole, room.path(), &mut complaints);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// The same conversations outside and inside tunnels of every kind, between many ends, at the same
+/// times; and a station that is announced through several of them at once.
+#[test]
+fn tunnels_give_the_same_bytes_every_way() {
+    let room = tempfile::tempdir().expect("a folder");
+    let mut frames = Vec::new();
+    for n in 0..4_000_u32 {
+        let micros = 1_700_000_000_000_000 + u64::from(n / 16) * 500_000;
+        let [_, _, c, d] = (n % 97).wrapping_mul(0x9e37_79b1).to_be_bytes();
+        let client = end(
+            &format!("10.1.{c}.{d}"),
+            1_024 + u16::try_from(n % 97).expect("small"),
+        );
+        let server = end("10.1.0.1", 9_999);
+        let (from, to) = if n % 2 == 0 {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        let inner = if n % 11 == 0 {
+            arp(from)
+        } else {
+            udp(from, to, 0, b"x")
+        };
+        // Labels, a session and IP in IP want a packet, not an announcement.
+        let way = Way::ALL[n as usize / 2 % if n % 11 == 0 { 2 } else { Way::ALL.len() }];
+        let near = end(&format!("192.0.2.{}", 1 + n / 2 % 5), 0);
+        let far = end("198.51.100.1", 0);
+        let (near, far) = if n % 2 == 0 { (near, far) } else { (far, near) };
+        let id = u16::try_from(n / 32 % 3).expect("small");
+        let tunnelled = way.around(near, far, id, &inner);
+        frames.push((micros, inner));
+        frames.push((micros, tunnelled));
+    }
+    let whole = room.path().join("tunnels.pcap");
+    fs::write(&whole, pcap(1, &frames)).expect("room");
+    let mut complaints = Vec::new();
+    compare(&whole, room.path(), &mut complaints);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let all = analyze(&whole, &room.path().join("again"), WAYS[0]);
+    let conns = String::from_utf8_lossy(&all["conn.log"]);
+    for name in [
+        "vxlan:2",
+        "geneve:0",
+        "gtp:1",
+        "gre:2",
+        "erspan:1",
+        "ipip",
+        "mpls:16/1",
+        "pppoe:2",
+    ] {
+        assert!(conns.contains(&format!("\"tunnel\":\"{name}\"")), "{name}");
+    }
 }
 
 /// An ARP announcement of an end's address.

@@ -19,11 +19,15 @@ use tapir_engine::types::{
 };
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, Tracker, TrackerConfig};
 
+use crate::support::frames::end;
+use crate::support::tunnels::Way;
 use crate::support::{corpus, demo};
 
 /// Frames of the demo, and how often they are changed anew.
 const DEMO_FRAMES: usize = 40_000;
 const DEMO_SEEDS: u64 = 6;
+/// Frames of the demo put into tunnels.
+const TUNNEL_FRAMES: usize = 10_000;
 /// Frames of one shared capture, and which of the captures: every so many.
 const SHARED_FRAMES: usize = 1_000;
 const SHARED_STEP: usize = 6;
@@ -61,6 +65,28 @@ impl Numbers {
 fn the_demo_broken_in_many_ways() {
     let frames = read(&demo(), DEMO_FRAMES);
     assert_eq!(frames.len(), DEMO_FRAMES);
+    for seed in 0..DEMO_SEEDS {
+        run(&change(&frames, &mut Numbers(seed)));
+    }
+}
+
+/// The demo's frames in every tunnel, some in several within each other, then broken.
+#[test]
+fn tunnels_broken_in_many_ways() {
+    let mut frames = read(&demo(), TUNNEL_FRAMES);
+    frames.retain(|frame| matches!(frame.bytes.get(12..14), Some([8, 0] | [0x86, 0xdd])));
+    for (at, frame) in frames.iter_mut().enumerate() {
+        for depth in 0..=at % 6 {
+            let way = Way::ALL[(at / 7 + depth * 3) % Way::ALL.len()];
+            let last = u8::try_from(1 + at % 5).expect("small");
+            let (from, to) = (end("192.0.2.1", 0), end(&format!("198.51.100.{last}"), 0));
+            // What stands behind labels or a session has no IP header to take up.
+            let is_ip = matches!(frame.bytes.get(12..14), Some([8, 0] | [0x86, 0xdd]));
+            let way = if is_ip { way } else { Way::Vxlan };
+            frame.bytes = way.around(from, to, u16::from(last), &frame.bytes);
+        }
+        frame.wire_len = u32::try_from(frame.bytes.len()).expect("short");
+    }
     for seed in 0..DEMO_SEEDS {
         run(&change(&frames, &mut Numbers(seed)));
     }

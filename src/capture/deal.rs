@@ -5,7 +5,8 @@
 //! Output:   a 32-bit hash of the address pair, the same for both directions, and from it the
 //!           worker.
 //! Bounds:   [`TAGS_MAX`] tags; a frame with more, cut short or not IP goes to worker 0.
-//! Not done: MPLS and tunnels; their frames are dealt by the outer pair.
+//! Not done: tunnels, whose frames are dealt by the outer pair, and MPLS and PPPoE over Ethernet, which
+//!           have none and go to worker 0: a flow's key names what carries it, so none falls apart.
 //!
 //! # The function
 //!
@@ -56,6 +57,9 @@ pub fn hash(link: LinkType, bytes: &[u8]) -> u32 {
 /// VLAN tags looked through: as many as the engine decodes. Real networks stack two.
 pub const TAGS_MAX: usize = 4;
 
+/// Attributes of a firewall log's message looked at: as many as the engine looks at.
+const ATTRIBUTES_MAX: usize = 32;
+
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 
@@ -71,6 +75,9 @@ fn address_pair(link: LinkType, bytes: &[u8]) -> Option<(u32, u32)> {
         LinkType::IPV6 => ipv6(bytes),
         // The family's number differs by system (IPv6 is 10, 24, 28 or 30); the version does not.
         LinkType::NULL | LinkType::LOOP => by_version(bytes.get(4..)?),
+        LinkType::PPP | LinkType::PPP_HDLC => ppp(bytes),
+        LinkType::CISCO_HDLC => by_ethertype(u16_at(bytes, 2)?, bytes.get(4..)?),
+        LinkType::NFLOG => nflog(bytes),
         _ => None,
     }
 }
@@ -97,6 +104,29 @@ fn by_ethertype(mut ethertype: u16, mut payload: &[u8]) -> Option<(u32, u32)> {
             }
             _ => return None,
         }
+    }
+    None
+}
+
+/// PPP, perhaps with HDLC framing and a protocol field of one byte.
+fn ppp(bytes: &[u8]) -> Option<(u32, u32)> {
+    match bytes.strip_prefix(&[0xff, 0x03]).unwrap_or(bytes) {
+        [0x21, packet @ ..] | [0, 0x21, packet @ ..] => ipv4(packet),
+        [0x57, packet @ ..] | [0, 0x57, packet @ ..] => ipv6(packet),
+        _ => None,
+    }
+}
+
+/// Attributes of length, type and value, padded to 4 bytes; type 9 is the packet.
+fn nflog(bytes: &[u8]) -> Option<(u32, u32)> {
+    let mut rest = bytes.get(4..)?;
+    for _ in 0..ATTRIBUTES_MAX {
+        let (&[l0, l1, k0, k1], value) = rest.split_first_chunk()?;
+        let len = usize::from(u16::from_le_bytes([l0, l1])).checked_sub(4)?;
+        if u16::from_le_bytes([k0, k1]) & 0x7fff == 9 {
+            return by_version(value.get(..len).unwrap_or(value));
+        }
+        rest = value.get((len + 3) & !3..)?;
     }
     None
 }
@@ -241,6 +271,24 @@ mod tests {
             let null = [&[2, 0, 0, 0][..], packet].concat();
             assert_eq!(hash(LinkType::NULL, &null), expected);
             assert_eq!(hash(LinkType::LOOP, &null), expected);
+            let number = if packet[0] >> 4 == 4 { 0x21 } else { 0x57 };
+            for head in [
+                &[0xff, 3, 0, number][..],
+                &[0xff, 3, number],
+                &[0, number],
+                &[number],
+            ] {
+                assert_eq!(hash(LinkType::PPP, &[head, packet].concat()), expected);
+            }
+            let hdlc = [&[0x0f, 0][..], &kind, packet].concat();
+            assert_eq!(hash(LinkType::CISCO_HDLC, &hdlc), expected);
+            let len = u8::try_from(4 + packet.len()).unwrap();
+            let log = [
+                &[2, 0, 0, 1, 5, 0, 10, 0, 7, 0, 0, 0, len, 0, 9, 0][..],
+                packet,
+            ]
+            .concat();
+            assert_eq!(hash(LinkType::NFLOG, &log), expected);
             for len in 0..packet.len() {
                 assert_eq!(hash(LinkType::RAW, &packet[..len]), 0);
             }

@@ -14,8 +14,14 @@ impl LinkType {
     pub const NULL: Self = Self(0);
     /// Ethernet, with or without VLAN tags.
     pub const ETHERNET: Self = Self(1);
+    /// PPP, with or without HDLC framing.
+    pub const PPP: Self = Self(9);
+    /// PPP in HDLC framing.
+    pub const PPP_HDLC: Self = Self(50);
     /// Raw IP; the version nibble tells which. Files also hold 12 and 14 for it.
     pub const RAW: Self = Self(101);
+    /// Cisco's HDLC: address, control, EtherType.
+    pub const CISCO_HDLC: Self = Self(104);
     /// OpenBSD loopback: as [`LinkType::NULL`], in network byte order.
     pub const LOOP: Self = Self(108);
     /// Linux "cooked" capture, version 1 (the `any` device).
@@ -24,6 +30,8 @@ impl LinkType {
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.
     pub const IPV6: Self = Self(229);
+    /// The Linux firewall's log: attributes, one of them the packet.
+    pub const NFLOG: Self = Self(239);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
@@ -53,6 +61,7 @@ impl LinkType {
             6 => "token-ring",
             8 => "slip",
             9 => "ppp",
+            50 => "ppp-hdlc",
             10 => "fddi",
             101 => "raw-ip",
             104 => "cisco-hdlc",

@@ -15,19 +15,24 @@
 
 mod content;
 mod counted;
+mod encapsulations;
 mod flow;
 mod packet;
 mod sightings;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
+pub use encapsulations::Encapsulations;
 pub use stats::{Numbers, TrackerStats};
 
 use crate::decode::{self, Network, Refused};
-use crate::flow::{Fragments, NonIp, Recent, Room, Table};
+use crate::flow::{Carrier, Carriers, Fragments, Index, NonIp, Recent, Room, Table};
 use crate::proto::driver::App;
-use crate::types::{Body, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp};
+use crate::types::{
+    Body, FlowKey, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp,
+};
 
 use counted::Counted;
 use sightings::Sightings;
@@ -59,9 +64,12 @@ pub struct Tracker {
     now: Timestamp,
     /// Every timer up to here has fired; see [`Tracker::settle`].
     settled: Timestamp,
+    /// Flows still to be closed; see [`Tracker::close_some`].
+    closing: Option<std::vec::IntoIter<Index>>,
     table: Table<App>,
     fragments: Fragments,
     recent: Recent,
+    carriers: Carriers,
     non_ip: NonIp,
     sightings: Sightings,
     counted: Counted,
@@ -76,9 +84,11 @@ impl Tracker {
         Self {
             now: Timestamp::MIN,
             settled: Timestamp::MIN,
+            closing: None,
             table: Table::new(config.flows_max, config.seed),
             fragments: Fragments::new(config.seed),
             recent: Recent::new(config.seed),
+            carriers: Carriers::new(config.seed),
             non_ip: NonIp::default(),
             sightings: Sightings::new(config.seed),
             counted: Counted::default(),
@@ -131,14 +141,20 @@ impl Tracker {
             }
         };
         self.counted.decoded(decoded.dst_mac, decoded.vlan);
-        if let Network::Ip(ip) = &decoded.network {
-            return self.ip(ts, &decoded, ip, out);
+        match &decoded.network {
+            Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
+                return self.ip(ts, &decoded, ip, Carrier::NONE, out);
+            }
+            Network::Ip(_) | Network::Tunnelled(_) => {
+                return self.frame(ts, &decoded, Carrier::NONE, out);
+            }
+            _ => {}
         }
         if self.non_ip.is_copy(ts, frame) {
             self.stats.duplicate = self.stats.duplicate.saturating_add(1);
             return;
         }
-        self.without_ip(ts, &decoded, out);
+        self.frame(ts, &decoded, Carrier::NONE, out);
     }
 
     /// Fires the timers due by `ts`, each with its deadline as its time. Those of the last 134 ms may
@@ -215,23 +231,44 @@ impl Tracker {
         }
     }
 
-    /// Closes every flow: at its deadline if that has come, else now.
-    fn flush(&mut self, out: &mut Observations) {
-        for index in self.table.sorted() {
-            let Some(flow) = self.table.get_mut(index) else {
-                continue;
-            };
-            let deadline = flow.deadline();
-            let expired = deadline <= self.now;
-            self.close(index, deadline.min(self.now), expired, out);
+    /// Closes at most `flows_max` flows, as the end of everything approaches: first those whose deadline
+    /// has come, at their deadlines, then the others now, in the order of their keys. Returns the key of
+    /// the next one, `None` once no flow is left. Nothing else may be asked of the tracker in between.
+    pub fn close_some(&mut self, flows_max: usize, out: &mut Observations) -> Option<FlowKey> {
+        let mut closing = match self.closing.take() {
+            Some(closing) => closing,
+            None => {
+                self.settle(self.now, out);
+                self.counted.flush(self.now, out);
+                self.table.sorted().into_iter()
+            }
+        };
+        for index in closing.by_ref().take(flows_max) {
+            self.close(index, self.now, false, out);
         }
-        self.counted.flush(self.now, out);
+        let next = closing.as_slice().first();
+        let key = next.and_then(|index| Some(self.table.get_mut(*index)?.flow_ref().key()));
+        if key.is_some() {
+            self.closing = Some(closing);
+        }
+        key
+    }
+
+    /// Closes every flow.
+    fn flush(&mut self, out: &mut Observations) {
+        while self.close_some(usize::MAX, out).is_some() {}
         self.fragments.clear();
         self.stats.fragments_incomplete = self.fragments.incomplete;
     }
 
     /// ARP and everything else that is not IP.
-    fn without_ip(&mut self, ts: Timestamp, frame: &decode::Frame<'_>, out: &mut Observations) {
+    fn without_ip(
+        &mut self,
+        ts: Timestamp,
+        frame: &decode::Frame<'_>,
+        carrier: u32,
+        out: &mut Observations,
+    ) {
         let (mac, ip, evidence) = match frame.network {
             Network::Arp(arp) => {
                 let ip = Some(arp.sender_ip).filter(|ip| !ip.is_unspecified());
@@ -245,12 +282,17 @@ impl Tracker {
                 self.stats.llc.add(u32::from(sap));
                 (frame.src_mac, None, "frame")
             }
-            Network::Ip(_) => return,
+            Network::Ppp(number) => {
+                self.stats.ppp.add(u32::from(number));
+                (frame.src_mac, None, "frame")
+            }
+            Network::Ip(_) | Network::Tunnelled(_) => return,
         };
-        self.sighting(ts, mac, ip, evidence, frame.vlan, out);
+        let at = (frame.vlan, carrier);
+        self.sighting(ts, mac, ip, evidence, at, out);
         // A sender that speaks for another hardware address is there as well.
         if frame.src_mac != mac {
-            self.sighting(ts, frame.src_mac, None, "frame", frame.vlan, out);
+            self.sighting(ts, frame.src_mac, None, "frame", at, out);
         }
     }
 
@@ -260,11 +302,15 @@ impl Tracker {
         mac: MacAddr,
         ip: Option<std::net::IpAddr>,
         evidence: &'static str,
-        vlan: u16,
+        (vlan, carrier): (u16, u32),
         out: &mut Observations,
     ) {
         let refused = &mut self.stats.sightings_refused;
-        if mac.is_station() && self.sightings.is_news(ts, mac, ip, vlan, refused) {
+        if mac.is_station()
+            && self
+                .sightings
+                .is_news(ts, (mac, ip, vlan, carrier), refused)
+        {
             let body = Body::Sighting(Sighting {
                 mac,
                 ip,
@@ -273,7 +319,11 @@ impl Tracker {
             });
             out.push(Observation {
                 ts,
-                flow: FlowRef::default(),
+                // Workers that see one station at one time must differ in what they say, to be sorted.
+                flow: FlowRef {
+                    carrier,
+                    ..FlowRef::default()
+                },
                 body,
             });
         }

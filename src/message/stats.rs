@@ -1,6 +1,6 @@
 //! What was read, what was not understood, and what was refused: `stats.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,12 @@ pub struct Stats {
     pub not_decoded: BTreeMap<String, u64>,
     /// Frames by EtherType or IP protocol that no parser is there for.
     pub not_understood: BTreeMap<String, u64>,
+    /// Packets by what they came in: `vlan`, tunnels by kind, and `ipv4_fragment`, `ipv6_fragment`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub encapsulations: BTreeMap<String, u64>,
+    /// The numbers seen of each kind, ascending, the smallest 256: VLAN ids, labels, keys, VNIs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub encapsulation_ids: BTreeMap<String, BTreeSet<u64>>,
     /// Flows by application protocol; `-` if none was recognised.
     pub services: BTreeMap<String, u64>,
     /// Records written, by kind.

@@ -24,7 +24,7 @@ use crate::report::{self, Summary};
 use crate::store::{self, StateError};
 
 /// Effects a batch to the writer, and batches in flight.
-const EFFECTS_BATCH: usize = 512;
+const EFFECTS_BATCH: usize = 1_024;
 const EFFECTS_QUEUE: usize = 8;
 
 /// What to analyse, and how.
@@ -175,7 +175,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &tally,
         &trackers,
         &analysis,
-        written.output.counts(),
+        &written.output.counts(),
         analysis.mirror(true),
     );
     let site_days = analysis.site_days();
@@ -251,7 +251,10 @@ fn flow_through(
 ) -> Result<(FileSource, Vec<TrackerStats>, Written), AnalyzeError> {
     std::thread::scope(|scope| {
         let (to_writer, effects) = sync_channel(EFFECTS_QUEUE);
-        let writer = scope.spawn(move || write_effects(&effects, output));
+        let writer = scope.spawn(move || {
+            super::name_thread("writer");
+            write_effects(&effects, output)
+        });
         let mut batch = Vec::with_capacity(EFFECTS_BATCH);
         let mut listening = true;
         let read = pipeline::run(source, tally, workers, config, |taken| {

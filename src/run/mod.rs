@@ -11,6 +11,7 @@ mod latest;
 mod link;
 mod models;
 mod output;
+mod pending;
 mod pipeline;
 mod privilege;
 mod record_header;
@@ -67,6 +68,13 @@ fn outputs(settings: &crate::config::Settings) -> Vec<crate::forward::OutputSett
 pub fn boot_key() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(0_u8)
+}
+
+/// Names the calling thread, so that tools which count by thread can tell them apart.
+fn name_thread(name: &str) {
+    if let Ok(name) = std::ffi::CString::new(name) {
+        let _only_a_name = nix::sys::prctl::set_name(&name);
+    }
 }
 
 /// How long was learned, in words.

@@ -13,6 +13,8 @@ use tapir_engine::types::Record;
 
 use super::record_line;
 
+/// Bytes of a log written in one go.
+const LOG_BUFFER: usize = 256 * 1024;
 /// Where files grow until they are whole.
 const PARTIAL: &str = ".tapir-partial";
 /// Written last: its presence says that the folder is complete.
@@ -31,10 +33,17 @@ pub struct OutputError {
 pub(crate) struct Output {
     folder: Option<PathBuf>,
     sensor_id: String,
-    logs: BTreeMap<&'static str, BufWriter<File>>,
-    counts: BTreeMap<String, u64>,
+    logs: Vec<Log>,
     line: String,
     done: bool,
+}
+
+/// The records of one kind: their file, if they are kept, and how many there were.
+#[derive(Debug)]
+struct Log {
+    kind: &'static str,
+    file: Option<BufWriter<File>>,
+    count: u64,
 }
 
 impl Output {
@@ -43,8 +52,7 @@ impl Output {
         let output = Self {
             folder: folder.map(Path::to_owned),
             sensor_id: sensor_id.to_owned(),
-            logs: BTreeMap::new(),
-            counts: BTreeMap::new(),
+            logs: Vec::new(),
             line: String::new(),
             done: false,
         };
@@ -57,35 +65,55 @@ impl Output {
     }
 
     /// Records written so far, by kind.
-    pub(crate) fn counts(&self) -> &BTreeMap<String, u64> {
-        &self.counts
+    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
+        let counts = self.logs.iter();
+        counts.map(|log| (log.kind.to_owned(), log.count)).collect()
     }
 
     /// Writes one record to its log.
     pub(crate) fn record(&mut self, record: &Record) -> Result<(), OutputError> {
         let kind = record.body.kind();
-        if let Some(count) = self.counts.get_mut(kind) {
-            *count += 1;
-        } else {
-            self.counts.insert(kind.to_owned(), 1);
-        }
-        let Some(partial) = self.partial() else {
+        // A dozen kinds: looking along them is quicker than any map.
+        let at = match self.logs.iter().position(|log| log.kind == kind) {
+            Some(at) => at,
+            None => self.open_log(kind)?,
+        };
+        let Some(log) = self.logs.get_mut(at) else {
             return Ok(());
         };
-        let path = || partial.join(format!("{kind}.log"));
+        log.count += 1;
+        let Some(file) = &mut log.file else {
+            return Ok(());
+        };
         self.line.clear();
         record_line::write(record, &self.sensor_id, &mut self.line);
         self.line.push('\n');
-        if !self.logs.contains_key(kind) {
-            let file = File::create(path()).map_err(|error| failed(&path(), error))?;
-            self.logs
-                .insert(kind, BufWriter::with_capacity(1 << 16, file));
-        }
-        let Some(log) = self.logs.get_mut(kind) else {
-            return Ok(());
+        let written = file.write_all(self.line.as_bytes());
+        written.map_err(|error| failed(&self.log_path(kind), error))
+    }
+
+    /// Opens the log of a kind not seen before.
+    fn open_log(&mut self, kind: &'static str) -> Result<usize, OutputError> {
+        let file = match &self.folder {
+            Some(_) => {
+                let path = self.log_path(kind);
+                let file = File::create(&path).map_err(|error| failed(&path, error))?;
+                Some(BufWriter::with_capacity(LOG_BUFFER, file))
+            }
+            None => None,
         };
-        log.write_all(self.line.as_bytes())
-            .map_err(|error| failed(&path(), error))
+        self.logs.push(Log {
+            kind,
+            file,
+            count: 0,
+        });
+        Ok(self.logs.len() - 1)
+    }
+
+    /// Where the log of `kind` grows.
+    fn log_path(&self, kind: &str) -> PathBuf {
+        let partial = self.partial().unwrap_or_default();
+        partial.join(format!("{kind}.log"))
     }
 
     /// Writes a file of JSON lines.
@@ -117,9 +145,10 @@ impl Output {
         let (Some(folder), Some(partial)) = (self.folder.clone(), self.partial()) else {
             return Ok(());
         };
-        for (kind, log) in std::mem::take(&mut self.logs) {
-            let path = partial.join(format!("{kind}.log"));
-            let file = log
+        for log in std::mem::take(&mut self.logs) {
+            let path = partial.join(format!("{}.log", log.kind));
+            let Some(file) = log.file else { continue };
+            let file = file
                 .into_inner()
                 .map_err(|error| failed(&path, error.into_error()))?;
             file.sync_data().map_err(|error| failed(&path, error))?;
@@ -184,6 +213,12 @@ pub(crate) fn json<T: Serialize>(value: &T) -> String {
 /// Escapes what JSON allows raw but a terminal acts on: DEL, C1 controls, direction changes.
 fn terminal_safe(json: &str) -> String {
     use std::fmt::Write as _;
+    if json
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n'))
+    {
+        return json.to_owned();
+    }
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
         if character != '\n' && tapir_engine::types::is_hostile(character) {

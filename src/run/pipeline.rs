@@ -17,14 +17,21 @@ use tapir_capture::{Frame, LinkType, Source, SourceError, dealt_to};
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig, TrackerStats};
 
+use super::name_thread;
+use super::pending::{Moment, Pending};
+
 /// Frames a round.
-const ROUND_FRAMES: usize = 2_048;
+const ROUND_FRAMES: usize = 4_096;
+/// Observations a round has room for at first.
+const ROUND_OBSERVATIONS: usize = 2_048;
 /// Bytes a round, so that large frames, and what parsers make of them, do not pile up.
-const ROUND_BYTES: usize = 256 * 1024;
+const ROUND_BYTES: usize = 1024 * 1024;
 /// Rounds after which time must have moved on by [`MOVED_NS`].
 const EXACT_EVERY: usize = 8;
 /// Two ticks of the flow table's timing wheel: a watermark lags by less than one.
 const MOVED_NS: i64 = 1 << 28;
+/// Flows closed in one go when all of them end.
+const PART_FLOWS: usize = 4_096;
 /// Rounds in flight per queue.
 const QUEUE_ROUNDS: usize = 4;
 
@@ -35,12 +42,21 @@ pub(super) enum Boundary {
     Full,
     /// It was full, and time hardly moves.
     Exact,
+    /// Some of the flows that end with the epoch or the input; more come.
+    Part,
     /// The next frame begins a new epoch.
     Epoch,
     /// Everything up to the end of a live run is read; the others' end is awaited.
     Drained,
     /// The input is over.
     End,
+}
+
+impl Boundary {
+    /// Whether no flow lives on after it.
+    fn ends_flows(self) -> bool {
+        matches!(self, Self::Epoch | Self::End)
+    }
 }
 
 /// Says when a round is full. It sees only the input, so it says the same for any number of workers.
@@ -103,7 +119,8 @@ struct Meta {
 #[derive(Debug)]
 pub(super) struct Tracked {
     pub(super) observations: Observations,
-    pub(super) watermark: Timestamp,
+    /// Nothing that comes before this is still to be told.
+    pub(super) watermark: Moment,
     pub(super) until: Timestamp,
     pub(super) boundary: Boundary,
 }
@@ -138,19 +155,21 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
             let (mut worker, answer) = Worker::new(config);
             answers.push(answer);
             scope.spawn(move || {
+                name_thread("tracker-0");
                 let read = read_one(&mut source, watcher, &mut worker);
                 (source, read, Some(worker.tracker.stats().clone()))
             })
         } else {
             let mut rounds = Vec::new();
-            for _ in 0..workers {
+            for number in 0..workers {
                 let (to_worker, from_reader) = sync_channel(QUEUE_ROUNDS);
                 let (worker, answer) = Worker::new(config);
                 rounds.push(to_worker);
                 answers.push(answer);
-                trackers.push(spawn_worker(scope, worker, from_reader));
+                trackers.push(spawn_worker(scope, number, worker, from_reader));
             }
             scope.spawn(move || {
+                name_thread("reader");
                 let read = deal(&mut source, watcher, &rounds);
                 (source, read, None)
             })
@@ -182,53 +201,61 @@ pub(crate) enum Taken {
     End(Timestamp),
 }
 
-/// Takes one answer a worker and round and releases what is below the lowest watermark.
+/// Takes one answer a worker and round and releases what is below the lowest watermark. Where all flows
+/// end, every worker has as many answers as it needs; they are waited for.
 fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
-    let mut pending = Observations::new();
+    let mut pending = Pending::default();
+    let mut told: Vec<(Boundary, Moment, Timestamp)> = Vec::new();
     loop {
-        let (mut watermark, mut last) = (Timestamp::MAX, None);
-        for answer in answers {
+        for (worker, answer) in answers.iter().enumerate() {
+            let at_end = |told: &(Boundary, _, _)| told.0.ends_flows();
+            if told.get(worker).is_some_and(at_end) {
+                continue;
+            }
             // A reader that failed hangs up; what it said before stands.
             let Ok(tracked) = answer.tracked.recv() else {
                 return;
             };
             let mut observations = tracked.observations;
-            pending.append(&mut observations);
+            pending.add(&mut observations);
             // Emptied, it goes back to be filled again; a full queue has spares enough.
             let _spare = answer.spare.try_send(observations);
-            watermark = watermark.min(tracked.watermark);
-            last = Some((tracked.boundary, tracked.until));
+            let said = (tracked.boundary, tracked.watermark, tracked.until);
+            match told.get_mut(worker) {
+                Some(told) => *told = said,
+                None => told.push(said),
+            }
         }
-        let Some((boundary, until)) = last else {
+        let going_on = told.iter().filter(|told| !told.0.ends_flows());
+        let lowest = going_on.map(|told| told.1).min();
+        let Some(&(boundary, _, until)) = told.first() else {
             return;
         };
-        // Time tells most of them apart; the key is worked out only for equals.
-        pending.sort_by(|a, b| {
-            a.ts.cmp(&b.ts)
-                .then_with(|| a.flow.key().cmp(&b.flow.key()))
-        });
-        let ready = match boundary {
-            Boundary::Full | Boundary::Drained => pending.partition_point(|o| o.ts < watermark),
-            Boundary::Exact | Boundary::Epoch | Boundary::End => pending.len(),
-        };
+        let before = lowest.filter(|_| boundary != Boundary::Exact);
         let mut go_on = true;
-        for observation in pending.drain(..ready) {
+        pending.release(before, |observation| {
             go_on = go_on && take(Taken::Observation(observation));
-        }
-        if boundary == Boundary::Epoch {
-            let body = Body::Mark(Mark::Epoch);
-            let mark = Observation {
-                ts: until,
-                flow: FlowRef::default(),
-                body,
-            };
-            go_on = go_on && take(Taken::Observation(mark));
-        }
-        if boundary == Boundary::End {
-            take(Taken::End(until));
+        });
+        if lowest.is_none() {
+            told.clear();
+            match boundary {
+                Boundary::Epoch => {
+                    let body = Body::Mark(Mark::Epoch);
+                    let mark = Observation {
+                        ts: until,
+                        flow: FlowRef::default(),
+                        body,
+                    };
+                    go_on = go_on && take(Taken::Observation(mark));
+                }
+                _ => {
+                    take(Taken::End(until));
+                    return;
+                }
+            }
         }
         // Hanging up stops the workers, and they the reader.
-        if boundary == Boundary::End || !go_on {
+        if !go_on {
             return;
         }
     }
@@ -275,24 +302,50 @@ impl Worker {
     /// Ends a round; false if nobody listens any more.
     pub(super) fn close(&mut self, until: Timestamp, boundary: Boundary) -> bool {
         match boundary {
-            Boundary::Full | Boundary::Drained => {
+            Boundary::Full | Boundary::Drained | Boundary::Part => {
                 self.tracker.advance(until, &mut self.observations);
             }
             Boundary::Exact => self.tracker.settle(until, &mut self.observations),
-            Boundary::Epoch => self.tracker.epoch(until, &mut self.observations),
-            Boundary::End => self.tracker.finish(until, &mut self.observations),
+            Boundary::Epoch => {
+                if !self.close_flows(until) {
+                    return false;
+                }
+                self.tracker.epoch(until, &mut self.observations);
+            }
+            Boundary::End => {
+                self.tracker.advance(until, &mut self.observations);
+                if !self.close_flows(until) {
+                    return false;
+                }
+                self.tracker.finish(until, &mut self.observations);
+            }
         }
-        let spare = self.spares.try_recv().unwrap_or_default();
+        self.tell((self.tracker.watermark(), None), until, boundary)
+    }
+
+    /// Closes all flows but the last few, part by part: a million at once would fill the memory.
+    fn close_flows(&mut self, until: Timestamp) -> bool {
+        while let Some(next) = self.tracker.close_some(PART_FLOWS, &mut self.observations) {
+            let watermark = (self.tracker.watermark(), Some(next));
+            if !self.tell(watermark, until, Boundary::Part) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Hands over what was seen; false if nobody listens any more.
+    fn tell(&mut self, watermark: Moment, until: Timestamp, boundary: Boundary) -> bool {
+        let new = || Observations::with_capacity(ROUND_OBSERVATIONS);
+        let spare = self.spares.try_recv().unwrap_or_else(|_| new());
         let observations = std::mem::replace(&mut self.observations, spare);
-        let watermark = self.tracker.watermark();
-        self.to_analysis
-            .send(Tracked {
-                observations,
-                watermark,
-                until,
-                boundary,
-            })
-            .is_ok()
+        let tracked = Tracked {
+            observations,
+            watermark,
+            until,
+            boundary,
+        };
+        self.to_analysis.send(tracked).is_ok()
     }
 }
 
@@ -423,10 +476,12 @@ fn deal<S: Source>(
 /// A thread that tracks what it is dealt.
 fn spawn_worker<'scope>(
     scope: &'scope Scope<'scope, '_>,
+    number: usize,
     mut worker: Worker,
     rounds: Receiver<Round>,
 ) -> std::thread::ScopedJoinHandle<'scope, TrackerStats> {
     scope.spawn(move || {
+        name_thread(&format!("tracker-{number}"));
         for round in rounds {
             let mut rest = round.bytes.as_slice();
             for meta in &round.frames {

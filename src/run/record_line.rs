@@ -1,7 +1,7 @@
 //! A record as one line of Zeek JSON.
 
-use tapir_engine::flow::community_id;
-use tapir_engine::types::{FlowRef, Json, Record, Value};
+use tapir_engine::flow::{Conn, community_id};
+use tapir_engine::types::{Fields as _, FlowRef, Json, Record, Value};
 
 /// Writes the record's line, without the newline, at the end of `out`.
 pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
@@ -12,34 +12,31 @@ pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
             ..FlowRef::default()
         };
     let mut json = Json::open(out);
-    json.member("ts", Value::Time(record.ts));
+    json.field(",\"ts\":", Value::Time(record.ts));
     if named {
-        json.member("uid", Value::Str(flow.uid(sensor_id).as_str()));
-        json.member("id.orig_h", Value::Addr(flow.orig.ip()));
-        json.member("id.orig_p", Value::Int(flow.orig.port.into()));
-        json.member("id.resp_h", Value::Addr(flow.resp.ip()));
-        json.member("id.resp_p", Value::Int(flow.resp.port.into()));
+        json.field(",\"uid\":", Value::Str(flow.uid(sensor_id).as_str()));
+        json.field(",\"id.orig_h\":", Value::Addr(flow.orig.ip()));
+        json.field(",\"id.orig_p\":", Value::Int(flow.orig.port.into()));
+        json.field(",\"id.resp_h\":", Value::Addr(flow.resp.ip()));
+        json.field(",\"id.resp_p\":", Value::Int(flow.resp.port.into()));
     }
-    for (index, field) in record.body.fields().iter().enumerate() {
-        json.member(field.name, record.body.value(index));
-    }
-    if let Some((orig, resp)) = record.local.filter(|_| record.body.kind() == "conn") {
-        json.member("local_orig", Value::Bool(orig));
-        json.member("local_resp", Value::Bool(resp));
+    record.body.write(&mut json);
+    if let Some((orig, resp)) = record.local.filter(|_| record.body.kind() == Conn::KIND) {
+        json.field(",\"local_orig\":", Value::Bool(orig));
+        json.field(",\"local_resp\":", Value::Bool(resp));
     }
     if named {
-        json.member("community_id", Value::Str(&community_id(flow, 0)));
+        let id = community_id(flow, 0);
+        json.field(",\"community_id\":", Value::Str(id.as_str()));
     }
     if flow.vlan != 0 {
-        json.member("vlan", Value::Int(flow.vlan.into()));
+        json.field(",\"vlan\":", Value::Int(flow.vlan.into()));
     }
-    for (name, device) in [
-        ("orig_device", &record.orig_device),
-        ("resp_device", &record.resp_device),
-    ] {
-        if let Some(device) = device {
-            json.member(name, Value::Str(device));
-        }
+    if let Some(device) = &record.orig_device {
+        json.field(",\"orig_device\":", Value::Str(device.as_str()));
+    }
+    if let Some(device) = &record.resp_device {
+        json.field(",\"resp_device\":", Value::Str(device.as_str()));
     }
     json.close();
 }

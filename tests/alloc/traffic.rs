@@ -1,6 +1,7 @@
 //! Flows that go on for ever, of each kind that matters to the hot path.
 
 use crate::support::frames::{ACK, End, FIN, PSH, SYN, Segment, end, tcp, udp};
+use crate::support::tunnels::Way;
 
 /// Bytes of payload in each data packet.
 const PAYLOAD: usize = 600;
@@ -20,6 +21,8 @@ pub(super) enum Mix {
     HttpBody,
     /// TLS: application data after the hellos.
     Tls,
+    /// The first kind in VXLAN in GRE.
+    Tunnelled,
 }
 
 /// One flow: its beginning, then the same two packets with numbers that go on.
@@ -32,16 +35,18 @@ pub(super) struct Flow {
     seq: Option<(u32, u32)>,
     payload: Vec<u8>,
     pair: [Vec<u8>; 2],
+    tunnelled: bool,
 }
 
 impl Mix {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Unknown,
         Self::Tagged,
         Self::V6,
         Self::Datagrams,
         Self::HttpBody,
         Self::Tls,
+        Self::Tunnelled,
     ];
 
     /// The flow numbered `n` of this kind.
@@ -68,6 +73,7 @@ impl Mix {
             seq,
             payload,
             pair,
+            tunnelled: matches!(self, Self::Tunnelled),
         };
         if seq.is_some() {
             flow.handshake();
@@ -154,7 +160,14 @@ impl Flow {
         } else {
             (self.resp, self.orig)
         };
-        tcp(from, to, self.vlan, Segment { flags, seq, ack }, payload)
+        let frame = tcp(from, to, self.vlan, Segment { flags, seq, ack }, payload);
+        if !self.tunnelled {
+            return frame;
+        }
+        let (near, far) = (end("192.0.2.1", 0), end("192.0.2.2", 0));
+        let (near, far) = if from_orig { (near, far) } else { (far, near) };
+        let frame = Way::Vxlan.around(near, far, 100, &frame);
+        Way::Gre.around(near, far, 7, &frame)
     }
 }
 

@@ -116,7 +116,11 @@ pub(super) struct Found {
     pub(super) failure: Option<String>,
     pub(super) packets: u64,
     pub(super) values: BTreeMap<&'static str, BTreeSet<String>>,
-    pub(super) flows: BTreeMap<&'static str, usize>,
+    /// Distinct 5-tuples: of flows that carry no others, and of all.
+    pub(super) flows: BTreeMap<&'static str, (usize, usize)>,
+    /// Packets by what they came in, and the numbers seen.
+    pub(super) encapsulations: BTreeMap<String, u64>,
+    pub(super) ids: BTreeMap<String, BTreeSet<u64>>,
 }
 
 /// Runs the program over one capture.
@@ -159,8 +163,15 @@ pub(super) fn analyze(corpus: &Path, capture: &Capture) -> Found {
             .map(|map| (map.truth, map.found(out.path())))
             .collect(),
         flows: ["tcp", "udp"]
-            .map(|proto| (proto, tuples(&conn, proto)))
+            .map(|proto| {
+                (
+                    proto,
+                    (tuples(&conn, proto, false), tuples(&conn, proto, true)),
+                )
+            })
             .into(),
+        encapsulations: stats.encapsulations,
+        ids: stats.encapsulation_ids,
     }
 }
 
@@ -179,11 +190,15 @@ fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// Distinct 5-tuples of a protocol, whoever began.
-fn tuples(conn: &[Value], proto: &str) -> usize {
+/// What our flows that carry others are called.
+const CARRIERS: [&str; 5] = ["vxlan", "geneve", "gtp", "teredo", "l2tp"];
+
+/// Distinct 5-tuples of a protocol, whoever began; flows that carry others only if `all`.
+fn tuples(conn: &[Value], proto: &str, all: bool) -> usize {
     let end = |line: &Value, host: &str, port: &str| (line[host].to_string(), line[port].as_u64());
     conn.iter()
         .filter(|line| line["proto"] == proto)
+        .filter(|line| all || !CARRIERS.iter().any(|name| line["service"] == **name))
         .map(|line| {
             let mut ends = [
                 end(line, "id.orig_h", "id.orig_p"),

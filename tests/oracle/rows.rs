@@ -81,7 +81,10 @@ impl FlowRow {
             .as_u64()
             .and_then(|n| usize::try_from(n).ok())
             .unwrap_or(0);
-        let ours = found.flows.get(proto).copied().unwrap_or(0);
+        // The truth has the innermost flow of each packet: a carrying one only where it carried no other
+        // of its protocol. So it lies between what we have without and with those that carry.
+        let (least, most) = found.flows.get(proto).copied().unwrap_or_default();
+        let ours = wanted.clamp(least, most);
         if wanted == 0 && ours == 0 {
             return;
         }

@@ -64,6 +64,24 @@ pub(crate) fn udp(from: End, to: End, vlan: u16, payload: &[u8]) -> Vec<u8> {
     packet(from, to, vlan, 17, header, 6)
 }
 
+/// An Ethernet frame with a packet of an IP protocol that has no checksum of its own.
+pub(crate) fn carrying(from: End, to: End, proto: u8, body: &[u8]) -> Vec<u8> {
+    // The checksum falls on two bytes in front, which are taken out again.
+    let mut frame = packet(from, to, 0, proto, [&[0, 0], body].concat(), 0);
+    let at = if from.addr.is_ipv4() { 34 } else { 54 };
+    frame.drain(at..at + 2);
+    let len = u16::try_from(frame.len() - 14).expect("a short packet");
+    if from.addr.is_ipv4() {
+        frame[16..18].copy_from_slice(&len.to_be_bytes());
+        frame[24..26].copy_from_slice(&[0, 0]);
+        let sum = checksum(&[&frame[14..34]]).to_be_bytes();
+        frame[24..26].copy_from_slice(&sum);
+    } else {
+        frame[18..20].copy_from_slice(&(len - 40).to_be_bytes());
+    }
+    frame
+}
+
 /// IP and Ethernet around a transport header whose checksum stands at `sum_at`.
 fn packet(from: End, to: End, vlan: u16, proto: u8, mut body: Vec<u8>, sum_at: usize) -> Vec<u8> {
     let len = u16::try_from(body.len()).expect("a short packet");

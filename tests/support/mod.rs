@@ -2,6 +2,7 @@
 
 pub(crate) mod frames;
 pub(crate) mod office;
+pub(crate) mod tunnels;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -78,7 +78,7 @@ fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
         (
             "mirror",
             Answer::Mirror {
-                site: super::fixture::site(),
+                site: fixture::site(),
                 mirror: Box::new(office.stats.mirror.clone()),
             },
         ),

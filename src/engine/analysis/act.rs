@@ -95,6 +95,8 @@ impl Analysis {
         };
         if let Some((said, order)) = self.policy.decide(&case) {
             let said = Box::new(said);
+            // A question has a deadline of its own.
+            self.quiet_until = Timestamp::MIN;
             self.effects.push_back(Effect::Decision(said, order));
         }
     }

@@ -30,7 +30,7 @@ impl Analysis {
         orig: Option<DeviceIx>,
         resp: Option<DeviceIx>,
     ) {
-        let (body, flow) = (record.body.as_ref(), &record.flow);
+        let (body, flow) = (&record.body, &record.flow);
         for index in self.models.on(body.kind()).to_vec() {
             let Some(model) = self.models.get(index) else {
                 continue;

@@ -5,9 +5,11 @@
 
 mod act;
 mod judge;
+mod mirror;
 mod row;
 mod state;
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -18,13 +20,14 @@ use tapir_message::{Breach, Decision, Device, Incident, Mode};
 use crate::baseline::{Contact, Feature, Site, SiteSettings, Span, Verdict};
 use crate::breach::{Channels, Ledger};
 use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
+use crate::flow::Conn;
 use crate::incident::Incidents;
-use crate::mirror::Ended;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
+use crate::proto::{dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
 use crate::types::{
     Body, Clue, ClueKind, FlowEvent, FlowRef, Map, Mark, Observation, Phase, Record, RecordBody,
-    Seed, Timestamp, Value,
+    Seed, ShortId, Timestamp, ip_text,
 };
 
 pub use state::SavedState;
@@ -82,6 +85,8 @@ pub struct Analysis {
     watch: Watch,
     effects: VecDeque<Effect>,
     now: Timestamp,
+    /// Nothing is due before this; the hour's end at the latest.
+    quiet_until: Timestamp,
 }
 
 impl Analysis {
@@ -119,6 +124,7 @@ impl Analysis {
             watch: Watch::new(seed, saved.watch),
             effects: VecDeque::new(),
             now: Timestamp::MIN,
+            quiet_until: Timestamp::MIN,
             settings,
             models,
         }
@@ -133,7 +139,6 @@ impl Analysis {
             return self.site.mirror.census(ts, census);
         }
         self.site.heard(ts);
-        self.policy.advance(ts);
         match body {
             Body::Sighting(sighting) => {
                 if let Some(ip) = sighting.ip.filter(|_| sighting.evidence == "arp") {
@@ -153,14 +158,20 @@ impl Analysis {
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
-                self.now = ts;
+                (self.now, self.quiet_until) = (ts, Timestamp::MIN);
             }
+            Body::Taken => {}
         }
         self.conclude();
     }
 
     /// Lets time pass up to `ts`: whatever is due fires at its deadline.
     pub fn advance(&mut self, ts: Timestamp) {
+        // Nearly every observation comes when nothing is due.
+        if ts < self.quiet_until {
+            self.now = self.now.max(ts);
+            return;
+        }
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             self.site.advance(deadline);
             self.conclude();
@@ -172,7 +183,11 @@ impl Analysis {
             self.decided(ended);
         }
         self.site.advance(ts);
+        self.policy.advance(ts);
         self.now = self.now.max(ts);
+        let hour = self.site.next_deadline();
+        let due = [self.next_deadline(), hour].into_iter().flatten().min();
+        self.quiet_until = due.unwrap_or(Timestamp::MIN);
     }
 
     /// When something is due next.
@@ -227,16 +242,6 @@ impl Analysis {
         ns / 86_400e9
     }
 
-    /// What the mirror port showed: in the last hour, or over all of a run that is over.
-    #[must_use]
-    pub fn mirror(&self, over: bool) -> tapir_message::Mirror {
-        if over {
-            self.site.mirror.whole()
-        } else {
-            self.site.mirror.last_hour(self.now)
-        }
-    }
-
     /// Entries refused by tables at their bound, by table.
     #[must_use]
     pub fn refused(&self) -> [(&'static str, u64); 5] {
@@ -257,7 +262,9 @@ impl Analysis {
     /// Sets a deadline for every device just born.
     fn introduce(&mut self, ts: Timestamp) {
         for device in self.devices.take_born() {
-            self.newcomers.push_back((ts.plus(INTRODUCTION_NS), device));
+            let at = ts.plus(INTRODUCTION_NS);
+            self.newcomers.push_back((at, device));
+            self.quiet_until = self.quiet_until.min(at);
         }
     }
 
@@ -271,18 +278,6 @@ impl Analysis {
         }
         self.devices.clue(ts, clue);
         self.introduce(ts);
-    }
-
-    /// A host that should be heard: it spoke ARP, or was given an address.
-    fn sign(&mut self, ts: Timestamp, ip: IpAddr) {
-        if !self.settings.own.contains(&ip) {
-            self.site.mirror.sign(ts, ip);
-        }
-    }
-
-    /// Whether a flow is the sensor's own work: it goes to a SIEM or answers nobody.
-    fn is_own(&self, flow: &FlowRef) -> bool {
-        self.settings.own.contains(&flow.orig.ip())
     }
 
     /// Notes that `ip`, if outside, goes by `name`.
@@ -301,93 +296,76 @@ impl Analysis {
     /// Takes in a record: stamps it, counts it, lets the models see it, passes it on.
     fn record(&mut self, ts: Timestamp, mut record: Box<Record>) {
         let flow = record.flow;
-        let orig = self.devices.by_ip(flow.orig.ip());
-        let resp = self.devices.by_ip(flow.resp.ip());
-        let id = |ix: Option<DeviceIx>| Some(self.devices.entry(ix?)?.device.id.clone());
-        (record.orig_device, record.resp_device) = (id(orig), id(resp));
-        let home = self.devices.home();
-        record.local = Some((home.holds(flow.orig.ip()), home.holds(flow.resp.ip())));
+        let ends = self.ends(&flow);
+        let id = |ix: Option<DeviceIx>| {
+            let entry = self.devices.entry(ix?)?;
+            Some(ShortId::new(&entry.device.id))
+        };
+        (record.orig_device, record.resp_device) = (id(ends.orig), id(ends.resp));
+        record.local = Some((ends.orig_home, ends.resp_home));
         if let Some(ends) = record.ends.filter(|_| self.is_armed()) {
             self.watch.lives(&flow, ends);
         }
-        if record.body.kind() == "conn" {
-            self.mirrored(ts, record.body.as_ref(), &flow);
+        if let Some(conn) = (&record.body as &dyn Any).downcast_ref::<Conn>() {
+            self.mirrored(ts, conn, &flow);
         }
         if !self.is_own(&flow) {
-            self.learn_from(ts, record.body.as_ref(), &flow, orig);
-            self.judge_record(ts, &record, orig, resp);
+            self.learn_from(ts, &record.body, &flow, &ends);
+            self.judge_record(ts, &record, ends.orig, ends.resp);
         }
         self.effects.push_back(Effect::Record(record));
     }
 
-    /// What a record teaches the site.
-    fn learn_from(
-        &mut self,
-        ts: Timestamp,
-        body: &dyn RecordBody,
-        flow: &FlowRef,
-        orig: Option<DeviceIx>,
-    ) {
-        let text = |name: &str| match field(body, name) {
-            Value::Str(text) => Some(text),
-            _ => None,
-        };
-        match body.kind() {
-            "dns" => {
-                let Some(device) = orig else { return };
-                self.site.count(ts, device, Feature::DnsQueries, 1);
-                if text("rcode_name") == Some("NXDOMAIN") {
-                    self.site.count(ts, device, Feature::DnsNxdomain, 1);
-                }
-            }
-            "smb_files" => {
-                if let Some(device) = orig {
-                    self.site.count(ts, device, Feature::SmbFiles, 1);
-                }
-            }
-            "ssl" => self.name(flow.resp.ip(), text("server_name").unwrap_or_default()),
-            "http" => {
-                let host = text("host").unwrap_or_default();
-                self.name(
-                    flow.resp.ip(),
-                    host.rsplit_once(':').map_or(host, |(name, _)| name),
-                );
-            }
-            "conn" => self.flow_over(body, flow, orig),
-            _ => {}
+    /// Whose addresses a flow is between.
+    fn ends(&self, flow: &FlowRef) -> Ends {
+        let (orig, resp) = (flow.orig.ip(), flow.resp.ip());
+        let home = self.devices.home();
+        Ends {
+            orig: self.devices.by_ip(orig),
+            resp: self.devices.by_ip(resp),
+            orig_home: home.holds(orig),
+            resp_home: home.holds(resp),
         }
     }
 
-    /// What a flow's last word says of the mirror.
-    fn mirrored(&mut self, ts: Timestamp, body: &dyn RecordBody, flow: &FlowRef) {
-        let count = |name| count(body, name);
-        let content = count("orig_bytes").saturating_add(count("resp_bytes"));
-        // The byte counts follow sequence numbers and so include what is missing.
-        let missed = count("missed_bytes");
-        let ended = Ended {
-            tcp: flow.proto == 6,
-            missed,
-            content: content.saturating_sub(missed),
-            packets: [count("orig_pkts"), count("resp_pkts")],
-            copies: count("copies"),
-            other_vlan: field(body, "other_vlan") != Value::None,
-            vlan: flow.vlan,
-        };
-        self.site.mirrored(ts, &ended);
+    /// What a record teaches the site.
+    fn learn_from(&mut self, ts: Timestamp, body: &dyn RecordBody, flow: &FlowRef, ends: &Ends) {
+        let any: &dyn Any = body;
+        if let Some(conn) = any.downcast_ref::<Conn>() {
+            self.flow_over(conn, flow, ends);
+        } else if let Some(dns) = any.downcast_ref::<DnsRecord>() {
+            let Some(device) = ends.orig else { return };
+            self.site.count(ts, device, Feature::DnsQueries, 1);
+            if dns.rcode_name == Some("NXDOMAIN") {
+                self.site.count(ts, device, Feature::DnsNxdomain, 1);
+            }
+        } else if any.is::<SmbFile>() {
+            if let Some(device) = ends.orig {
+                self.site.count(ts, device, Feature::SmbFiles, 1);
+            }
+        } else if let Some(ssl) = any.downcast_ref::<SslRecord>() {
+            self.name(
+                flow.resp.ip(),
+                ssl.server_name.as_deref().unwrap_or_default(),
+            );
+        } else if let Some(http) = any.downcast_ref::<HttpRecord>() {
+            let host = http.host.as_deref().unwrap_or_default();
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            self.name(flow.resp.ip(), name);
+        }
     }
 
     /// A flow's last word: its size for the rhythm.
-    fn flow_over(&mut self, body: &dyn RecordBody, flow: &FlowRef, orig: Option<DeviceIx>) {
-        let count = |name| count(body, name);
-        let content = count("orig_bytes").saturating_add(count("resp_bytes"));
-        if let Some(device) = orig {
+    fn flow_over(&mut self, conn: &Conn, flow: &FlowRef, ends: &Ends) {
+        let bytes = |side: Option<u64>| side.unwrap_or(0);
+        let content = bytes(conn.orig_bytes).saturating_add(bytes(conn.resp_bytes));
+        if let Some(device) = ends.orig.filter(|_| !ends.inside(flow.resp.ip())) {
             let endpoint = endpoint(&self.devices, &self.names, flow.resp.ip());
-            let inside = is_inside(self.devices.home(), flow.resp.ip());
             self.site.ended(
                 &Contact {
                     device,
                     flow,
-                    inside,
+                    inside: false,
                     endpoint: &endpoint,
                 },
                 content,
@@ -397,33 +375,31 @@ impl Analysis {
 
     /// Takes in a stage of a flow.
     fn flow(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent) {
+        if let Some(sighting) = event.sighting(flow) {
+            self.devices.sighted(ts, &sighting);
+            self.introduce(ts);
+        }
+        let ends = self.ends(flow);
         let (orig_ip, resp_ip) = (flow.orig.ip(), flow.resp.ip());
         self.devices
-            .flow(ts, orig_ip, resp_ip, event, event.phase == Phase::New);
-        // Only what goes to one station shows that a station's own traffic is mirrored.
-        if event.orig_pkts > 0 && event.resp_mac.is_station() {
-            self.site.mirror.heard(ts, orig_ip);
-        }
-        if event.resp_pkts > 0 && event.orig_mac.is_station() {
-            self.site.mirror.heard(ts, resp_ip);
-        }
-        let own = &self.settings.own;
-        if own.contains(&orig_ip) || own.contains(&resp_ip) {
-            let packets = event.orig_pkts.saturating_add(event.resp_pkts);
-            self.site.mirror.own(ts, packets);
-        }
+            .flow(ts, (orig_ip, ends.orig), (resp_ip, ends.resp), event);
+        self.seen_at_mirror(ts, flow, event);
         if self.is_own(flow) {
             return;
         }
-        let (orig, resp) = (self.devices.by_ip(orig_ip), self.devices.by_ip(resp_ip));
         if self.is_armed() {
-            let user = orig.and_then(|ix| self.devices.entry(ix));
+            let user = ends.orig.and_then(|ix| self.devices.entry(ix));
             let user = user.map(|entry| entry.device.id.as_str());
-            self.watch.flow(ts, flow, event, user, resp.is_some());
+            self.watch.flow(ts, flow, event, user, ends.resp.is_some());
         }
-        if let Some(device) = orig {
-            let endpoint = endpoint(&self.devices, &self.names, resp_ip);
-            let inside = is_inside(self.devices.home(), resp_ip);
+        if let Some(device) = ends.orig {
+            let inside = ends.inside(resp_ip);
+            // Names matter outside only.
+            let endpoint = if inside {
+                Cow::Borrowed("")
+            } else {
+                endpoint(&self.devices, &self.names, resp_ip)
+            };
             let contact = Contact {
                 device,
                 flow,
@@ -440,7 +416,7 @@ impl Analysis {
                 .moved(ts, &contact, event.orig_bytes, event.resp_bytes);
         }
         // What a device sends to those who come from outside leaves the house as well.
-        if let Some(device) = resp.filter(|_| !is_inside(self.devices.home(), orig_ip)) {
+        if let Some(device) = ends.resp.filter(|_| !is_inside(ends.orig_home, orig_ip)) {
             let endpoint = endpoint(&self.devices, &self.names, orig_ip);
             let contact = Contact {
                 device,
@@ -488,10 +464,25 @@ impl Analysis {
     }
 }
 
-/// Whether traffic to `ip` stays in the house.
-fn is_inside(home: &Home, ip: IpAddr) -> bool {
+/// Whose addresses a flow is between: devices, and whether each lies in the home networks.
+struct Ends {
+    orig: Option<DeviceIx>,
+    resp: Option<DeviceIx>,
+    orig_home: bool,
+    resp_home: bool,
+}
+
+impl Ends {
+    /// Whether what goes to the responder, `resp`, stays in the house.
+    fn inside(&self, resp: IpAddr) -> bool {
+        is_inside(self.resp_home, resp)
+    }
+}
+
+/// Whether traffic to `ip`, which lies in a home network or not, stays in the house.
+fn is_inside(home: bool, ip: IpAddr) -> bool {
     let everyone = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast()) || ip.is_multicast();
-    everyone || ip.is_unspecified() || home.holds(ip)
+    home || everyone || ip.is_unspecified()
 }
 
 /// The best name of an address: its device's, one from DNS, TLS or HTTP, else itself.
@@ -504,19 +495,5 @@ fn endpoint<'a>(
     device
         .map(|entry| entry.device.name.as_str())
         .or_else(|| names.get(&ip).map(String::as_str))
-        .map_or_else(|| ip.to_string().into(), Cow::Borrowed)
-}
-
-/// A record's count by name; 0 if it is absent.
-fn count(body: &dyn RecordBody, name: &str) -> u64 {
-    match field(body, name) {
-        Value::Int(n) => u64::try_from(n).unwrap_or(0),
-        _ => 0,
-    }
-}
-
-/// A record's field by name.
-fn field<'a>(body: &'a dyn RecordBody, name: &str) -> Value<'a> {
-    let at = body.fields().iter().position(|field| field.name == name);
-    at.map_or(Value::None, |index| body.value(index))
+        .map_or_else(|| ip_text(ip).into(), Cow::Borrowed)
 }

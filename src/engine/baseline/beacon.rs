@@ -6,7 +6,7 @@
 //!
 //! Source: detection §3.4 (T, Z, H; threshold 6.79 at one false pair per host-day, in sample).
 //! Bounds: 48 edges a device; eviction takes the least regular among those silent for eight of their
-//! own intervals, else the least regular of all; 120 bytes an edge.
+//! own intervals, else the least regular of all; 300 bytes an edge with its histogram.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ struct Edge {
     endpoint: u64,
     first_ts: Timestamp,
     last_ts: Timestamp,
-    bins: Vec<u8>,
+    bins: Box<[u8]>,
     intervals: u32,
     /// Welford over ln(bytes + 1).
     sizes: u32,
@@ -88,8 +88,16 @@ struct Edge {
     last_hour: i64,
     fired: u32,
     /// The endpoint's name when it first fired.
-    name: String,
+    name: Box<str>,
+    /// Statistics and period since the edge last changed, once they were asked for: a table of 48 edges
+    /// is searched at every new endpoint.
+    #[serde(skip)]
+    known: Option<([f64; 3], i64)>,
 }
+
+/// Bytes of an edge beside its histogram and its name.
+#[cfg(test)]
+pub(super) const EDGE_LEN: usize = size_of::<Edge>();
 
 /// The edges of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -152,6 +160,7 @@ impl Edges {
         if gap < CALL_NS {
             return None;
         }
+        edge.known = None;
         edge.interval(gap);
         edge.last_ts = ts;
         edge.hour(ts);
@@ -159,12 +168,12 @@ impl Edges {
         if edge.intervals < due {
             return None;
         }
-        let statistic = rhythm.statistic(&edge.statistics());
+        let statistic = rhythm.statistic(&edge.figures().0);
         if statistic < STATISTIC_MIN {
             return None;
         }
         edge.fired = edge.intervals;
-        edge.name = name.chars().take(NAME_LEN_MAX).collect();
+        edge.name = name.chars().take(NAME_LEN_MAX).collect::<String>().into();
         Some((edge.seen(), edge.verdict(statistic)))
     }
 
@@ -175,6 +184,7 @@ impl Edges {
         };
         #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
         let bytes = bytes as f64;
+        edge.known = None;
         edge.sizes = edge.sizes.saturating_add(1);
         let log = libm::log(bytes + 1.0);
         let delta = log - edge.size_mean;
@@ -197,13 +207,14 @@ impl Edges {
         }
         if self.0.len() >= EDGES_MAX {
             // Each edge is ranked once: a search among 48 must not cost a thousand rankings.
-            let rank = |e: &Edge| {
-                let quiet = ts.since(e.last_ts) > e.period().saturating_mul(8);
-                (!quiet, e.statistics().iter().sum::<f64>(), e.last_ts)
+            let rank = |e: &mut Edge| {
+                let (statistics, period) = e.figures();
+                let quiet = ts.since(e.last_ts) > period.saturating_mul(8);
+                (!quiet, statistics.iter().sum::<f64>(), e.last_ts)
             };
             let (worst, _) = self
                 .0
-                .iter()
+                .iter_mut()
                 .map(rank)
                 .enumerate()
                 .min_by(|(_, a), (_, b)| {
@@ -223,7 +234,7 @@ impl Edge {
             endpoint,
             first_ts: ts,
             last_ts: ts,
-            bins: vec![0; BINS],
+            bins: vec![0; BINS].into(),
             intervals: 0,
             sizes: 0,
             size_mean: 0.0,
@@ -232,7 +243,8 @@ impl Edge {
             hours: 1,
             last_hour: hour(ts),
             fired: 0,
-            name: String::new(),
+            name: Box::default(),
+            known: None,
         }
     }
 
@@ -268,6 +280,16 @@ impl Edge {
         }
     }
 
+    /// [`Self::statistics`] and [`Self::period`], worked out once a change.
+    fn figures(&mut self) -> ([f64; 3], i64) {
+        if let Some(known) = self.known {
+            return known;
+        }
+        let known = (self.statistics(), self.period());
+        self.known = Some(known);
+        known
+    }
+
     /// Concentration of intervals T, constancy of sizes Z, coverage of hours H.
     fn statistics(&self) -> [f64; 3] {
         [self.concentration(), self.constancy(), self.coverage()]
@@ -281,19 +303,19 @@ impl Edge {
         }
         let mut best = 0.0_f64;
         for width in [2_u32, 4, 8] {
-            for window in self.bins.windows(usize::try_from(width).unwrap_or(2)) {
-                let inside: u32 = window.iter().map(|count| u32::from(*count)).sum();
-                let share = f64::from(inside) / f64::from(total);
-                // An even spread over the five octaves that human use commonly fills.
-                let even = f64::from(width) / 20.0;
-                if share > even {
-                    let rest = if share < 1.0 {
-                        (1.0 - share) * libm::log((1.0 - share) / (1.0 - even))
-                    } else {
-                        0.0
-                    };
-                    best = best.max(share * libm::log(share / even) + rest);
-                }
+            // The divergence grows with the share: the fullest window of a width is its best.
+            let windows = self.bins.windows(usize::try_from(width).unwrap_or(2));
+            let sum = |window: &[u8]| window.iter().map(|count| u32::from(*count)).sum::<u32>();
+            let share = f64::from(windows.map(sum).max().unwrap_or(0)) / f64::from(total);
+            // An even spread over the five octaves that human use commonly fills.
+            let even = f64::from(width) / 20.0;
+            if share > even {
+                let rest = if share < 1.0 {
+                    (1.0 - share) * libm::log((1.0 - share) / (1.0 - even))
+                } else {
+                    0.0
+                };
+                best = best.max(share * libm::log(share / even) + rest);
             }
         }
         best * f64::from(total.min(200))
@@ -358,7 +380,7 @@ impl Edge {
             devices: 0,
             age: Interval(0),
             site_age: Interval(0),
-            endpoint: self.name.clone(),
+            endpoint: self.name.to_string(),
             statistic,
             hours: u64::from(self.hours),
         }

@@ -141,7 +141,8 @@ mod tests {
             baseline.close_day();
         }
         // Edges with bins and names, hour factors, days, uploads: each list at its bound.
-        let heap = 48 * (64 + 64 + 152) + 2 * 9 * 48 * 4 + 21 * 8 + 16 * 128;
+        let heap =
+            48 * (64 + 64 + super::super::beacon::EDGE_LEN) + 2 * 9 * 48 * 4 + 21 * 8 + 16 * 128;
         assert!(
             size_of::<Baseline>() + heap <= 20 * 1024,
             "{}",

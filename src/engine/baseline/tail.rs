@@ -6,6 +6,8 @@
 //!
 //! Source: design §5; `prior: unfitted`.
 
+use std::cell::OnceCell;
+
 use serde::{Deserialize, Serialize};
 
 /// Bins; one bin is `1 / BINS_PER_UNIT` wide.
@@ -36,6 +38,17 @@ pub(super) struct Tail {
     /// Site's own exceedances, decayed: number and sum of excesses.
     exceedances: f64,
     excess_sum: f64,
+    /// What follows from the bins, worked out when it is asked for.
+    #[serde(skip)]
+    known: Known,
+}
+
+/// See [`Tail::known`].
+#[derive(Clone, Debug, Default)]
+struct Known {
+    threshold: OnceCell<f64>,
+    /// Weight of each bin and all above it.
+    above: OnceCell<Vec<f64>>,
 }
 
 impl Tail {
@@ -48,12 +61,14 @@ impl Tail {
             weight: 0.0,
             exceedances: 0.0,
             excess_sum: 0.0,
+            known: Known::default(),
         }
     }
 
     /// Takes in a value.
     pub(super) fn learn(&mut self, value: f64) {
         let threshold = self.threshold();
+        self.known = Known::default();
         if let Some(bin) = self.bins.get_mut(bin(value)) {
             *bin += 1.0;
             self.weight += 1.0;
@@ -66,6 +81,7 @@ impl Tail {
 
     /// Lets the past fade: every weight times `factor`.
     pub(super) fn decay(&mut self, factor: f64) {
+        self.known = Known::default();
         self.bins.iter_mut().for_each(|bin| *bin *= factor);
         self.weight *= factor;
         self.exceedances *= factor;
@@ -79,7 +95,7 @@ impl Tail {
         if value >= threshold {
             return (1.0 - BULK) * libm::exp(-(value - threshold) / self.excess());
         }
-        let above: f64 = self.bins.iter().skip(bin(value)).sum();
+        let above = self.above().get(bin(value)).copied().unwrap_or(0.0);
         // Below the prior's threshold the prior says only that the bulk lies there.
         let prior = 1.0 - BULK * value / self.prior.threshold.max(f64::MIN_POSITIVE);
         let p = (prior.max(1.0 - BULK) * PRIOR_VALUES + above) / (PRIOR_VALUES + self.weight);
@@ -113,9 +129,31 @@ impl Tail {
         0.0
     }
 
+    /// Weight of each bin and all above it.
+    fn above(&self) -> &[f64] {
+        self.known.above.get_or_init(|| {
+            let mut sum = 0.0;
+            let mut above: Vec<f64> = self
+                .bins
+                .iter()
+                .rev()
+                .map(|bin| {
+                    sum += bin;
+                    sum
+                })
+                .collect();
+            above.reverse();
+            above
+        })
+    }
+
     /// 99 % quantile of the site's past, never below the prior's: a small site proves little.
     #[must_use]
     pub(super) fn threshold(&self) -> f64 {
+        *self.known.threshold.get_or_init(|| self.quantile())
+    }
+
+    fn quantile(&self) -> f64 {
         let mut above = (1.0 - BULK) * self.weight;
         let mut top = BINS;
         for (index, weight) in self.bins.iter().enumerate().rev() {

@@ -177,7 +177,7 @@ impl Ledger {
             resp_p: flow.map(|f| f.resp.port),
             uid: flow.map(|f| f.uid(&self.sensor_id).to_string()),
             proto: flow.map(|f| proto_name(f.proto)),
-            community_id: flow.map(|f| community_id(&f, 0)),
+            community_id: flow.map(|f| community_id(&f, 0).to_string()),
             peer: flow.and(firing.peer).map(str::to_owned),
             mac: firing.mac,
             attack: model.attack.clone(),
@@ -279,7 +279,7 @@ fn update(breach: &mut Breach, firing: &Firing<'_>, channels: &Channels) {
             newer.resp_h = Some(flow.resp.ip());
             newer.resp_p = Some(flow.resp.port);
             newer.proto = Some(proto_name(flow.proto));
-            newer.community_id = Some(community_id(&flow, 0));
+            newer.community_id = Some(community_id(&flow, 0).to_string());
             newer.peer = firing.peer.map(str::to_owned);
         }
         *breach = newer;

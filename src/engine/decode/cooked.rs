@@ -67,11 +67,12 @@ fn finish(
     offset: u32,
     wire_len: u32,
 ) -> Result<Frame<'_>, Malformed> {
-    let (vlan, network) = after_ether_type(ether_type, rest, offset, wire_len)?;
+    let ((vlan, inner_vlan), network) = after_ether_type(ether_type, rest, offset, wire_len)?;
     Ok(Frame {
         src_mac,
         dst_mac: MacAddr::default(),
         vlan,
+        inner_vlan,
         network,
     })
 }

@@ -1,9 +1,13 @@
 //! Headers, from the frame to the transport, in place.
 //!
 //! Input:  one frame of a known link type, perhaps cut by the capture's snap length.
-//! Output: [`Frame`]: hardware addresses, outer VLAN id, and what the network layer says.
-//! Bounds: four VLAN tags, eight IPv6 extension headers; nothing is copied or allocated.
-//! Not done: MPLS, PPPoE and tunnels are not looked through; they are told as not understood.
+//! Output: [`Frame`]: hardware addresses, VLAN ids, and what the network layer says; of a packet inside
+//!         another, [`Encapsulated`], which the caller opens as often as it likes.
+//! Links:  Ethernet, Linux cooked 1 and 2, raw IP, loopback, PPP, Cisco HDLC, NFLOG; 802.1Q, 802.1ad,
+//!         802.1ah, MPLS, PPPoE, LLC with SNAP.
+//! Inside: IP in IP, GRE (also PPTP and ERSPAN I to III), EtherIP, MPLS in IP, VXLAN, Geneve, GTP-U, Teredo, L2TPv2.
+//! Bounds: four VLAN tags, eight labels, eight IPv6 extension headers; nothing is copied or allocated.
+//! Not done: 802.11, token ring, FDDI, frame relay, SLIP and other links; see also `tunnel` and `gre`.
 
 #![cfg_attr(
     not(test),
@@ -13,24 +17,38 @@
 mod arp;
 mod cooked;
 mod ethernet;
+mod geneve;
+mod gre;
+mod gtp;
 mod icmp;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod l2tp;
 mod llc;
 mod loopback;
+pub mod mpls;
+mod pbb;
+mod ppp;
+mod sctp;
+mod serial;
 mod tcp;
+mod teredo;
 mod transport;
+mod tunnel;
 mod udp;
 mod vlan;
+mod vxlan;
 
 pub use arp::Arp;
 pub use icmp::{Icmp, Neighbour};
 pub use ip::{Fragment, Ip};
 pub use ipv4::Ipv4;
 pub use ipv6::Ipv6;
+pub use sctp::{Sctp, chunk};
 pub use tcp::{Tcp, flag, is_signed};
 pub use transport::{Transport, proto};
+pub use tunnel::{Encapsulated, Inner, Kind, Tunnel, carried, inner};
 pub use udp::Udp;
 
 use crate::types::MacAddr;
@@ -54,11 +72,21 @@ pub enum Layer {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP.
+    Sctp,
+    /// MPLS.
+    Mpls,
+    /// PPP or PPPoE.
+    Ppp,
+    /// GRE or ERSPAN.
+    Gre,
+    /// Another header that carries packets.
+    Tunnel,
 }
 
 impl Layer {
     /// All layers, in the order of `index`.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Link,
         Self::Vlan,
         Self::Arp,
@@ -67,6 +95,11 @@ impl Layer {
         Self::Icmp,
         Self::Tcp,
         Self::Udp,
+        Self::Sctp,
+        Self::Mpls,
+        Self::Ppp,
+        Self::Gre,
+        Self::Tunnel,
     ];
 
     /// Lower-case name: key of the counter.
@@ -81,6 +114,11 @@ impl Layer {
             Self::Icmp => "icmp",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Sctp => "sctp",
+            Self::Mpls => "mpls",
+            Self::Ppp => "ppp",
+            Self::Gre => "gre",
+            Self::Tunnel => "tunnel",
         }
     }
 }
@@ -144,6 +182,8 @@ pub struct Frame<'a> {
     pub dst_mac: MacAddr,
     /// Outer VLAN id; 0 if untagged.
     pub vlan: u16,
+    /// VLAN id behind the outer one; 0 if there is no second tag.
+    pub inner_vlan: u16,
     /// What it carries.
     pub network: Network<'a>,
 }
@@ -159,6 +199,10 @@ pub enum Network<'a> {
     EtherType(u16),
     /// An LLC service access point that is not decoded.
     Llc(u8),
+    /// A PPP protocol that is not decoded.
+    Ppp(u16),
+    /// Labels, a PPPoE session or a provider's tag around another packet.
+    Tunnelled(Encapsulated<'a>),
 }
 
 /// Decodes a frame of the link type numbered `link` (LINKTYPE registry).
@@ -175,6 +219,9 @@ pub fn decode(link: u32, wire_len: u32, frame: &[u8]) -> Result<Frame<'_>, Refus
         0 | 108 => Ok(bare(loopback::decode(frame, wire_len)?)),
         113 => Ok(cooked::decode_v1(frame, wire_len)?),
         276 => Ok(cooked::decode_v2(frame, wire_len)?),
+        9 | 50 => Ok(bare(ppp::decode(frame, wire_len)?)),
+        104 => Ok(serial::hdlc(frame, wire_len)?),
+        239 => Ok(bare(serial::nflog(frame, wire_len)?)),
         _ => Err(Refused::LinkType),
     }
 }
@@ -210,25 +257,26 @@ fn bare(network: Network<'_>) -> Frame<'_> {
         src_mac: MacAddr::default(),
         dst_mac: MacAddr::default(),
         vlan: 0,
+        inner_vlan: 0,
         network,
     }
 }
 
-/// What follows an EtherType, tags included: outer VLAN id and network layer.
+/// What follows an EtherType, tags included: outer and inner VLAN id, and network layer.
 #[inline]
 fn after_ether_type(
     ether_type: u16,
     rest: &[u8],
     offset: u32,
     wire_len: u32,
-) -> Result<(u16, Network<'_>), Malformed> {
+) -> Result<((u16, u16), Network<'_>), Malformed> {
     if vlan::is_tag(ether_type) {
-        let (outer, ether_type, rest, tags_len) = vlan::strip(rest).map_err(|m| m.at(offset))?;
+        let (ids, ether_type, rest, tags_len) = vlan::strip(rest).map_err(|m| m.at(offset))?;
         let offset = offset.saturating_add(tags_len);
         let network = network(ether_type, rest, offset, wire_len)?;
-        return Ok((outer, network));
+        return Ok((ids, network));
     }
-    Ok((0, network(ether_type, rest, offset, wire_len)?))
+    Ok(((0, 0), network(ether_type, rest, offset, wire_len)?))
 }
 
 /// The network layer named by an EtherType, or by LLC where it is a length.
@@ -245,6 +293,9 @@ fn network(
         0x86dd => Ipv6::parse(rest, rest_len).map(|v| Network::Ip(v.ip)),
         0x0806 => Arp::parse(rest).map(Network::Arp),
         0..=0x05dc => llc::decode(rest, rest_len),
+        0x8847 | 0x8848 => mpls::parse(rest, rest_len).map(Network::Tunnelled),
+        0x8864 => ppp::over_ethernet(rest, rest_len).map(Network::Tunnelled),
+        0x88e7 => pbb::parse(rest, rest_len).map(Network::Tunnelled),
         other => Ok(Network::EtherType(other)),
     };
     network.map_err(|m| m.at(offset))
@@ -257,3 +308,5 @@ fn narrow(len: usize) -> u32 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tunnel_tests;

@@ -1,15 +1,25 @@
 //! The transport header behind an IP packet, whatever it is.
 
-use super::{Icmp, Malformed, Tcp, Udp};
+use super::{Icmp, Malformed, Sctp, Tcp, Udp};
 
 /// IP protocol numbers that are looked into (IANA registry).
 pub mod proto {
     /// ICMP.
     pub const ICMP: u8 = 1;
+    /// IPv4 in IP.
+    pub const IPV4: u8 = 4;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// IPv6 in IP.
+    pub const IPV6: u8 = 41;
+    /// GRE.
+    pub const GRE: u8 = 47;
+    /// Ethernet in IP.
+    pub const ETHERIP: u8 = 97;
+    /// MPLS in IP.
+    pub const MPLS: u8 = 137;
     /// ICMPv6.
     pub const ICMPV6: u8 = 58;
     /// SCTP.
@@ -25,6 +35,8 @@ pub enum Transport<'a> {
     Udp(Udp<'a>),
     /// ICMP or ICMPv6.
     Icmp(Icmp<'a>),
+    /// SCTP.
+    Sctp(Sctp<'a>),
     /// Something else, or cut before more could be read; ports are 0 if there are none.
     Other {
         /// Source port.
@@ -47,7 +59,7 @@ impl<'a> Transport<'a> {
             proto::TCP => Tcp::parse(bytes, len).map(Self::Tcp),
             proto::UDP => Udp::parse(bytes, len).map(Self::Udp),
             proto::ICMP | proto::ICMPV6 => Icmp::parse(bytes).map(Self::Icmp),
-            proto::SCTP => return Ok(Self::ports(bytes)),
+            proto::SCTP => Sctp::parse(bytes, len).map(Self::Sctp),
             _ => {
                 return Ok(Self::Other {
                     src_port: 0,
@@ -57,7 +69,7 @@ impl<'a> Transport<'a> {
         };
         match parsed {
             Err(m) if super::narrow(bytes.len()) < len && m.need > m.have => Ok(match number {
-                proto::TCP | proto::UDP => Self::ports(bytes),
+                proto::TCP | proto::UDP | proto::SCTP => Self::ports(bytes),
                 _ => Self::Other {
                     src_port: 0,
                     dst_port: 0,

@@ -12,7 +12,7 @@ use tapir_message::{Address, Device};
 
 use super::Home;
 use super::entry::{Entry, name, strength};
-use crate::types::{Clue, ClueKind, FlowEvent, MacAddr, Map, Seed, Sighting, Timestamp};
+use crate::types::{Clue, ClueKind, FlowEvent, MacAddr, Map, Phase, Seed, Sighting, Timestamp};
 
 /// Devices at most.
 const DEVICES_MAX: usize = 20_000;
@@ -41,7 +41,8 @@ pub struct Inventory {
     home: Home,
     entries: Vec<Entry>,
     by_mac: Map<MacAddr, DeviceIx>,
-    by_ip: Map<IpAddr, DeviceIx>,
+    /// By address as 128 bits, IPv4 mapped: hashed in one step.
+    by_ip: Map<u128, DeviceIx>,
     born: Vec<DeviceIx>,
     refused: u64,
 }
@@ -64,7 +65,7 @@ impl Inventory {
                 inventory.by_mac.insert(mac, ix);
             }
             for address in &entry.device.addresses {
-                inventory.by_ip.insert(address.addr, ix);
+                inventory.by_ip.insert(bits(address.addr), ix);
             }
         }
         inventory
@@ -91,7 +92,7 @@ impl Inventory {
     /// The device that holds `ip`.
     #[must_use]
     pub fn by_ip(&self, ip: IpAddr) -> Option<DeviceIx> {
-        self.by_ip.get(&ip).copied()
+        self.by_ip.get(&bits(ip)).copied()
     }
 
     /// The entry at `ix`.
@@ -162,52 +163,44 @@ impl Inventory {
         }
     }
 
-    /// Counts a flow's traffic for the devices at its ends.
+    /// Counts a flow's traffic for the devices at its ends: each end's address, and who holds it.
     pub fn flow(
         &mut self,
         ts: Timestamp,
-        orig: IpAddr,
-        resp: IpAddr,
+        (orig, orig_device): (IpAddr, Option<DeviceIx>),
+        (resp, resp_device): (IpAddr, Option<DeviceIx>),
         event: &FlowEvent,
-        new: bool,
     ) {
-        let ends = [
-            (
-                orig,
-                event.orig_bytes,
-                event.resp_bytes,
-                event.orig_pkts,
-                true,
-            ),
-            (
-                resp,
-                event.resp_bytes,
-                event.orig_bytes,
-                event.resp_pkts,
-                false,
-            ),
-        ];
-        for (ip, sent, received, sent_pkts, is_orig) in ends {
-            let Some(ix) = self.by_ip(ip) else { continue };
-            let Some(entry) = self.entries.get_mut(ix.index()) else {
-                continue;
-            };
-            let device = &mut entry.device;
-            device.bytes_sent = device.bytes_sent.saturating_add(sent);
-            device.bytes_received = device.bytes_received.saturating_add(received);
-            if sent_pkts > 0 {
-                device.last_ts = device.last_ts.max(ts);
-                if let Some(held) = device.addresses.iter_mut().find(|a| a.addr == ip) {
-                    held.last_ts = held.last_ts.max(ts);
-                }
-            }
-            let flows = if is_orig {
-                &mut device.flows_orig
-            } else {
-                &mut device.flows_resp
-            };
-            *flows = flows.saturating_add(u64::from(new));
+        let new = u64::from(event.phase == Phase::New);
+        let sent = (event.orig_bytes, event.resp_bytes);
+        if let Some(device) = self.spoke(ts, orig, orig_device, sent, event.orig_pkts) {
+            device.flows_orig = device.flows_orig.saturating_add(new);
         }
+        let sent = (event.resp_bytes, event.orig_bytes);
+        if let Some(device) = self.spoke(ts, resp, resp_device, sent, event.resp_pkts) {
+            device.flows_resp = device.flows_resp.saturating_add(new);
+        }
+    }
+
+    /// Counts bytes sent and received, and packets sent, of the device that holds `ip`.
+    fn spoke(
+        &mut self,
+        ts: Timestamp,
+        ip: IpAddr,
+        ix: Option<DeviceIx>,
+        (sent, received): (u64, u64),
+        pkts: u64,
+    ) -> Option<&mut Device> {
+        let device = &mut self.entries.get_mut(ix?.index())?.device;
+        device.bytes_sent = device.bytes_sent.saturating_add(sent);
+        device.bytes_received = device.bytes_received.saturating_add(received);
+        if pkts > 0 {
+            device.last_ts = device.last_ts.max(ts);
+            if let Some(held) = device.addresses.iter_mut().find(|a| a.addr == ip) {
+                held.last_ts = held.last_ts.max(ts);
+            }
+        }
+        Some(device)
     }
 
     /// The device of a hardware address, made if new.
@@ -215,7 +208,7 @@ impl Inventory {
         if let Some(ix) = self.by_mac.get(&mac) {
             return Some(*ix);
         }
-        let ix = self.create(ts, &mac.to_string(), evidence)?;
+        let ix = self.create(ts, mac, evidence)?;
         self.by_mac.insert(mac, ix);
         if let Some(entry) = self.entries.get_mut(ix.index()) {
             entry.device.mac = Some(mac);
@@ -274,7 +267,7 @@ impl Inventory {
         ip: IpAddr,
         behind: Option<MacAddr>,
     ) -> Option<DeviceIx> {
-        let ix = self.create(ts, &ip.to_string(), "frame")?;
+        let ix = self.create(ts, ip, "frame")?;
         if let Some(entry) = self.entries.get_mut(ix.index()) {
             entry.device.behind = behind;
         }
@@ -297,7 +290,7 @@ impl Inventory {
             .extract_if(.., |a| guessed(a))
             .collect();
         for address in loose {
-            self.by_ip.remove(&address.addr);
+            self.by_ip.remove(&bits(address.addr));
             if let Some(new) = self.known_by_address(address.first_ts, address.addr, mac)
                 && let Some(entry) = self.entries.get_mut(new.index())
             {
@@ -313,7 +306,7 @@ impl Inventory {
         {
             entry.claim(ts, &format!("lost address {ip}"), evidence);
         }
-        if !self.by_ip.insert(ip, ix) {
+        if !self.by_ip.insert(bits(ip), ix) {
             return;
         }
         let Some(entry) = self.entries.get_mut(ix.index()) else {
@@ -331,7 +324,7 @@ impl Inventory {
                     (0..held.len()).min_by_key(|i| held.get(*i).map(|a| a.last_ts))
             {
                 let gone = held.remove(oldest);
-                self.by_ip.remove(&gone.addr);
+                self.by_ip.remove(&bits(gone.addr));
             }
             let evidence = evidence.to_owned();
             held.push(Address {
@@ -345,13 +338,18 @@ impl Inventory {
     }
 
     /// A new entry, unless the inventory is full.
-    fn create(&mut self, ts: Timestamp, key: &str, evidence: &str) -> Option<DeviceIx> {
+    fn create(
+        &mut self,
+        ts: Timestamp,
+        key: impl std::fmt::Display,
+        evidence: &str,
+    ) -> Option<DeviceIx> {
         if self.entries.len() >= DEVICES_MAX {
             self.refused = self.refused.saturating_add(1);
             return None;
         }
         let ix = DeviceIx(u32::try_from(self.entries.len()).ok()?);
-        let id = device_id(&self.sensor_id, key);
+        let id = device_id(&self.sensor_id, &key.to_string());
         let device = Device {
             name: id.clone(),
             id,
@@ -375,6 +373,14 @@ impl Inventory {
         });
         self.born.push(ix);
         Some(ix)
+    }
+}
+
+/// An address as it is looked up.
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
     }
 }
 

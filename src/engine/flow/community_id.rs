@@ -8,11 +8,32 @@ use sha1::{Digest as _, Sha1};
 
 use super::key::counterpart;
 use crate::decode::proto;
-use crate::types::{Endpoint, FlowRef};
+use crate::types::{FlowRef, Joined};
+
+/// Length of an id: `1:` and the base64 of 20 bytes.
+const LEN: usize = 30;
+
+/// A Community ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommunityId([u8; LEN]);
+
+impl CommunityId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or("1:")
+    }
+}
+
+impl std::fmt::Display for CommunityId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// The Community ID of a flow.
 #[must_use]
-pub fn community_id(flow: &FlowRef, seed: u16) -> String {
+pub fn community_id(flow: &FlowRef, seed: u16) -> CommunityId {
     let (mut a, mut b) = (flow.orig, flow.resp);
     let v6 = flow.proto == proto::ICMPV6;
     let icmp = v6 || flow.proto == proto::ICMP;
@@ -20,52 +41,50 @@ pub fn community_id(flow: &FlowRef, seed: u16) -> String {
     if !one_way && b < a {
         (a, b) = (b, a);
     }
-    let mut hash = Sha1::new();
-    hash.update(seed.to_be_bytes());
-    address(&mut hash, &a);
-    address(&mut hash, &b);
-    hash.update([flow.proto, 0]);
+    let mut text = Joined::<40>::new();
+    text.add(&seed.to_be_bytes());
+    for end in [&a, &b] {
+        match end.ip() {
+            std::net::IpAddr::V4(v4) => text.add(&v4.octets()),
+            std::net::IpAddr::V6(v6) => text.add(&v6.octets()),
+        }
+    }
+    text.add(&[flow.proto, 0]);
     if icmp || matches!(flow.proto, proto::TCP | proto::UDP | proto::SCTP) {
-        hash.update(a.port.to_be_bytes());
-        hash.update(b.port.to_be_bytes());
+        text.add(&a.port.to_be_bytes());
+        text.add(&b.port.to_be_bytes());
     }
-    let mut id = String::with_capacity(30);
-    id.push_str("1:");
-    base64(&mut id, &hash.finalize());
-    id
+    CommunityId(written(&Sha1::digest(text.bytes()).into()))
 }
 
-/// Four bytes of an IPv4 address, sixteen of an IPv6 address.
-fn address(hash: &mut Sha1, end: &Endpoint) {
-    match end.ip() {
-        std::net::IpAddr::V4(v4) => hash.update(v4.octets()),
-        std::net::IpAddr::V6(v6) => hash.update(v6.octets()),
-    }
-}
-
-/// Base64 with padding (RFC 4648 §4).
-fn base64(out: &mut String, bytes: &[u8]) {
+/// `1:` and the hash as base64 with padding (RFC 4648 §4).
+fn written(hash: &[u8; 20]) -> [u8; LEN] {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for chunk in bytes.chunks(3) {
-        let mut group = [0; 4];
-        for (to, from) in group.iter_mut().skip(1).zip(chunk) {
+    let mut out = [b'='; LEN];
+    let (head, digits) = out.split_at_mut(2);
+    head.copy_from_slice(b"1:");
+    for (group, three) in digits.chunks_mut(4).zip(hash.chunks(3)) {
+        let mut word = [0; 4];
+        for (to, from) in word.iter_mut().zip(three) {
             *to = *from;
         }
-        let bits = u32::from_be_bytes(group);
-        for place in 0..4_u32 {
-            let shift = 18_u32.saturating_sub(place.saturating_mul(6));
-            let digit = usize::try_from(bits.wrapping_shr(shift) & 63).unwrap_or(0);
-            let filled = usize::try_from(place).is_ok_and(|p| p <= chunk.len());
-            let digit = DIGITS.get(digit).copied().filter(|_| filled);
-            out.push(char::from(digit.unwrap_or(b'=')));
+        let mut bits = u32::from_be_bytes(word);
+        for slot in group.iter_mut().take(three.len().saturating_add(1)) {
+            bits = bits.rotate_left(6);
+            let digit = usize::try_from(bits & 63).unwrap_or(0);
+            *slot = DIGITS.get(digit).copied().unwrap_or(b'=');
+            bits &= !63;
         }
     }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::IpAddr;
+
+    use crate::types::Endpoint;
 
     /// The 23 published vectors of corelight/community-id-spec (`baseline_deflt.json` and
     /// `baseline_seed1.json`): protocol, addresses, ports, the id with seed 0, the id with seed 1.
@@ -114,8 +133,8 @@ mod tests {
                 proto: parts[0].parse().unwrap(),
                 ..FlowRef::default()
             };
-            assert_eq!(community_id(&flow, 0), parts[5], "{line}");
-            assert_eq!(community_id(&flow, 1), parts[6], "{line}");
+            assert_eq!(community_id(&flow, 0).as_str(), parts[5], "{line}");
+            assert_eq!(community_id(&flow, 1).as_str(), parts[6], "{line}");
             count += 1;
         }
         assert_eq!(count, 23);

@@ -1,12 +1,13 @@
 //! The `conn` record: what Zeek says of a flow when it is over.
 
+use super::history::Letters;
 use crate::record;
 use crate::types::{Interval, Text};
 
 record! {
     /// One flow, written when it is over (Zeek's `conn.log`).
     pub struct Conn = "conn" {
-        /// Transport protocol: `tcp`, `udp`, `icmp`, or `unknown_transport`.
+        /// Transport protocol: `tcp`, `udp`, `icmp`, `sctp`, or `unknown_transport`.
         pub proto: &'static str = "proto",
         /// Application protocols sensed.
         pub service: Option<&'static str> = "service",
@@ -21,7 +22,7 @@ record! {
         /// Bytes of content missing.
         pub missed_bytes: u64 = "missed_bytes",
         /// Zeek's history letters, originator in capitals.
-        pub history: Option<Text> = "history",
+        pub history: Option<Letters> = "history",
         /// Packets from the originator.
         pub orig_pkts: u64 = "orig_pkts",
         /// Their bytes from the IP header on.
@@ -37,5 +38,9 @@ record! {
         pub copies: Option<u64> = "copies",
         /// Another VLAN in which the same packets were seen at the same time.
         pub other_vlan: Option<u16> = "other_vlan",
+        /// VLAN id of the second tag, behind that in `vlan`.
+        pub inner_vlan: Option<u16> = "inner_vlan",
+        /// Tunnels it lies in, outermost first, such as `vxlan:100` or `mpls:16/17>gre`.
+        pub tunnel: Option<Text> = "tunnel",
     }
 }

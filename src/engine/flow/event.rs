@@ -1,8 +1,8 @@
 //! What is told of a flow: its events and its `conn` record.
 
 use super::state::{Side, Tcp, bit};
-use super::{Conn, Dir, Flow};
-use crate::types::{Ends, FlowEvent, Interval, Phase, Timestamp};
+use super::{Carrier, Conn, Dir, Flow};
+use crate::types::{Ends, FlowEvent, Heard, Interval, Phase, Timestamp};
 
 /// Bytes of both sides above which every doubling is told.
 const DOUBLING_BYTES_MIN: u64 = 64 * 1024;
@@ -12,11 +12,13 @@ const UPDATE_AGE_MIN: u32 = 896;
 /// More new bytes than this are told at once, so that the counters hold them.
 const NEW_BYTES_MAX: u32 = 1 << 31;
 
-/// The event `phase` of a flow at `ts`; what it counts is counted once.
+/// The event `phase` of a flow at `ts`; what it counts is counted once. `first_of` is the side whose
+/// first packet brought it.
 #[must_use]
 pub fn event<A>(
     flow: &mut Flow<A>,
     phase: Phase,
+    first_of: Option<Heard>,
     ts: Timestamp,
     service: Option<&'static str>,
 ) -> FlowEvent {
@@ -35,7 +37,8 @@ pub fn event<A>(
         service,
         from_start: flow.is(bit::FROM_START),
         handshake: flow.is(bit::HANDSHAKE),
-        signed: flow.is(bit::SIGNED),
+        signed: flow.is(bit::SIGNED) || flow.is(bit::TUNNELLED),
+        first_of,
         orig_mac: flow.orig.mac,
         resp_mac: flow.resp.mac,
     }
@@ -47,7 +50,7 @@ pub fn ends<A>(flow: &Flow<A>, open: bool) -> Option<Ends> {
     (flow.key.proto == 6).then(|| Ends {
         open: open && !flow.is_finished(),
         handshake: flow.is(bit::HANDSHAKE),
-        signed: flow.is(bit::SIGNED),
+        signed: flow.is(bit::SIGNED) || flow.is(bit::TUNNELLED),
         orig_mac: flow.orig.mac,
         resp_mac: flow.resp.mac,
     })
@@ -95,11 +98,12 @@ impl<A> Flow<A> {
 
 /// The `conn` record of a flow that is over. Unlike Zeek's, a flow of one packet has its byte counts.
 #[must_use]
-pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>) -> Conn {
+pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>, carrier: Option<&Carrier>) -> Conn {
     let proto = match flow.key.proto {
         6 => "tcp",
         17 => "udp",
         1 | 58 => "icmp",
+        132 => "sctp",
         _ => "unknown_transport",
     };
     let more_than_one = flow.orig.pkts.saturating_add(flow.resp.pkts) > 1;
@@ -111,7 +115,7 @@ pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>) -> Conn {
         orig_bytes: Some(flow.orig.payload),
         resp_bytes: Some(flow.resp.payload),
         conn_state: conn_state(flow),
-        missed_bytes: flow.missed,
+        missed_bytes: flow.missed.into(),
         history: flow.history.text(),
         orig_pkts: flow.orig.pkts,
         orig_ip_bytes: flow.orig.ip_bytes,
@@ -121,6 +125,8 @@ pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>) -> Conn {
         copies: Some(u64::from(flow.copies)).filter(|copies| *copies > 0),
         // One packet may be like another by chance or because a host is in both VLANs.
         other_vlan: Some(flow.other_vlan.0).filter(|_| flow.other_vlan.1 > 1),
+        inner_vlan: carrier.and_then(Carrier::inner_vlan),
+        tunnel: carrier.and_then(Carrier::text),
     }
 }
 
@@ -129,7 +135,7 @@ fn conn_state<A>(flow: &Flow<A>) -> &'static str {
     use Tcp::{Closed, Established, Inactive, Partial, Reset, SynAckSent, SynSent};
     match flow.key.proto {
         6 => {}
-        17 => {
+        17 | 132 => {
             return match (flow.orig.pkts > 0, flow.resp.pkts > 0) {
                 (true, true) => "SF",
                 (true, false) => "S0",

@@ -33,6 +33,8 @@ pub struct Datagram {
     pub proto: u8,
     /// Outer VLAN id.
     pub vlan: u16,
+    /// What carries it; see [`super::Carrier`].
+    pub carrier: u32,
 }
 
 /// What a piece led to.

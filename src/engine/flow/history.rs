@@ -6,7 +6,7 @@
 //! Bounds: sixteen letters; later ones are not kept.
 
 use crate::flow::Dir;
-use crate::types::Text;
+use crate::types::{FieldType, FieldValue, Value};
 
 /// The letters; a letter is kept as its place here.
 const LETTERS: &[u8; 16] = b"SHADFRCGTWIQ^   ";
@@ -38,7 +38,7 @@ impl History {
 
     /// The letters as text; `None` if there are none.
     #[must_use]
-    pub fn text(&self) -> Option<Text> {
+    pub fn text(&self) -> Option<Letters> {
         if self.len == 0 {
             return None;
         }
@@ -46,18 +46,45 @@ impl History {
             u64::from_le_bytes(self.codes),
             u16::from_le_bytes(self.resp),
         );
-        let mut text = Text::with_capacity(usize::from(self.len));
-        for _ in 0..self.len {
+        let mut letters = Letters {
+            bytes: [b' '; 16],
+            len: self.len,
+        };
+        for slot in letters.bytes.iter_mut().take(usize::from(self.len)) {
             let code = usize::try_from(codes & 15).unwrap_or(0);
-            let letter = char::from(LETTERS.get(code).copied().unwrap_or(b' '));
-            text.push(if resp & 1 == 1 {
+            let letter = LETTERS.get(code).copied().unwrap_or(b' ');
+            *slot = if resp & 1 == 1 {
                 letter.to_ascii_lowercase()
             } else {
                 letter
-            });
+            };
             (codes, resp) = (codes >> 4, resp >> 1);
         }
-        Some(text)
+        Some(letters)
+    }
+}
+
+/// A history as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Letters {
+    bytes: [u8; 16],
+    len: u8,
+}
+
+impl Letters {
+    /// The letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.len));
+        str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl FieldValue for Letters {
+    const TYPE: FieldType = FieldType::Str;
+
+    fn value(&self) -> Value<'_> {
+        Value::Str(self.as_str())
     }
 }
 
@@ -77,8 +104,8 @@ mod tests {
         ] {
             history.push(dir, letter);
         }
-        assert_eq!(history.text().as_deref(), Some("ShA^"));
+        assert_eq!(history.text().unwrap().as_str(), "ShA^");
         (0..40).for_each(|_| history.push(Dir::Resp, b'W'));
-        assert_eq!(history.text().as_deref(), Some("ShA^wwwwwwwwwwww"));
+        assert_eq!(history.text().unwrap().as_str(), "ShA^wwwwwwwwwwww");
     }
 }

@@ -1,6 +1,6 @@
 //! What makes two packets the same flow.
 //!
-//! Addresses, ports, protocol and outer VLAN id, the smaller endpoint first. ICMP has the type in the
+//! Addresses, ports, protocol, outer VLAN id and what carries it, the smaller endpoint first. ICMP has the type in the
 //! sender's port; the other port holds the type of the answer, or the code where there is none, as in
 //! Zeek, so that a request and its reply share a key.
 
@@ -21,13 +21,15 @@ pub struct Key {
     pub vlan: u16,
     /// IP protocol.
     pub proto: u8,
+    /// What carries it; see [`super::Carrier`].
+    pub carrier: u32,
 }
 
 impl Key {
     /// The key of a packet from `src` to `dst`, and whether its sender is endpoint `a`.
     #[inline]
     #[must_use]
-    pub fn new(src: Endpoint, dst: Endpoint, proto: u8, vlan: u16) -> (Self, bool) {
+    pub fn new(src: Endpoint, dst: Endpoint, proto: u8, vlan: u16, carrier: u32) -> (Self, bool) {
         // Compared as numbers: the same order as that of `Endpoint`, without a call to memcmp.
         let (s, d) = (u128::from_be_bytes(src.addr), u128::from_be_bytes(dst.addr));
         let forward = s < d || (s == d && src.port <= dst.port);
@@ -39,11 +41,12 @@ impl Key {
             b_port: high.port,
             vlan,
             proto,
+            carrier,
         };
         (key, forward)
     }
 
-    /// The key as words, for the hasher.
+    /// The key as words, for the hasher, without what carries the flow: nearly always nothing.
     #[inline]
     #[must_use]
     pub fn words(&self) -> [u64; 5] {

@@ -9,6 +9,7 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+mod carrier;
 mod community_id;
 mod conn;
 mod digest;
@@ -25,14 +26,15 @@ mod table;
 mod tcp;
 mod wheel;
 
-pub use community_id::community_id;
+pub use carrier::{Carrier, Carriers};
+pub use community_id::{CommunityId, community_id};
 pub use conn::Conn;
 pub use digest::{NonIp, digest};
 pub use dir::Dir;
 pub use duplicate::{Checksum, Copied};
 pub use event::{conn, ends, event};
 pub use fragment::{Datagram, Fragments, Outcome as FragmentOutcome};
-pub use history::History;
+pub use history::{History, Letters};
 pub use key::{Key, counterpart, is_likely_server};
 pub use recent::{Look, Recent};
 pub use state::{Flow, Side, Tcp as TcpState, bit};

@@ -8,33 +8,37 @@ use crate::types::{FlowRef, MacAddr, Ordinal, Timestamp};
 /// Bits of [`Flow::flags`] and [`Side::seen`].
 pub mod bit {
     /// Endpoint `a` of the key is the originator.
-    pub const A_IS_ORIG: u16 = 1;
+    pub const A_IS_ORIG: u32 = 1;
     /// The first packet was a SYN, or the protocol has none.
-    pub const FROM_START: u16 = 2;
+    pub const FROM_START: u32 = 2;
     /// `Answered` was told.
-    pub const ANSWERED: u16 = 4;
+    pub const ANSWERED: u32 = 4;
     /// `Failed` was told.
-    pub const FAILED: u16 = 8;
+    pub const FAILED: u32 = 8;
     /// The SYN-ACK acknowledged the SYN.
-    pub const SYN_ACKED: u16 = 16;
+    pub const SYN_ACKED: u32 = 16;
     /// The handshake was seen complete both ways.
-    pub const HANDSHAKE: u16 = 32;
+    pub const HANDSHAKE: u32 = 32;
     /// The originator went on after the SYN-ACK.
-    pub const ESTABLISHED: u16 = 64;
+    pub const ESTABLISHED: u32 = 64;
     /// Second copies of packets are not counted.
-    pub const DUPLICATES: u16 = 128;
+    pub const DUPLICATES: u32 = 128;
     /// The originator has sent an acknowledgement; the responder's bit is the next.
-    pub const ACKS: u16 = 256;
+    pub const ACKS: u32 = 256;
     /// A bad checksum of the originator was told; the responder's bit is the next.
-    pub const BAD_CHECKSUM: u16 = 1_024;
+    pub const BAD_CHECKSUM: u32 = 1_024;
     /// Differing copies of a byte were told.
-    pub const INCONSISTENT: u16 = 4_096;
+    pub const INCONSISTENT: u32 = 4_096;
     /// A SYN carried a TCP-MD5 or TCP-AO option.
-    pub const SIGNED: u16 = 8_192;
+    pub const SIGNED: u32 = 8_192;
+    /// It lies in a tunnel: a reset put on the wire would not reach its ends.
+    pub const TUNNELLED: u32 = 16_384;
     /// Its packets are no copies of each other: they are not looked at any more.
-    pub const GENUINE: u16 = 16_384;
+    pub const GENUINE: u32 = 32_768;
     /// Every packet came three times or more.
-    pub const TRIPLED: u16 = 32_768;
+    pub const TRIPLED: u32 = 65_536;
+    /// It lies in a tunnel that is itself a flow, which counts its packets.
+    pub const WITHIN_FLOW: u32 = 131_072;
 
     /// A SYN.
     pub const SYN: u8 = 1;
@@ -124,8 +128,8 @@ pub struct Flow<A> {
     pub last_ts: Timestamp,
     /// Sensing or parsing state, if any is needed.
     pub app: Option<Box<A>>,
-    /// Payload bytes known to be lost.
-    pub missed: u64,
+    /// Payload bytes known to be lost; at most 4 GiB are known.
+    pub missed: u32,
     /// Time of the last event since the first packet, in units of 2^26 ns (67 ms).
     pub event_age: u32,
     /// Sequence number of the last SYN.
@@ -137,7 +141,7 @@ pub struct Flow<A> {
     /// See [`Ordinal`].
     pub ordinal: Ordinal,
     /// See [`bit`].
-    pub flags: u16,
+    pub flags: u32,
     /// Copies that were not counted.
     pub copies: u32,
     /// Bytes of the copies among the first packets, each direction.
@@ -215,7 +219,7 @@ impl<A> Flow<A> {
     /// Whether all of `mask` is set in the flags.
     #[inline]
     #[must_use]
-    pub fn is(&self, mask: u16) -> bool {
+    pub fn is(&self, mask: u32) -> bool {
         self.flags & mask == mask
     }
 
@@ -244,6 +248,7 @@ impl<A> Flow<A> {
             resp,
             proto: self.key.proto,
             vlan: self.key.vlan,
+            carrier: self.key.carrier,
             ordinal: self.ordinal,
             first_ts: self.first_ts,
         }

@@ -89,6 +89,9 @@ impl<A> Table<A> {
         for word in key.words() {
             hasher.write_u64(word);
         }
+        if key.carrier != 0 {
+            hasher.write_u32(key.carrier);
+        }
         let hash = hasher.finish();
         let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
         u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
@@ -202,7 +205,7 @@ impl<A> Table<A> {
         all.sort_unstable_by_key(|index| {
             self.flows.get(place(*index)).map(|f| {
                 let (a, b) = f.key.endpoints();
-                (a, b, f.key.proto, f.key.vlan)
+                (a, b, f.key.proto, f.key.vlan, f.key.carrier)
             })
         });
         all

@@ -290,7 +290,7 @@ impl<A> Flow<A> {
     fn lose(&mut self, dir: Dir, hole: (u32, u32)) {
         let lost = hole.1.wrapping_sub(hole.0);
         if lost > 0 {
-            self.missed = self.missed.wrapping_add(u64::from(lost));
+            self.missed = self.missed.saturating_add(lost);
             let side = self.side_mut(dir);
             side.gaps = side.gaps.saturating_add(1);
             if is_told(side.gaps) {
@@ -327,7 +327,7 @@ impl<A> Flow<A> {
 
 /// The bit of [`Flow::flags`] that says `dir` has sent an acknowledgement.
 #[inline]
-fn acks(dir: Dir) -> u16 {
+fn acks(dir: Dir) -> u32 {
     match dir {
         Dir::Orig => bit::ACKS,
         Dir::Resp => bit::ACKS << 1,

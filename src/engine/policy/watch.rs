@@ -216,6 +216,7 @@ mod tests {
             resp_pkts: 1,
             duration: Interval(0),
             service: None,
+            first_of: None,
             from_start: true,
             handshake: true,
             signed: false,

@@ -36,7 +36,7 @@ pub(crate) struct App {
 #[derive(Debug)]
 struct Mouth {
     state: State,
-    parser: Option<Box<Parser>>,
+    parser: Option<Parser>,
     kind: Option<Kind>,
     /// Whether the parser has emitted a record.
     told: bool,
@@ -273,7 +273,7 @@ impl Mouth {
     }
 
     fn start(&mut self, kind: Kind) {
-        self.parser = Some(Box::new(kind.parser()));
+        self.parser = Some(kind.parser());
         (self.kind, self.state) = (Some(kind), State::Parsing);
     }
 

@@ -108,16 +108,7 @@ impl<'a> Out<'a> {
 
     /// Emits a record with the record's own time (Zeek: the request's).
     pub fn record<T: Fields + std::fmt::Debug + Send + 'static>(&mut self, ts: Timestamp, body: T) {
-        let record = Record {
-            ts,
-            flow: *self.flow,
-            orig_device: None,
-            resp_device: None,
-            local: None,
-            ends: None,
-            body: Box::new(body),
-        };
-        self.emit(Body::Record(Box::new(record)));
+        self.emit(Body::Record(Record::new(ts, *self.flow, None, body)));
     }
 
     /// Emits evidence about a device.
@@ -170,10 +161,11 @@ macro_rules! protocols {
         $( pub mod $module; )*
 
         /// A parser of any protocol, for one flow.
+        ///
+        /// Each is held by a pointer: a flow takes the memory of its own protocol, not of the largest.
         #[derive(Debug)]
-        #[allow(clippy::large_enum_variant, reason = "held behind one box per flow")]
         pub enum Parser {
-            $( #[doc = concat!("See [`", stringify!($module), "`].")] $variant($module::$variant), )*
+            $( #[doc = concat!("See [`", stringify!($module), "`].")] $variant(Box<$module::$variant>), )*
         }
 
         /// Names of a protocol without a parser's state.
@@ -207,7 +199,7 @@ macro_rules! protocols {
             /// A fresh parser.
             #[must_use]
             pub fn parser(self) -> Parser {
-                match self { $( Self::$variant => Parser::$variant(<$module::$variant>::default()), )* }
+                match self { $( Self::$variant => Parser::$variant(Box::default()), )* }
             }
         }
 

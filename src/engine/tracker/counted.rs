@@ -81,10 +81,10 @@ impl Counted {
         checksum == Checksum::Forged
     }
 
-    /// Whether a minute ends by `ts`.
+    /// Whether a minute ends by `ts`. That in which time itself ends never does.
     #[inline]
     pub(super) fn is_due(&self, ts: Timestamp) -> bool {
-        ts >= self.end
+        ts >= self.end && self.end < Timestamp::MAX
     }
 
     /// Tells the minute that ended by `ts`, and begins that of `ts`.
@@ -96,7 +96,7 @@ impl Counted {
 
     /// Tells the open minute before its end, as the input ends at `ts`.
     pub(super) fn flush(&mut self, ts: Timestamp, out: &mut Observations) {
-        self.tell(ts.min(self.end.plus(-1)), out);
+        self.tell(ts, out);
         self.end = Timestamp::MIN;
     }
 

@@ -1,13 +1,14 @@
 //! From a packet to its flow: found or begun, counted, told of, closed.
 
+use super::encapsulations::place;
 use super::{App, Tracker};
-use crate::decode::{Ip, Transport, flag, is_signed, proto};
+use crate::decode::{Ip, Kind as Tunnel, Transport, chunk, flag, is_signed, proto};
 use crate::flow::{
-    Dir, Flow, Index, Key, Step, TcpState, bit, conn, ends, event, is_likely_server,
+    Carrier, Dir, Flow, Index, Key, Step, TcpState, bit, conn, ends, event, is_likely_server,
 };
 use crate::proto::Kind;
 use crate::types::{
-    Body, MacAddr, Observation, Observations, Ordinal, Phase, Record, Sighting, Timestamp,
+    Body, Heard, MacAddr, Observation, Observations, Ordinal, Phase, Record, Timestamp,
 };
 
 /// A packet as the flow sees it.
@@ -22,6 +23,8 @@ pub(super) struct Arrival {
     pub(super) bytes: u32,
     /// Whether the payload is complete; false for a fragment.
     pub(super) whole: bool,
+    /// Whether it was put together from fragments.
+    pub(super) joined: bool,
 }
 
 /// Where a packet belongs.
@@ -39,6 +42,7 @@ impl Tracker {
         &mut self,
         arrival: &Arrival,
         (key, from_a): (&Key, bool),
+        carrier: &Carrier,
         transport: &Transport<'_>,
         out: &mut Observations,
     ) -> Option<Found> {
@@ -61,7 +65,24 @@ impl Tracker {
             let expired = deadline <= arrival.ts;
             self.close(index, deadline.min(arrival.ts), expired, out);
         }
-        self.begin(arrival, hash, (key, from_a), transport, ordinal)
+        let found = self.begin(arrival, hash, (key, from_a), transport, ordinal)?;
+        if key.carrier != 0 {
+            self.carried(found.index, carrier);
+        }
+        Some(found)
+    }
+
+    /// Notes what carries a flow.
+    #[cold]
+    fn carried(&mut self, index: Index, carrier: &Carrier) {
+        self.carriers.begin(index, carrier);
+        self.stats.carriers_refused = self.carriers.refused();
+        if let Some(flow) = self.table.get_mut(index).filter(|_| carrier.is_tunnel()) {
+            flow.flags |= bit::TUNNELLED;
+            if carrier.within_flow {
+                flow.flags |= bit::WITHIN_FLOW;
+            }
+        }
     }
 
     /// Begins a flow.
@@ -80,6 +101,10 @@ impl Tracker {
         };
         let (syn, ack) = match transport {
             Transport::Tcp(tcp) => (tcp.has(flag::SYN), tcp.has(flag::ACK)),
+            Transport::Sctp(sctp) => {
+                let answer = sctp.has(chunk::INIT_ACK);
+                (answer || sctp.has(chunk::INIT), answer)
+            }
             _ => (false, false),
         };
         let answers = match (syn, ack) {
@@ -124,9 +149,7 @@ impl Tracker {
         let first = flow.side(dir).pkts == 0;
         flow.count(dir, arrival.pkts, arrival.bytes);
         flow.side_mut(dir).mac = arrival.src_mac;
-        if first {
-            greet(flow, dir, arrival, out);
-        }
+        let mut heard = first.then(|| greet(flow, dir, arrival));
         let mut told = found.new;
         let step = match transport {
             Transport::Tcp(tcp) if arrival.whole => {
@@ -147,16 +170,19 @@ impl Tracker {
             _ => None,
         };
         if found.new {
-            tell(flow, Phase::New, ts, out);
+            tell(flow, Phase::New, heard.take(), ts, out);
         }
         let (answered, failed) = verdict(flow, dir, first, transport, step.map(|s| s.0));
         if answered && !flow.is(bit::ANSWERED) {
             flow.flags |= bit::ANSWERED;
-            (told, _) = (true, tell(flow, Phase::Answered, ts, out));
+            (told, _) = (true, tell(flow, Phase::Answered, heard.take(), ts, out));
         }
         if failed && !flow.is(bit::FAILED) {
             flow.flags |= bit::FAILED;
-            (told, _) = (true, tell(flow, Phase::Failed, ts, out));
+            (told, _) = (true, tell(flow, Phase::Failed, heard.take(), ts, out));
+        }
+        if let Some(heard) = heard {
+            sighted(flow, heard, ts, out);
         }
         match (transport, step) {
             (Transport::Tcp(tcp), Some((step, len))) => {
@@ -166,13 +192,14 @@ impl Tracker {
             _ if !arrival.whole => {}
             (Transport::Udp(udp), _) => self.datagram(found, ts, udp, out),
             (Transport::Icmp(_), _) => self.payload(found, ip.payload_len.saturating_sub(8)),
+            (Transport::Sctp(_), _) => self.payload(found, ip.payload_len.saturating_sub(12)),
             (Transport::Other { .. }, _) => self.payload(found, ip.payload_len),
         }
         let Some(flow) = self.table.get_mut(found.index) else {
             return;
         };
         if !told && flow.wants_update(ts, arrival.bytes) {
-            tell(flow, Phase::Update, ts, out);
+            tell(flow, Phase::Update, None, ts, out);
         }
     }
 
@@ -199,36 +226,41 @@ impl Tracker {
             flow.settle();
         }
         let back = flow.settle_copies();
-        self.stats.duplicate = self.stats.duplicate.saturating_sub(back);
         if let Some(mut app) = flow.app.take() {
             let before = out.len();
             let mut context = super::content::context(flow, ts, out, &mut self.room);
             app.finish(&mut context);
-            flow.service = service_of(&app);
+            match service_of(&app) {
+                0 => {}
+                service => flow.service = service,
+            }
             super::content::stamp(out, before, flow, false);
         }
         let silent = flow.resp.pkts == 0 && flow.is(bit::FROM_START);
         if expired && silent && !flow.is(bit::ANSWERED) && !flow.is(bit::FAILED) {
             flow.flags |= bit::FAILED;
-            tell(flow, Phase::Failed, ts, out);
+            tell(flow, Phase::Failed, None, ts, out);
+        }
+        let carrier = match flow.key.carrier {
+            0 => None,
+            _ => self.carriers.end(index),
+        };
+        if !flow.is(bit::WITHIN_FLOW) {
+            self.stats.duplicate = self.stats.duplicate.saturating_sub(back);
         }
         let flow_ref = flow.flow_ref();
-        let record = Record {
-            ts: flow.first_ts,
-            flow: flow_ref,
-            orig_device: None,
-            resp_device: None,
-            local: None,
-            ends: ends(flow, false),
-            body: Box::new(conn(flow, service_name(flow.service))),
-        };
-        let body = Body::Record(Box::new(record));
+        let body = Body::Record(Record::new(
+            flow.first_ts,
+            flow_ref,
+            ends(flow, false),
+            conn(flow, service_name(flow.service), carrier.as_ref()),
+        ));
         out.push(Observation {
             ts,
             flow: flow_ref,
             body,
         });
-        tell(flow, Phase::Close, ts, out);
+        tell(flow, Phase::Close, None, ts, out);
         if let Some(count) = self.stats.services.get_mut(usize::from(flow.service)) {
             *count = count.saturating_add(1);
         }
@@ -266,39 +298,45 @@ fn verdict(
         }
         (Transport::Tcp(_), None) => (false, false),
         (Transport::Other { .. }, _) if flow.key.proto == proto::TCP => (false, false),
+        // An abort is SCTP's refusal; it may also come later, which is no refusal.
+        (Transport::Sctp(sctp), _) if dir == Dir::Resp && first => {
+            let refused = sctp.has(chunk::ABORT) && flow.is(bit::FROM_START);
+            (!refused, refused)
+        }
         _ => (dir == Dir::Resp && first, false),
     }
 }
 
-/// Notes the hardware addresses of a direction's first packet and tells who speaks.
-fn greet(flow: &mut Flow<App>, dir: Dir, arrival: &Arrival, out: &mut Observations) {
+/// Notes the hardware addresses of a direction's first packet.
+fn greet(flow: &mut Flow<App>, dir: Dir, arrival: &Arrival) -> Heard {
     let peer = flow.side_mut(dir.other());
     if peer.pkts == 0 {
         peer.mac = arrival.dst_mac;
     }
-    let flow_ref = flow.flow_ref();
-    let end = match dir {
-        Dir::Orig => flow_ref.orig,
-        Dir::Resp => flow_ref.resp,
-    };
-    if arrival.src_mac.is_station() {
-        let body = Body::Sighting(Sighting {
-            mac: arrival.src_mac,
-            ip: Some(end.ip()),
-            evidence: "frame",
-            vlan: flow_ref.vlan,
-        });
-        out.push(Observation {
-            ts: arrival.ts,
-            flow: flow_ref,
-            body,
-        });
+    match dir {
+        Dir::Orig => Heard::Orig,
+        Dir::Resp => Heard::Resp,
+    }
+}
+
+/// Tells that a side is there, where no event of the flow says so.
+fn sighted(flow: &Flow<App>, heard: Heard, ts: Timestamp, out: &mut Observations) {
+    let (macs, flow) = ((flow.orig.mac, flow.resp.mac), flow.flow_ref());
+    if let Some(sighting) = heard.sighting(&flow, macs.0, macs.1) {
+        let body = Body::Sighting(sighting);
+        out.push(Observation { ts, flow, body });
     }
 }
 
 /// Tells an event of a flow.
-fn tell(flow: &mut Flow<App>, phase: Phase, ts: Timestamp, out: &mut Observations) {
-    let body = Body::Flow(event(flow, phase, ts, service_name(flow.service)));
+fn tell(
+    flow: &mut Flow<App>,
+    phase: Phase,
+    first_of: Option<Heard>,
+    ts: Timestamp,
+    out: &mut Observations,
+) {
+    let body = Body::Flow(event(flow, phase, first_of, ts, service_name(flow.service)));
     out.push(Observation {
         ts,
         flow: flow.flow_ref(),
@@ -309,7 +347,15 @@ fn tell(flow: &mut Flow<App>, phase: Phase, ts: Timestamp, out: &mut Observation
 /// Name of a protocol as kept in a flow.
 fn service_name(service: u8) -> Option<&'static str> {
     let at = usize::from(service).checked_sub(1)?;
-    Kind::ALL.get(at).map(|kind| kind.name())
+    let tunnel = || Tunnel::ALL.get(at.checked_sub(Kind::ALL.len())?);
+    let name = Kind::ALL.get(at).map(|kind| kind.name());
+    name.or_else(|| tunnel().map(|kind| kind.name()))
+}
+
+/// What a flow that carries packets keeps in place of a protocol: tunnels are counted on behind them.
+pub(super) fn service_of_tunnel(tunnel: Tunnel) -> u8 {
+    let before = Kind::ALL.len().saturating_add(1);
+    u8::try_from(before.saturating_add(place(tunnel))).unwrap_or(0)
 }
 
 /// What a flow keeps of the protocol sensed.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Tracker;
 use super::flow::{Arrival, Found};
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
-use crate::flow::{Copied, Datagram, FragmentOutcome, Key, bit, counterpart, digest};
+use crate::flow::{Carrier, Copied, Datagram, FragmentOutcome, Key, bit, counterpart, digest};
 use crate::types::{Body, Endpoint, MacAddr, Observation, Observations, Sighting, Timestamp};
 
 impl Tracker {
@@ -16,6 +16,7 @@ impl Tracker {
         ts: Timestamp,
         frame: &Frame<'_>,
         ip: &Ip<'_>,
+        carrier: &Carrier,
         out: &mut Observations,
     ) {
         let Some(fragment) = ip.fragment else {
@@ -26,12 +27,17 @@ impl Tracker {
                 pkts: 1,
                 bytes: ip.len,
                 whole: true,
+                joined: false,
             };
-            return self.transport(&arrival, frame.vlan, ip, Some(ip), out);
+            let at = (frame.vlan, carrier);
+            return self.transport(&arrival, at, ip, Some(ip), out);
         };
+        let v6 = ip.header.len() == 40;
+        self.stats.encapsulations.fragment(v6);
         // Nobody sends a fragment of the same datagram twice within 2 ms; its datagram would not count.
-        if self.recent.look(ts, digest(ip), frame.vlan, u8::MAX).copy {
-            self.stats.duplicate = self.stats.duplicate.saturating_add(1);
+        let digest = digest(ip) ^ carrier.hash;
+        if self.recent.look(ts, digest, frame.vlan, u8::MAX).copy {
+            self.count_copies(carrier, 1, 0);
             return;
         }
         let key = Datagram {
@@ -40,6 +46,7 @@ impl Tracker {
             id: fragment.id,
             proto: ip.proto,
             vlan: frame.vlan,
+            carrier: carrier.hash,
         };
         let outcome = self.fragments.piece(ts, key, fragment, ip.payload, ip.len);
         self.stats.fragments_refused = self.fragments.refused;
@@ -62,6 +69,7 @@ impl Tracker {
             pkts,
             bytes,
             whole,
+            joined: true,
         };
         let joined = Ip {
             payload,
@@ -74,7 +82,7 @@ impl Tracker {
             fragment: None,
             ..*ip
         };
-        self.transport(&arrival, frame.vlan, &joined, None, out);
+        self.transport(&arrival, (frame.vlan, carrier), &joined, None, out);
     }
 
     /// Takes a packet's transport header; `original` is the packet as it came, for its digest.
@@ -82,7 +90,7 @@ impl Tracker {
     fn transport(
         &mut self,
         arrival: &Arrival,
-        vlan: u16,
+        (vlan, carrier): (u16, &Carrier),
         ip: &Ip<'_>,
         original: Option<&Ip<'_>>,
         out: &mut Observations,
@@ -95,12 +103,8 @@ impl Tracker {
             Transport::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
             Transport::Udp(udp) => (udp.src_port, udp.dst_port),
             Transport::Icmp(icmp) => icmp_ports(ip.proto, icmp),
-            Transport::Other { src_port, dst_port } => {
-                if !matches!(ip.proto, proto::TCP | proto::UDP | proto::SCTP) {
-                    self.stats.ip_protocols.add(u32::from(ip.proto));
-                }
-                (*src_port, *dst_port)
-            }
+            Transport::Sctp(sctp) => (sctp.src_port, sctp.dst_port),
+            Transport::Other { src_port, dst_port } => (*src_port, *dst_port),
         };
         let src = Endpoint {
             addr: ip.src,
@@ -110,20 +114,25 @@ impl Tracker {
             addr: ip.dst,
             port: dst_port,
         };
-        let (key, from_a) = Key::new(src, dst, ip.proto, vlan);
-        let Some(found) = self.find(arrival, (&key, from_a), &transport, out) else {
-            return;
-        };
-        if let Some(original) = original
-            && self.is_duplicate(found, arrival, vlan, || digest(original))
-        {
-            return;
+        let (key, from_a) = Key::new(src, dst, ip.proto, vlan, carrier.hash);
+        let found = self.find(arrival, (&key, from_a), carrier, &transport, out);
+        if let Some(found) = found {
+            let copy = original.is_some_and(|original| {
+                self.is_duplicate(found, arrival, (vlan, carrier), original)
+            });
+            if !copy {
+                self.arrive(found, arrival, ip, &transport, out);
+                if let Transport::Icmp(icmp) = &transport {
+                    self.neighbour(found.index, arrival, ip, icmp, out);
+                }
+                self.table.touch(found.index);
+            }
         }
-        self.arrive(found, arrival, ip, &transport, out);
-        if let Transport::Icmp(icmp) = &transport {
-            self.neighbour(found.index, arrival, ip, icmp, out);
+        // The inner flow knows its copies itself, so it gets them all.
+        if !matches!(transport, Transport::Tcp(_) | Transport::Icmp(_)) {
+            let outer = (found.map(|found| found.index), ip);
+            self.look_inside(arrival, (vlan, carrier), outer, &transport, out);
         }
-        self.table.touch(found.index);
     }
 
     /// Tells of the neighbour an ICMPv6 message speaks for.
@@ -167,24 +176,46 @@ impl Tracker {
         &mut self,
         found: Found,
         arrival: &Arrival,
-        vlan: u16,
-        digest: impl FnOnce() -> u32,
+        at: (u16, &Carrier),
+        original: &Ip<'_>,
+    ) -> bool {
+        // Past its first packets nearly every flow is known to be no copy of itself.
+        match self.table.get_mut(found.index) {
+            Some(flow) if !flow.is(bit::GENUINE) => self.look_back(found, arrival, at, original),
+            _ => false,
+        }
+    }
+
+    /// The same for a flow of which it is not known.
+    fn look_back(
+        &mut self,
+        found: Found,
+        arrival: &Arrival,
+        (vlan, carrier): (u16, &Carrier),
+        original: &Ip<'_>,
     ) -> bool {
         let Some(flow) = self.table.get_mut(found.index) else {
             return false;
         };
-        if flow.is(bit::GENUINE) {
-            return false;
-        }
+        // What is seen inside a tunnel and outside it is no copy: its flows are two.
+        let digest = digest(original) ^ carrier.hash;
         let look = self
             .recent
-            .look(arrival.ts, digest(), vlan, flow.copies_max());
+            .look(arrival.ts, digest, vlan, flow.copies_max());
         self.stats.copies_overrun = self.recent.overrun;
         let (copied, back) = flow.copied(found.dir, arrival.ts, arrival.bytes, look);
-        let left_out = u64::from(copied == Copied::Yes);
-        let duplicate = &mut self.stats.duplicate;
-        *duplicate = duplicate.saturating_add(left_out).saturating_sub(back);
-        left_out > 0
+        let copy = copied == Copied::Yes;
+        self.count_copies(carrier, u64::from(copy), back);
+        copy
+    }
+
+    /// Counts packets left out, and takes back those counted after all.
+    fn count_copies(&mut self, carrier: &Carrier, left_out: u64, back: u64) {
+        // A packet is counted once: by the outermost flow.
+        if !carrier.within_flow {
+            let duplicate = &mut self.stats.duplicate;
+            *duplicate = duplicate.saturating_add(left_out).saturating_sub(back);
+        }
     }
 }
 

@@ -11,10 +11,14 @@ const ENTRIES_MAX: usize = 8_192;
 /// An address is told again after this.
 const AGAIN_NS: i64 = 60_000_000_000;
 
+/// Hardware address, the address it spoke for, VLAN and carrier: a worker must not count on having seen
+/// what came another way to another worker.
+type Seen = (MacAddr, Option<IpAddr>, u16, u32);
+
 /// When each address was last told.
 #[derive(Debug)]
 pub(super) struct Sightings {
-    told: Map<(MacAddr, Option<IpAddr>, u16), Timestamp>,
+    told: Map<Seen, Timestamp>,
     swept: Timestamp,
 }
 
@@ -26,16 +30,8 @@ impl Sightings {
         }
     }
 
-    /// Whether to tell of `mac` with `ip` at `ts`; notes that it was told.
-    pub(super) fn is_news(
-        &mut self,
-        ts: Timestamp,
-        mac: MacAddr,
-        ip: Option<IpAddr>,
-        vlan: u16,
-        refused: &mut u64,
-    ) -> bool {
-        let key = (mac, ip, vlan);
+    /// Whether to tell of what was seen at `ts`; notes that it was told.
+    pub(super) fn is_news(&mut self, ts: Timestamp, key: Seen, refused: &mut u64) -> bool {
         if let Some(last) = self.told.get_mut(&key) {
             let news = ts.since(*last) >= AGAIN_NS;
             if news {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tapir_message::Stats;
 
-use crate::decode::{Layer, link_name};
+use super::encapsulations::Encapsulations;
+use crate::decode::{Kind as Tunnel, Layer, link_name};
 use crate::proto::Kind;
 use crate::types::Timestamp;
 
@@ -34,11 +35,21 @@ pub struct TrackerStats {
     pub ether_types: Numbers,
     /// Frames not understood, by LLC service access point.
     pub llc: Numbers,
+    /// Frames not understood, by PPP protocol.
+    pub ppp: Numbers,
+    /// Tags, tunnels and fragments.
+    pub encapsulations: Encapsulations,
+    /// Packets in more tunnels than are looked into.
+    pub too_deep: u64,
+    /// Inner packets of tunnels whose packets came in pieces.
+    pub fragmented_tunnel: u64,
+    /// Flows of which it is not known what carries them, because the table was full.
+    pub carriers_refused: u64,
     /// Packets whose IP protocol is not looked into.
     pub ip_protocols: Numbers,
     /// Flows begun.
     pub flows: u64,
-    /// Flows over, by protocol sensed: the first is none, the others in list order.
+    /// Flows over, by protocol sensed: the first is none, the others in list order, then tunnels.
     pub services: Vec<u64>,
     /// Packets without a flow, because the table was full.
     pub flows_refused: u64,
@@ -104,9 +115,20 @@ impl Default for TrackerStats {
             not_decoded: Numbers::default(),
             ether_types: Numbers::default(),
             llc: Numbers::default(),
+            ppp: Numbers::default(),
+            encapsulations: Encapsulations::default(),
+            too_deep: 0,
+            fragmented_tunnel: 0,
+            carriers_refused: 0,
             ip_protocols: Numbers::default(),
             flows: 0,
-            services: vec![0; Kind::ALL.len().saturating_add(1)],
+            services: vec![
+                0;
+                Kind::ALL
+                    .len()
+                    .saturating_add(Tunnel::ALL.len())
+                    .saturating_add(1)
+            ],
             flows_refused: 0,
             reassembly_refused: 0,
             stream_overflows: 0,
@@ -140,7 +162,9 @@ impl TrackerStats {
         stats.first_ts = [stats.first_ts, self.first_ts].into_iter().flatten().min();
         stats.last_ts = [stats.last_ts, self.last_ts].into_iter().flatten().max();
         self.add_unknown(stats);
-        let names = std::iter::once("-").chain(Kind::ALL.iter().map(|k| k.name()));
+        let names = std::iter::once("-")
+            .chain(Kind::ALL.iter().map(|k| k.name()))
+            .chain(Tunnel::ALL.iter().map(|k| k.name()));
         for (name, n) in names.zip(&self.services) {
             put(&mut stats.services, name.to_owned(), *n);
         }
@@ -150,6 +174,7 @@ impl TrackerStats {
             ("fragments", self.fragments_refused),
             ("sightings", self.sightings_refused),
             ("copies", self.copies_overrun),
+            ("carriers", self.carriers_refused),
         ];
         for (table, n) in refused {
             put(&mut stats.refused, table.to_owned(), n);
@@ -161,16 +186,15 @@ impl TrackerStats {
             "stream".to_owned(),
             self.stream_overflows,
         );
-        put(
-            &mut stats.weird,
-            "fragments_incomplete".to_owned(),
-            self.fragments_incomplete,
-        );
-        put(
-            &mut stats.weird,
-            "bad_TCP_checksum".to_owned(),
-            self.bad_checksums,
-        );
+        for (name, n) in [
+            ("fragments_incomplete", self.fragments_incomplete),
+            ("bad_TCP_checksum", self.bad_checksums),
+            ("exceeded_tunnel_max_depth", self.too_deep),
+            ("fragmented_tunnel", self.fragmented_tunnel),
+        ] {
+            put(&mut stats.weird, name.to_owned(), n);
+        }
+        self.encapsulations.add_to(stats);
     }
 
     /// Adds what was not decoded or not understood.
@@ -189,6 +213,7 @@ impl TrackerStats {
         for (numbers, prefix, digits) in [
             (&self.ether_types, "ethertype_0x", 4),
             (&self.llc, "llc_0x", 2),
+            (&self.ppp, "ppp_0x", 4),
         ] {
             for (number, n) in numbers.iter() {
                 put(
@@ -210,7 +235,7 @@ impl TrackerStats {
 }
 
 /// Adds to a count, if there is something to add.
-fn put(map: &mut BTreeMap<String, u64>, name: String, n: u64) {
+pub(super) fn put(map: &mut BTreeMap<String, u64>, name: String, n: u64) {
     if n > 0 {
         let count = map.entry(name).or_default();
         *count = count.saturating_add(n);

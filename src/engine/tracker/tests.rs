@@ -191,3 +191,4 @@ mod copies;
 mod flows;
 mod properties;
 mod tcp;
+mod tunnels;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::Timestamp;
+use super::{Joined, Timestamp};
 
 /// An address with its port. IPv4 is kept as its IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,9 @@ impl Endpoint {
 /// How many earlier flows share key and first packet's time.
 pub type Ordinal = u16;
 
+/// The canonical key of a flow: endpoints in ascending order, IP protocol, VLAN id, carrier.
+pub type FlowKey = (Endpoint, Endpoint, u8, u16, u32);
+
 /// Names one flow; `orig` sent its first packet. Frames without IP have all-zero addresses and `proto` 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlowRef {
@@ -49,6 +52,8 @@ pub struct FlowRef {
     pub proto: u8,
     /// VLAN id, outer tag; 0 if untagged.
     pub vlan: u16,
+    /// Hash of what carries it besides a frame with one tag; 0 if nothing does. See `flow::carrier`.
+    pub carrier: u32,
     /// See [`Ordinal`].
     pub ordinal: Ordinal,
     /// First packet's time.
@@ -56,30 +61,38 @@ pub struct FlowRef {
 }
 
 impl FlowRef {
-    /// The canonical flow key: endpoints in ascending order, so both directions give the same.
+    /// The canonical flow key, the same for both directions.
     #[must_use]
-    pub fn key(&self) -> (Endpoint, Endpoint, u8, u16) {
+    pub fn key(&self) -> FlowKey {
         let (a, b) = if self.orig <= self.resp {
             (self.orig, self.resp)
         } else {
             (self.resp, self.orig)
         };
-        (a, b, self.proto, self.vlan)
+        (a, b, self.proto, self.vlan, self.carrier)
     }
 
     /// Zeek-style uid: `C` and 17 base62 characters.
     #[must_use]
     pub fn uid(&self, sensor_id: &str) -> Uid {
-        let (a, b, proto, vlan) = self.key();
+        let (a, b, proto, vlan, carrier) = self.key();
         let mut hasher = blake3::Hasher::new();
-        hasher.update(sensor_id.as_bytes()).update(&[0]);
+        hasher.update(sensor_id.as_bytes());
+        // In one piece: the hasher's own steps cost more than what it hashes.
+        let mut rest = Joined::<54>::new();
+        rest.add(&[0]);
         for end in [a, b] {
-            hasher.update(&end.addr).update(&end.port.to_be_bytes());
+            rest.add(&end.addr);
+            rest.add(&end.port.to_be_bytes());
         }
-        hasher.update(&[proto]).update(&vlan.to_be_bytes());
-        hasher
-            .update(&self.first_ts.nanos().to_be_bytes())
-            .update(&self.ordinal.to_be_bytes());
+        rest.add(&[proto]);
+        rest.add(&vlan.to_be_bytes());
+        if carrier != 0 {
+            rest.add(&carrier.to_be_bytes());
+        }
+        rest.add(&self.first_ts.nanos().to_be_bytes());
+        rest.add(&self.ordinal.to_be_bytes());
+        hasher.update(rest.bytes());
         Uid::from_hash(hasher.finalize().as_bytes())
     }
 }

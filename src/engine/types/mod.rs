@@ -2,23 +2,29 @@
 
 mod base32;
 mod flow_ref;
+mod joined;
 mod map;
 mod observation;
 #[macro_use]
 mod record;
+mod short_id;
 mod sink;
 mod text;
 mod value;
 
 pub use base32::base32;
-pub use flow_ref::{Endpoint, FlowRef, Ordinal, Uid};
+pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
 pub use map::{Map, Seed};
 pub use observation::{
-    Body, Census, Clue, ClueKind, Ends, FlowEvent, Mark, Observation, Observations, Phase, Sighting,
+    Body, Census, Clue, ClueKind, Ends, FlowEvent, Heard, Mark, Observation, Observations, Phase,
+    Sighting,
 };
 pub use record::{Fields, Record, RecordBody};
-pub use sink::Json;
+pub use short_id::ShortId;
+pub use sink::{Json, ip_text};
 pub use text::{Text, escaped, is_hostile, text};
 pub use value::{FieldInfo, FieldType, FieldValue, Interval, Value};
+
+pub(crate) use joined::Joined;
 
 pub use tapir_message::{MacAddr, Timestamp};

@@ -32,6 +32,8 @@ pub enum Body {
     Census(Box<Census>),
     /// Something about the input as a whole.
     Mark(Mark),
+    /// Nothing: what was here has been taken out.
+    Taken,
 }
 
 /// A stage in a flow's life.
@@ -72,13 +74,52 @@ pub struct FlowEvent {
     pub handshake: bool,
     /// Whether a SYN carried a TCP-MD5 or TCP-AO option: such a flow can not be reset from outside.
     pub signed: bool,
+    /// Whose first packet brought the event, if it is its sender's first: that one is there now.
+    pub first_of: Option<Heard>,
     /// Last packet's hardware addresses: originator's and responder's side.
     pub orig_mac: MacAddr,
     /// See `orig_mac`.
     pub resp_mac: MacAddr,
 }
 
+/// A side of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The originator.
+    Orig,
+    /// The responder.
+    Resp,
+}
+
+impl Heard {
+    /// The side's hardware address with the address it spoke for; none if no station has such a one.
+    #[must_use]
+    pub fn sighting(
+        self,
+        flow: &FlowRef,
+        orig_mac: MacAddr,
+        resp_mac: MacAddr,
+    ) -> Option<Sighting> {
+        let (mac, end) = match self {
+            Self::Orig => (orig_mac, flow.orig),
+            Self::Resp => (resp_mac, flow.resp),
+        };
+        mac.is_station().then(|| Sighting {
+            mac,
+            ip: Some(end.ip()),
+            evidence: "frame",
+            vlan: flow.vlan,
+        })
+    }
+}
+
 impl FlowEvent {
+    /// Who was heard for the first time in this flow.
+    #[must_use]
+    pub fn sighting(&self, flow: &FlowRef) -> Option<Sighting> {
+        self.first_of?.sighting(flow, self.orig_mac, self.resp_mac)
+    }
+
     /// What the event says of the flow's ends.
     #[must_use]
     pub fn ends(&self) -> Ends {

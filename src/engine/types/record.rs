@@ -3,7 +3,9 @@
 //! A record is declared once with `record!`; its JSON, its fields in the model language and its
 //! documentation all come from that declaration.
 
-use super::{Ends, FieldInfo, FlowRef, Timestamp, Value};
+use std::any::Any;
+
+use super::{Ends, FieldInfo, FlowRef, Json, ShortId, Timestamp, Value};
 
 /// What every record's body offers, written by `record!`.
 pub trait Fields {
@@ -13,19 +15,23 @@ pub trait Fields {
     const FIELDS: &'static [FieldInfo];
     /// Value of the field at `index`; `Value::None` beyond the last.
     fn value(&self, index: usize) -> Value<'_>;
+    /// Writes all fields that are there, in order.
+    fn write(&self, json: &mut Json<'_>);
 }
 
-/// A record's body behind one pointer, whatever its kind.
-pub trait RecordBody: std::fmt::Debug + Send {
+/// A record's body, whatever its kind. Who knows a kind asks for it by `dyn Any`.
+pub trait RecordBody: Any + std::fmt::Debug + Send {
     /// See [`Fields::KIND`].
     fn kind(&self) -> &'static str;
     /// See [`Fields::FIELDS`].
     fn fields(&self) -> &'static [FieldInfo];
     /// See [`Fields::value`].
     fn value(&self, index: usize) -> Value<'_>;
+    /// See [`Fields::write`].
+    fn write(&self, json: &mut Json<'_>);
 }
 
-impl<T: Fields + std::fmt::Debug + Send> RecordBody for T {
+impl<T: Fields + Any + std::fmt::Debug + Send> RecordBody for T {
     fn kind(&self) -> &'static str {
         T::KIND
     }
@@ -35,25 +41,44 @@ impl<T: Fields + std::fmt::Debug + Send> RecordBody for T {
     fn value(&self, index: usize) -> Value<'_> {
         Fields::value(self, index)
     }
+    fn write(&self, json: &mut Json<'_>) {
+        Fields::write(self, json);
+    }
 }
 
-/// A record on its way from the parser to the writer. `Analysis` stamps the devices.
+/// A record on its way from the parser to the writer, in one piece of memory. `Analysis` stamps the
+/// devices.
 #[derive(Debug)]
-pub struct Record {
+pub struct Record<B: ?Sized = dyn RecordBody> {
     /// The record's own time, as Zeek has it: the request's, the flow's first packet's.
     pub ts: Timestamp,
     /// The flow it is about.
     pub flow: FlowRef,
     /// Device id of the originator, if it is one of ours.
-    pub orig_device: Option<String>,
+    pub orig_device: Option<ShortId>,
     /// Device id of the responder.
-    pub resp_device: Option<String>,
+    pub resp_device: Option<ShortId>,
     /// Whether originator and responder lie in the home networks.
     pub local: Option<(bool, bool)>,
     /// The flow's ends, if it is TCP; stamped by the tracker.
     pub ends: Option<Ends>,
     /// What it says.
-    pub body: Box<dyn RecordBody>,
+    pub body: B,
+}
+
+impl<B: RecordBody> Record<B> {
+    /// A record of `flow` as the tracker tells it.
+    pub fn new(ts: Timestamp, flow: FlowRef, ends: Option<Ends>, body: B) -> Box<Self> {
+        Box::new(Self {
+            ts,
+            flow,
+            orig_device: None,
+            resp_device: None,
+            local: None,
+            ends,
+            body,
+        })
+    }
 }
 
 /// Declares a record: the struct, its JSON names, its schema.
@@ -105,6 +130,13 @@ macro_rules! record {
                 )*
                 let _last = at;
                 $crate::types::Value::None
+            }
+
+            fn write(&self, json: &mut $crate::types::Json<'_>) {
+                $( json.field(
+                    concat!(",\"", $json, "\":"),
+                    $crate::types::FieldValue::value(&self.$field),
+                ); )*
             }
         }
     };

@@ -28,6 +28,22 @@ impl<'a> Json<'a> {
         self.out.push('}');
     }
 
+    /// Writes one more member, whose `key` is a comma, the name in quotes and a colon; nothing if the
+    /// value is `None`.
+    #[inline]
+    pub fn field(&mut self, key: &str, value: Value<'_>) {
+        if matches!(value, Value::None) {
+            return;
+        }
+        let key = if std::mem::take(&mut self.first) {
+            key.get(1..).unwrap_or_default()
+        } else {
+            key
+        };
+        self.out.push_str(key);
+        put(self.out, value);
+    }
+
     /// Writes one member; nothing if the value is `None`. `name` is a field's name: plain ASCII.
     pub fn member(&mut self, name: &str, value: Value<'_>) {
         if matches!(value, Value::None) {
@@ -44,6 +60,7 @@ impl<'a> Json<'a> {
 }
 
 /// Writes a value.
+#[inline]
 fn put(out: &mut String, value: Value<'_>) {
     match value {
         Value::None => out.push_str("null"),
@@ -69,9 +86,23 @@ fn number(out: &mut String, value: f64) {
     }
 }
 
-/// Writes an address with quotes. IPv4, the bulk of them, goes without the formatting machinery.
+/// Writes an address with quotes.
 fn address(out: &mut String, ip: IpAddr) {
     out.push('"');
+    push_ip(out, ip);
+    out.push('"');
+}
+
+/// An address as text.
+#[must_use]
+pub fn ip_text(ip: IpAddr) -> String {
+    let mut text = String::with_capacity(15);
+    push_ip(&mut text, ip);
+    text
+}
+
+/// Appends an address. IPv4, the bulk of them, goes without the formatting machinery.
+fn push_ip(out: &mut String, ip: IpAddr) {
     match ip {
         IpAddr::V4(v4) => {
             for (index, octet) in v4.octets().into_iter().enumerate() {
@@ -85,7 +116,6 @@ fn address(out: &mut String, ip: IpAddr) {
             let _infallible = write!(out, "{v6}");
         }
     }
-    out.push('"');
 }
 
 /// Nanoseconds as seconds with six decimals, as Zeek writes times and intervals.

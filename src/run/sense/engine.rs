@@ -58,10 +58,6 @@ pub(super) struct Engine {
     out: Outbox,
     responses: Option<Responses>,
     commands: Receiver<Command>,
-    #[expect(
-        clippy::vec_box,
-        reason = "they come in boxes; unpacking would copy each"
-    )]
     records: Vec<Box<Record>>,
     counts: BTreeMap<String, u64>,
     told: BTreeMap<String, Device>,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
 
+use crate::run::pending::{Moment, Pending};
 use crate::run::pipeline::{Answers, Boundary};
 
 /// What [`Merge::step`] found.
@@ -32,7 +33,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 struct Stream {
     answers: Answers,
-    watermark: Timestamp,
+    watermark: Moment,
     /// What it waits at, and with which time.
     parked: Option<(Boundary, Timestamp)>,
 }
@@ -41,19 +42,19 @@ struct Stream {
 #[derive(Debug)]
 pub(super) struct Merge {
     streams: Vec<Stream>,
-    pending: Observations,
+    pending: Pending,
 }
 
 impl Merge {
     pub(super) fn new(answers: Vec<Answers>) -> Self {
         let stream = |answers| Stream {
             answers,
-            watermark: Timestamp::MIN,
+            watermark: (Timestamp::MIN, None),
             parked: None,
         };
         Self {
             streams: answers.into_iter().map(stream).collect(),
-            pending: Observations::new(),
+            pending: Pending::default(),
         }
     }
 
@@ -72,10 +73,13 @@ impl Merge {
             Err(RecvTimeoutError::Timeout) => return Step::Idle,
             Err(RecvTimeoutError::Disconnected) => return Step::Gone,
         };
-        self.pending.append(&mut tracked.observations);
+        self.pending.add(&mut tracked.observations);
         let _spare = stream.answers.spare.try_send(tracked.observations);
         stream.watermark = tracked.watermark;
-        if !matches!(tracked.boundary, Boundary::Full | Boundary::Exact) {
+        if !matches!(
+            tracked.boundary,
+            Boundary::Full | Boundary::Exact | Boundary::Part
+        ) {
             stream.parked = Some((tracked.boundary, tracked.until));
             if self.streams.iter().all(|stream| stream.parked.is_some()) {
                 return self.together();
@@ -83,10 +87,8 @@ impl Merge {
         }
         let low = |stream: &Stream| stream.watermark;
         let low = self.streams.iter().filter(|s| s.parked.is_none()).map(low);
-        let watermark = low.min().unwrap_or(Timestamp::MIN);
-        self.sort();
-        let ready = self.pending.partition_point(|o| o.ts < watermark);
-        Step::Ready(self.pending.drain(..ready).collect(), watermark)
+        let watermark = low.min().unwrap_or((Timestamp::MIN, None));
+        Step::Ready(self.release(Some(watermark)), watermark.0)
     }
 
     /// All queues have come to the same place.
@@ -99,14 +101,13 @@ impl Merge {
             return Step::Gone;
         };
         for stream in &mut self.streams {
-            (stream.parked, stream.watermark) = (None, Timestamp::MIN);
+            (stream.parked, stream.watermark) = (None, (Timestamp::MIN, None));
         }
-        self.sort();
         match boundary {
             Boundary::Drained => Step::Drained(until),
-            Boundary::End => Step::End(std::mem::take(&mut self.pending), until),
+            Boundary::End => Step::End(self.release(None), until),
             _ => {
-                let mut all = std::mem::take(&mut self.pending);
+                let mut all = self.release(None);
                 all.push(Observation {
                     ts: until,
                     flow: FlowRef::default(),
@@ -117,12 +118,12 @@ impl Merge {
         }
     }
 
-    fn sort(&mut self) {
-        // Time tells most of them apart; the key is worked out only for equals.
-        self.pending.sort_by(|a, b| {
-            a.ts.cmp(&b.ts)
-                .then_with(|| a.flow.key().cmp(&b.flow.key()))
-        });
+    /// What is older than `before`, or everything, in order.
+    fn release(&mut self, before: Option<Moment>) -> Observations {
+        let mut ready = Observations::new();
+        self.pending
+            .release(before, |observation| ready.push(observation));
+        ready
     }
 }
 

@@ -29,7 +29,7 @@ use self::queue::{Queue, Shared, State};
 use self::responder::{Responses, responder};
 use super::link::{self, LinkError};
 use super::pipeline::Worker;
-use super::{RunError, daemon, privilege};
+use super::{RunError, daemon, name_thread, privilege};
 use crate::config::Settings;
 
 /// Runs until `serve` says stop.
@@ -57,7 +57,10 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
         }
         None => None,
     };
-    let writer = std::thread::spawn(move || writer.run());
+    let writer = std::thread::spawn(move || {
+        name_thread("writer");
+        writer.run()
+    });
     out.hello();
     let (state, stopped) = greeting(&mut from_serve, &out)?;
     let (to_engine, commands) = mpsc::channel();
@@ -178,6 +181,7 @@ impl Reader {
 /// A thread whose failure ends the process, so that the supervisor starts it anew.
 fn spawn(name: &'static str, run: impl FnOnce() -> Result<(), RunError> + Send + 'static) {
     std::thread::spawn(move || {
+        name_thread(name);
         if let Err(error) = run() {
             tracing::error!(thread = name, %error, "A thread cannot go on.");
             std::process::abort();
@@ -205,7 +209,10 @@ fn watch<P: Port>(ports: Vec<P>, epochs: &Arc<Epochs>, mut engine: Engine) -> Re
                 state: State::default(),
             };
             let shared = &shared;
-            threads.push(scope.spawn(move || queue.run(shared)));
+            threads.push(scope.spawn(move || {
+                name_thread(&format!("tracker-{index}"));
+                queue.run(shared)
+            }));
         }
         let ran = engine.run(Merge::new(answers), &shared, epochs, &ends);
         let mut tallies = Vec::new();

@@ -29,18 +29,11 @@ const BATCH_BYTES: usize = 48 * 1024;
 #[derive(Debug)]
 enum Out {
     Hello,
-    #[expect(
-        clippy::vec_box,
-        reason = "they come in boxes; unpacking would copy each"
-    )]
     Records(Vec<Box<Record>>),
     Notice(Notice),
     Numbered(Box<Numbered>),
     Message(Box<ToServe>),
-    Numbers {
-        next: u64,
-        until: u64,
-    },
+    Numbers { next: u64, until: u64 },
     Journalled(u64),
     Resend,
     End(Box<Final>),
@@ -105,10 +98,6 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Passes records on, or drops and counts them if too many wait already.
-    #[expect(
-        clippy::vec_box,
-        reason = "they come in boxes; unpacking would copy each"
-    )]
     pub(super) fn records(&self, records: Vec<Box<Record>>) {
         let waiting = self.figures.records_waiting.load(Relaxed);
         if waiting + records.len() > RECORDS_WAITING_MAX {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::wire::{Cursor, Rr};
-use crate::types::{Text, text};
+use crate::types::{Text, ip_text, text};
 
 /// Longest line.
 const ANSWER_LEN_MAX: usize = 1024;
@@ -24,7 +24,7 @@ pub(super) fn address(rr: &Rr<'_>) -> Option<IpAddr> {
 /// One line for one record.
 pub(super) fn line(message: &[u8], rr: &Rr<'_>, netbios: bool) -> Text {
     let said = match rr.rtype {
-        1 | 28 => address(rr).map(|ip| ip.to_string()),
+        1 | 28 => address(rr).map(ip_text),
         2 | 5 | 12 | 39 => name(message, rr, 0),
         6 => name(message, rr, 0),
         15 => name(message, rr, 2),

@@ -80,7 +80,11 @@ fn announced(rr: &Rr<'_>, sender: IpAddr) -> Option<Clue> {
     if rr.ttl == 0 {
         return None;
     }
-    let name = rr.name.as_bytes();
+    if !matches!(rr.rtype, 12 | 16) {
+        return None;
+    }
+    let name = rr.name.presented();
+    let name = name.as_bytes();
     let service = name.strip_suffix(b".local")?;
     if rr.rtype == 16 && service.ends_with(b"._device-info._tcp") {
         let (len, rest) = rr.rdata.split_first()?;
@@ -104,7 +108,7 @@ fn registered(rr: &Rr<'_>, sender: IpAddr) -> Option<Clue> {
     if rr.rtype != 32 || group || IpAddr::V4(Ipv4Addr::new(a, b, c, d)) != sender {
         return None;
     }
-    let [host @ .., suffix] = wire::netbios(&rr.name)?;
+    let [host @ .., suffix] = wire::netbios(rr.name)?;
     if !matches!(suffix, 0x00 | 0x20) || host.first() == Some(&b'*') {
         return None;
     }

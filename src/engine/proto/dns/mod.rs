@@ -199,7 +199,7 @@ impl Dns {
         ts: Timestamp,
         header: Header,
         mut record: DnsRecord,
-        said: Said,
+        said: Said<'_>,
         dialect: Dialect,
         out: &mut Out<'_>,
     ) {
@@ -211,7 +211,7 @@ impl Dns {
                 record.nb_suffix = open.record.nb_suffix;
                 kind(&mut record, open.record.qtype, open.record.qclass, dialect);
             } else if let Some((name, rtype, class)) = said.first {
-                (record.query, record.nb_suffix) = presented(&name, dialect);
+                (record.query, record.nb_suffix) = presented(name, dialect);
                 kind(&mut record, Some(rtype), Some(class), dialect);
             }
         }
@@ -241,19 +241,19 @@ impl Dns {
 
 /// The answer section in words.
 #[derive(Debug, Default)]
-struct Said {
+struct Said<'a> {
     lines: Vec<Text>,
     ttls: Vec<Interval>,
     /// Name, type and class of the first answer: what an announcement is about.
-    first: Option<(wire::Name, u16, u16)>,
+    first: Option<(wire::Name<'a>, u16, u16)>,
 }
 
 /// Reads the answer section as far as it can be read.
-fn answers(
-    cursor: &mut Cursor<'_>,
+fn answers<'a>(
+    cursor: &mut Cursor<'a>,
     header: Header,
     dialect: Dialect,
-) -> (Said, Result<(), Malformed>) {
+) -> (Said<'a>, Result<(), Malformed>) {
     let mut said = Said::default();
     let count = usize::from(header.answers).min(ANSWERS_MAX);
     for _ in 0..count {
@@ -314,9 +314,9 @@ fn blank(header: Header, datagram: bool, dialect: Dialect) -> DnsRecord {
 }
 
 /// A record with a question.
-fn asked(base: &DnsRecord, question: &Question, dialect: Dialect) -> DnsRecord {
+fn asked(base: &DnsRecord, question: &Question<'_>, dialect: Dialect) -> DnsRecord {
     let mut record = base.clone();
-    (record.query, record.nb_suffix) = presented(&question.name, dialect);
+    (record.query, record.nb_suffix) = presented(question.name, dialect);
     kind(&mut record, Some(question.qtype), Some(question.qclass), dialect);
     record
 }
@@ -333,7 +333,7 @@ fn kind(record: &mut DnsRecord, qtype: Option<u16>, qclass: Option<u16>, dialect
 }
 
 /// A name as it is written out, and its NetBIOS suffix.
-fn presented(name: &wire::Name, dialect: Dialect) -> (Option<Text>, Option<u8>) {
+fn presented(name: wire::Name<'_>, dialect: Dialect) -> (Option<Text>, Option<u8>) {
     if dialect == Dialect::Netbios
         && let Some([host @ .., suffix]) = wire::netbios(name)
     {
@@ -352,7 +352,7 @@ fn fits(len: [u8; 2], rest: &[u8]) -> bool {
 
 /// Whether a datagram on another port is none of ours, though one before it was: scanners try many
 /// protocols from one port, and no one asks for the reserved type 0.
-fn is_foreign(question: &Question, out: &Out<'_>) -> bool {
+fn is_foreign(question: &Question<'_>, out: &Out<'_>) -> bool {
     let ports = [out.flow.orig.port, out.flow.resp.port];
     (question.qtype == 0 || question.qclass & 0x7fff == 0)
         && !Dns::PORTS.iter().any(|port| match port {
@@ -380,8 +380,8 @@ fn probe_message(message: &[u8]) -> Probe {
         let Ok(question) = cursor.question() else { return Probe::NotMine };
         plain &= names::qtype(question.qtype).is_some()
             && names::qclass(question.qclass & 0x7fff).is_some()
-            && question.name.as_bytes().len() > 1
-            && question.name.as_bytes().iter().all(|byte| matches!(byte, b'!'..=b'~'));
+            && question.name.len() > 1
+            && question.name.presented().as_bytes().iter().all(|byte| matches!(byte, b'!'..=b'~'));
     }
     let mut left = header.records().min(256);
     while plain && left > 0 && cursor.record().is_ok() {

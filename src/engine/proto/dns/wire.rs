@@ -60,58 +60,80 @@ impl Header {
     }
 }
 
-/// A name as presented: labels joined by dots, without the last dot.
+/// A name that was walked and found right, where it stands in its message: most names are never needed
+/// as text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name<'a> {
+    message: &'a [u8],
+    at: usize,
+    /// Bytes as presented: labels joined by dots, without the last dot.
+    len: usize,
+}
+
+impl<'a> Name<'a> {
+    /// Bytes as presented.
+    pub(super) fn len(self) -> usize {
+        self.len
+    }
+
+    /// The labels and the dots between them.
+    pub(super) fn presented(self) -> Presented {
+        let mut out = Presented {
+            bytes: [0; NAME_LEN_MAX],
+            len: 0,
+        };
+        let mut cursor = Cursor {
+            message: self.message,
+            at: self.at,
+        };
+        // It was walked before: this finds nothing wrong.
+        let _walked = cursor.labels(|label| out.push(label));
+        out
+    }
+
+    /// As text; the root is a dot.
+    pub(super) fn to_text(self) -> Text {
+        if self.len == 0 { Text::from(".") } else { text(self.presented().as_bytes(), NAME_LEN_MAX) }
+    }
+}
+
+/// A name's bytes as presented.
 #[derive(Clone, Debug)]
-pub(super) struct Name {
+pub(super) struct Presented {
     bytes: [u8; NAME_LEN_MAX],
     len: usize,
 }
 
-impl Name {
-    /// The root.
-    fn new() -> Self {
-        Self { bytes: [0; NAME_LEN_MAX], len: 0 }
-    }
-
-    /// Adds a label; false if the name is then too long.
-    fn push(&mut self, label: &[u8]) -> bool {
+impl Presented {
+    fn push(&mut self, label: &[u8]) {
         let dot = usize::from(self.len > 0);
         let end = self.len.saturating_add(dot).saturating_add(label.len());
-        // Each label costs one byte more on the wire than its text, and the root one more.
-        if end.saturating_add(2) > NAME_LEN_MAX {
-            return false;
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            let (dots, rest) = room.split_at_mut(dot);
+            dots.fill(b'.');
+            rest.copy_from_slice(label);
+            self.len = end;
         }
-        let Some(room) = self.bytes.get_mut(self.len..end) else { return false };
-        let (dots, rest) = room.split_at_mut(dot);
-        dots.fill(b'.');
-        rest.copy_from_slice(label);
-        self.len = end;
-        true
     }
 
     /// The bytes between the dots, and the dots.
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
-
-    /// As text; the root is a dot.
-    pub(super) fn to_text(&self) -> Text {
-        if self.len == 0 { Text::from(".") } else { text(self.as_bytes(), NAME_LEN_MAX) }
-    }
 }
 
 /// A question (RFC 1035 §4.1.2).
-#[derive(Clone, Debug)]
-pub(super) struct Question {
-    pub(super) name: Name,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    pub(super) name: Name<'a>,
     pub(super) qtype: u16,
     pub(super) qclass: u16,
 }
 
 /// A resource record (RFC 1035 §4.1.3).
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Rr<'a> {
-    pub(super) name: Name,
+    pub(super) name: Name<'a>,
     pub(super) rtype: u16,
     pub(super) class: u16,
     pub(super) ttl: u32,
@@ -146,24 +168,37 @@ impl<'a> Cursor<'a> {
     }
 
     /// A name; the cursor ends behind it, not where its pointers lead.
-    pub(super) fn name(&mut self) -> Result<Name, Malformed> {
-        let mut name = Name::new();
+    pub(super) fn name(&mut self) -> Result<Name<'a>, Malformed> {
+        let (message, at) = (self.message, self.at);
+        let mut len = 0_usize;
+        self.labels(|label| {
+            let dot = usize::from(len > 0);
+            len = len.saturating_add(dot).saturating_add(label.len());
+        })?;
+        Ok(Name { message, at, len })
+    }
+
+    /// Walks along a name's labels.
+    fn labels(&mut self, mut each: impl FnMut(&'a [u8])) -> Result<(), Malformed> {
         let mut walk = *self;
         let mut after = None;
-        let mut pointers = 0_u8;
+        let (mut pointers, mut len) = (0_u8, 1_usize);
         loop {
-            let len = walk.take(1)?.first().copied().unwrap_or(0);
-            match len >> 6 {
-                0 if len == 0 => break,
+            let head = walk.take(1)?.first().copied().unwrap_or(0);
+            match head >> 6 {
+                0 if head == 0 => break,
                 0 => {
-                    let label = walk.take(usize::from(len)).map_err(|_| "DNS_label_len_gt_pkt")?;
-                    if !name.push(label) {
+                    let label = walk.take(usize::from(head)).map_err(|_| "DNS_label_len_gt_pkt")?;
+                    // Each label costs one byte more on the wire than its text, and the root one more.
+                    len = len.saturating_add(1).saturating_add(label.len());
+                    if len > NAME_LEN_MAX {
                         return Err("DNS_NAME_too_long");
                     }
+                    each(label);
                 }
                 3 => {
                     let low = walk.take(1)?.first().copied().unwrap_or(0);
-                    let target = usize::from(u16::from_be_bytes([len & 0x3f, low]));
+                    let target = usize::from(u16::from_be_bytes([head & 0x3f, low]));
                     after.get_or_insert(walk.at);
                     pointers = pointers.saturating_add(1);
                     if pointers > POINTERS_MAX {
@@ -175,10 +210,10 @@ impl<'a> Cursor<'a> {
             }
         }
         self.at = after.unwrap_or(walk.at);
-        Ok(name)
+        Ok(())
     }
 
-    pub(super) fn question(&mut self) -> Result<Question, Malformed> {
+    pub(super) fn question(&mut self) -> Result<Question<'a>, Malformed> {
         Ok(Question { name: self.name()?, qtype: self.u16()?, qclass: self.u16()? })
     }
 
@@ -192,8 +227,9 @@ impl<'a> Cursor<'a> {
 }
 
 /// A NetBIOS name of sixteen bytes out of its half-ASCII label (RFC 1001 §14.1).
-pub(super) fn netbios(name: &Name) -> Option<[u8; 16]> {
-    let bytes = name.as_bytes();
+pub(super) fn netbios(name: Name<'_>) -> Option<[u8; 16]> {
+    let presented = name.presented();
+    let bytes = presented.as_bytes();
     let (label, scope) = bytes.split_at_checked(32)?;
     if !(scope.is_empty() || scope.starts_with(b".")) {
         return None;
@@ -264,7 +300,7 @@ mod tests {
         // RFC 1001 §14.1: "FRED            " is EGFCEFEECACACACACACACACACACACACA.
         let message = [b"\x20EGFCEFEECACACACACACACACACACACACA\x00".as_slice()].concat();
         let name = Cursor { message: &message, at: 0 }.name().unwrap();
-        assert_eq!(netbios(&name), Some(*b"FRED            "));
+        assert_eq!(netbios(name), Some(*b"FRED            "));
     }
 
     proptest! {

@@ -117,7 +117,7 @@ fn what_no_protocol_claims_makes_no_state() {
         .seg('>', "PA", b"\x01\x02\x03\x04 something of its own");
     let from_a = true;
     let ends = [CLIENT, SERVER].map(|(ip, port)| crate::types::Endpoint::new(ip.into(), port));
-    let (key, _) = crate::flow::Key::new(ends[0], ends[1], 6, 0);
+    let (key, _) = crate::flow::Key::new(ends[0], ends[1], 6, 0, 0);
     let hash = bench.tracker.table.hash(&key);
     let index = bench.tracker.table.find(hash, &key).unwrap();
     let flow = bench.tracker.table.get_mut(index).unwrap();

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds, makes the work loads, measures Tapir beside other programs, and writes bench/results.md.
+#
+# TAPIR_BENCH_RUNS sets how often the programs take turns (5), TAPIR_BENCH_CORE which core they have (the last),
+# TAPIR_CORPUS where real captures are; TAPIR_BENCH_BYTES, TAPIR_BENCH_FLOWS and TAPIR_BENCH_FRAMES how large the
+# mix, the churn and the floods are, TAPIR_BENCH_RESULTS where the tables go.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. packaging/toolchain.sh
+. bench/loads.sh
+# softflowd is where only root looks.
+PATH=$PATH:/usr/sbin
+
+# What could not be installed is left out by name.
+bench/setup.sh || true
+# In one go: built apart, the dependencies would be built twice.
+cargo build --release --locked --bin tapir --examples
+make_mix
+make_churn churn.pcap "$churn_flows"
+ln -sf churn.pcap bench/data/churn-1.pcap
+make_churn churn-2.pcap $((churn_flows * 2))
+make_floods
+rm -f bench/data/limit
+gcc -O2 -o bench/data/limit bench/limit.c || echo "bench: no gcc, so no limit in C" >&2
+target/release/examples/compare bench/data "${TAPIR_BENCH_RESULTS:-bench/results.md}" "${TAPIR_BENCH_RUNS:-5}" \
+    "$churn_flows" "${TAPIR_BENCH_CORE:-$(($(nproc) - 1))}"
