@@ -27,14 +27,15 @@ struct Counting;
 
 thread_local! {
     /// What this thread did. Without a destructor and constant at birth: reading it never allocates.
-    static TALLY: Cell<Tally> = const { Cell::new(Tally { count: 0, live_bytes: 0 }) };
+    static TALLY: Cell<Tally> = const { Cell::new(Tally { count: 0, asked_bytes: 0, live_bytes: 0 }) };
 }
 
-/// Allocations made, and bytes taken but not given back.
-#[derive(Clone, Copy, Debug)]
-struct Tally {
-    count: u64,
-    live_bytes: i64,
+/// Allocations made, bytes asked for in all, and bytes taken but not given back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    pub(crate) asked_bytes: u64,
+    pub(crate) live_bytes: i64,
 }
 
 fn note(count: u64, taken: usize, given: usize) {
@@ -44,6 +45,7 @@ fn note(count: u64, taken: usize, given: usize) {
         let was = tally.get();
         tally.set(Tally {
             count: was.count + count,
+            asked_bytes: was.asked_bytes + u64::try_from(taken).unwrap_or(0),
             live_bytes: was.live_bytes + signed(taken) - signed(given),
         });
     });
@@ -84,6 +86,11 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// What `work` did to this thread's tally, for tests of other topics.
+pub(crate) fn asked_for(work: impl FnOnce()) -> Tally {
+    tallied(work)
+}
+
 /// What `work` did to this thread's tally.
 fn tallied(work: impl FnOnce()) -> Tally {
     let before = TALLY.get();
@@ -91,6 +98,7 @@ fn tallied(work: impl FnOnce()) -> Tally {
     let after = TALLY.get();
     Tally {
         count: after.count - before.count,
+        asked_bytes: after.asked_bytes - before.asked_bytes,
         live_bytes: after.live_bytes - before.live_bytes,
     }
 }
@@ -202,15 +210,13 @@ fn tallied_over(
     tracker: &mut Tracker,
     out: &mut Observations,
 ) -> Tally {
-    let mut sum = Tally {
-        count: 0,
-        live_bytes: 0,
-    };
+    let mut sum = Tally::default();
     for number in numbers {
         let (ts_ns, frames) = make(number);
         for (n, frame) in (0..).zip(&frames) {
             let tally = tallied(|| hand(tracker, ts_ns + n * 100_000, frame, out));
             sum.count += tally.count;
+            sum.asked_bytes += tally.asked_bytes;
             sum.live_bytes += tally.live_bytes;
         }
     }

@@ -5,6 +5,7 @@
 //! the terminal or a log raw (`hostile`).
 //! How: the program runs over files made here by hand.
 
+mod frames;
 mod hostile;
 
 use std::fs;

@@ -24,4 +24,7 @@ if have fuzz 'cargo install --locked cargo-fuzz'; then
     done
 fi
 PROPTEST_CASES="${PROPTEST_CASES:-100000}" cargo test --release --locked --workspace --lib || failed=1
+# A million and more mutated frames; the gate runs a part of them.
+TAPIR_MUTATION_SEEDS="${TAPIR_MUTATION_SEEDS:-20}" \
+    cargo test --locked --test tapir mutations || failed=1
 exit $failed

@@ -1,8 +1,8 @@
 //! Real frames, broken in every way a wire or an attacker breaks them.
 //!
 //! What it shows: nothing panics (overflow is checked), watermarks never fall, no observation comes
-//! below one, what is released is in order, no record could act on a terminal, and every worker is
-//! dealt what belongs to its flows.
+//! below one, what is released is in order, no record could act on a terminal, every worker is dealt
+//! what belongs to its flows, and every packet is counted in exactly one place.
 //! How: frames of the demo capture and of the shared captures, changed by a small generator of numbers
 //! with a fixed seed, through `Tracker` and `Analysis` in this process.
 
@@ -15,7 +15,8 @@ use tapir_capture::{FileSource, InputOptions, LinkType, Source, deal};
 use tapir_engine::decode::{self, Network};
 use tapir_engine::device::Home;
 use tapir_engine::types::{
-    Body, Endpoint, FlowRef, Json, Mark, Observation, Observations, Seed, Timestamp, is_hostile,
+    Body, Endpoint, FlowRef, Json, Mark, Observation, Observations, Seed, Timestamp, Value,
+    is_hostile,
 };
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, Tracker, TrackerConfig};
 
@@ -25,7 +26,7 @@ use crate::support::{corpus, demo};
 
 /// Frames of the demo, and how often they are changed anew.
 const DEMO_FRAMES: usize = 40_000;
-const DEMO_SEEDS: u64 = 6;
+const DEMO_SEEDS: u64 = 4;
 /// Frames of the demo put into tunnels.
 const TUNNEL_FRAMES: usize = 10_000;
 /// Frames of one shared capture, and which of the captures: every so many.
@@ -44,9 +45,13 @@ struct Owned {
 }
 
 /// Splitmix64 (Steele, Lea, Flood 2014).
-struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -55,7 +60,7 @@ impl Numbers {
     }
 
     /// A number below `end`; 0 if there is none.
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("64 bits").max(1);
         usize::try_from(self.next() % end).expect("below a usize")
     }
@@ -65,8 +70,47 @@ impl Numbers {
 fn the_demo_broken_in_many_ways() {
     let frames = read(&demo(), DEMO_FRAMES);
     assert_eq!(frames.len(), DEMO_FRAMES);
-    for seed in 0..DEMO_SEEDS {
-        run(&change(&frames, &mut Numbers(seed)));
+    let asked = std::env::var("TAPIR_MUTATION_SEEDS").ok();
+    let seeds = asked.and_then(|n| n.parse().ok()).unwrap_or(DEMO_SEEDS);
+    let mut changed = 0;
+    for seed in 0..seeds {
+        let frames = change(&frames, &mut Numbers::new(seed));
+        changed += frames.len();
+        run(&frames);
+    }
+    assert!(changed >= 100_000, "only {changed} frames");
+}
+
+/// As they are, or with time running: what was read is in a flow or counted elsewhere.
+#[test]
+fn every_packet_is_in_one_place() {
+    run(&read(&demo(), DEMO_FRAMES));
+    let Some(corpus) = corpus("counters over the corpus") else {
+        return;
+    };
+    for capture in captures(&corpus) {
+        run(&read(&capture, SHARED_FRAMES));
+    }
+}
+
+/// Two captures spliced frame by frame: flows, times and link types of both.
+#[test]
+fn shared_captures_spliced() {
+    let Some(corpus) = corpus("spliced captures") else {
+        return;
+    };
+    let captures = captures(&corpus);
+    let steps = captures.iter().step_by(SHARED_STEP * 2);
+    for (seed, (one, other)) in (0..).zip(steps.zip(captures.iter().rev().step_by(SHARED_STEP))) {
+        let mut numbers = Numbers::new(seed);
+        let (one, other) = (read(one, SHARED_FRAMES), read(other, SHARED_FRAMES));
+        let mut others = other.into_iter();
+        let mut spliced = Vec::new();
+        for frame in one {
+            spliced.push(frame);
+            spliced.extend(others.by_ref().take(numbers.below(3)));
+        }
+        run(&change(&spliced, &mut numbers));
     }
 }
 
@@ -97,14 +141,22 @@ fn shared_captures_broken_in_many_ways() {
     let Some(corpus) = corpus("mutations corpus") else {
         return;
     };
-    let mut captures: Vec<PathBuf> = std::fs::read_dir(corpus.join("pcaps"))
-        .expect("captures")
+    for (seed, capture) in (0..).zip(captures(&corpus).iter().step_by(SHARED_STEP)) {
+        run(&change(
+            &read(capture, SHARED_FRAMES),
+            &mut Numbers::new(seed),
+        ));
+    }
+}
+
+/// The shared captures, in order of name.
+fn captures(corpus: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(corpus.join("pcaps")).expect("captures");
+    let mut captures: Vec<PathBuf> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();
     captures.sort();
-    for (seed, capture) in (0..).zip(captures.iter().step_by(SHARED_STEP)) {
-        run(&change(&read(capture, SHARED_FRAMES), &mut Numbers(seed)));
-    }
+    captures
 }
 
 /// The first frames of a capture.
@@ -204,6 +256,8 @@ struct Engine {
     watermark: Timestamp,
     /// Time of the last observation released.
     released: Timestamp,
+    /// Packets of the flows that are over.
+    in_flows: u64,
     line: String,
 }
 
@@ -229,6 +283,9 @@ fn run(frames: &[Owned]) {
     engine.tracker.finish(last, &mut engine.pending);
     assert_eq!(engine.tracker.flows(), 0);
     engine.release(None);
+    let stats = engine.tracker.stats();
+    let placed = engine.in_flows + stats.without_flow();
+    assert_eq!(stats.packets + stats.carried, placed, "{stats:?}");
     engine.analysis.finish(last);
     engine.drain();
 }
@@ -255,6 +312,7 @@ impl Engine {
             pending: Observations::new(),
             watermark: Timestamp::MIN,
             released: Timestamp::MIN,
+            in_flows: 0,
             line: String::new(),
         }
     }
@@ -296,6 +354,7 @@ impl Engine {
         for observation in std::mem::replace(&mut self.pending, held) {
             assert!(observation.ts >= self.released, "out of order");
             self.released = observation.ts;
+            self.in_flows += packets_told(&observation);
             self.analysis.observe(observation);
             self.drain();
         }
@@ -316,6 +375,24 @@ impl Engine {
             assert!(!self.line.contains(is_hostile), "{}", self.line);
         }
     }
+}
+
+/// Packets of a flow that is over, by its `conn` record.
+fn packets_told(observation: &Observation) -> u64 {
+    let Body::Record(record) = &observation.body else {
+        return 0;
+    };
+    if record.body.kind() != "conn" {
+        return 0;
+    }
+    let fields = record.body.fields().iter().enumerate();
+    fields
+        .filter(|(_, field)| ["orig_pkts", "resp_pkts"].contains(&field.name))
+        .map(|(index, _)| match record.body.value(index) {
+            Value::Int(n) => u64::try_from(n).expect("a count"),
+            other => panic!("packets are counted: {other:?}"),
+        })
+        .sum()
 }
 
 /// Whatever is decoded as IP goes where the bare packet would go, or its flow would fall apart.

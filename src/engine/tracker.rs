@@ -135,7 +135,9 @@ impl Tracker {
             Err(Refused::Malformed(malformed)) => {
                 // A header cut off by the capture is not the sender's mistake.
                 if !truncated || malformed.need <= malformed.have {
-                    stats.malformed(malformed.layer);
+                    stats.malformed(malformed.layer, 1);
+                } else {
+                    stats.header_cut = stats.header_cut.saturating_add(1);
                 }
                 return;
             }
@@ -258,7 +260,7 @@ impl Tracker {
     fn flush(&mut self, out: &mut Observations) {
         while self.close_some(usize::MAX, out).is_some() {}
         self.fragments.clear();
-        self.stats.fragments_incomplete = self.fragments.incomplete;
+        self.count_fragments();
     }
 
     /// ARP and everything else that is not IP.

@@ -28,6 +28,7 @@ pub use error::RunError;
 pub use link::LinkError;
 pub use models::{ModelsError, load as load_models};
 pub use output::OutputError;
+pub use record_header::check_record_header;
 pub use replay::RecordMismatch;
 pub use rules::load_one as load_rule;
 pub use sense::sense;

@@ -73,6 +73,14 @@ impl RecordHeader {
     }
 }
 
+/// Whether a comment is the header of a record.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_record_header(comment: &str) -> Result<(), String> {
+    RecordHeader::parse(comment).map(|_| ())
+}
+
 /// BLAKE3 of a state's JSON text; empty for a state that knows nothing.
 pub(super) fn state_hash(state: &str) -> String {
     let empty = serde_json::to_string(&tapir_engine::SavedState::default());

@@ -29,8 +29,10 @@ pub(crate) fn end(addr: &str, port: u16) -> End {
 /// TCP flags.
 pub(crate) const FIN: u8 = 0x01;
 pub(crate) const SYN: u8 = 0x02;
+pub(crate) const RST: u8 = 0x04;
 pub(crate) const PSH: u8 = 0x08;
 pub(crate) const ACK: u8 = 0x10;
+pub(crate) const URG: u8 = 0x20;
 
 /// Numbers of a TCP segment.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +44,29 @@ pub(crate) struct Segment {
 
 /// An Ethernet frame with a TCP segment; `vlan` 0 is untagged.
 pub(crate) fn tcp(from: End, to: End, vlan: u16, segment: Segment, payload: &[u8]) -> Vec<u8> {
-    let mut header = Vec::with_capacity(20 + payload.len());
+    tcp_with(from, to, vlan, segment, (0xffff, 0, &[]), payload)
+}
+
+/// The same with a window, an urgent pointer and options, whose length is a multiple of four.
+pub(crate) fn tcp_with(
+    from: End,
+    to: End,
+    vlan: u16,
+    segment: Segment,
+    (window, urgent, options): (u16, u16, &[u8]),
+    payload: &[u8],
+) -> Vec<u8> {
+    let header_len = u8::try_from(20 + options.len()).expect("few options");
+    let mut header = Vec::with_capacity(20 + options.len() + payload.len());
     header.extend_from_slice(&from.port.to_be_bytes());
     header.extend_from_slice(&to.port.to_be_bytes());
     header.extend_from_slice(&segment.seq.to_be_bytes());
     header.extend_from_slice(&segment.ack.to_be_bytes());
-    header.extend_from_slice(&[0x50, segment.flags, 0xff, 0xff, 0, 0, 0, 0]);
+    header.extend_from_slice(&[header_len << 2, segment.flags]);
+    header.extend_from_slice(&window.to_be_bytes());
+    header.extend_from_slice(&[0, 0]);
+    header.extend_from_slice(&urgent.to_be_bytes());
+    header.extend_from_slice(options);
     header.extend_from_slice(payload);
     packet(from, to, vlan, 6, header, 16)
 }
@@ -114,6 +133,38 @@ fn packet(from: End, to: End, vlan: u16, proto: u8, mut body: Vec<u8>, sum_at: u
     }
     frame.extend_from_slice(&body);
     frame
+}
+
+/// A piece of an untagged frame's IP packet: bytes `from` to `to` behind the IP header, zeros where there
+/// are none. IPv6 gets a fragment header (RFC 8200 §4.5).
+pub(crate) fn fragments_of(frame: &[u8], id: u32, from: usize, to: usize, more: bool) -> Vec<u8> {
+    let is_v4 = frame[12..14] == [0x08, 0x00];
+    let header_len = if is_v4 { 20 } else { 40 };
+    let payload = &frame[14 + header_len..];
+    let mut piece: Vec<u8> = payload.iter().copied().take(to).skip(from).collect();
+    piece.resize(to - from, 0);
+    let mut out = frame[..14 + header_len].to_vec();
+    let eighths = u16::try_from(from / 8).expect("an offset");
+    if is_v4 {
+        let total = u16::try_from(20 + piece.len()).expect("a short piece");
+        let place = eighths | if more { 0x2000 } else { 0 };
+        out[16..18].copy_from_slice(&total.to_be_bytes());
+        out[18..20].copy_from_slice(&id.to_be_bytes()[2..]);
+        out[20..22].copy_from_slice(&place.to_be_bytes());
+        out[24..26].copy_from_slice(&[0, 0]);
+        let sum = checksum(&[&out[14..34]]).to_be_bytes();
+        out[24..26].copy_from_slice(&sum);
+    } else {
+        let payload_len = u16::try_from(8 + piece.len()).expect("a short piece");
+        out[18..20].copy_from_slice(&payload_len.to_be_bytes());
+        let proto = std::mem::replace(&mut out[20], 44);
+        let place = (eighths << 3) | u16::from(more);
+        out.extend_from_slice(&[proto, 0]);
+        out.extend_from_slice(&place.to_be_bytes());
+        out.extend_from_slice(&id.to_be_bytes());
+    }
+    out.extend_from_slice(&piece);
+    out
 }
 
 fn addresses(from: End, to: End) -> Vec<u8> {

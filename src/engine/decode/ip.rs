@@ -29,6 +29,22 @@ impl Ip<'_> {
     pub fn is_cut(&self) -> bool {
         super::narrow(self.payload.len()) < self.payload_len
     }
+
+    /// Time to live, or hop limit.
+    #[inline]
+    #[must_use]
+    pub fn ttl(&self) -> u8 {
+        match self.header {
+            [version, _, _, _, _, _, _, hops, ttl, ..] => {
+                if version >> 4 == 4 {
+                    *ttl
+                } else {
+                    *hops
+                }
+            }
+            _ => 0,
+        }
+    }
 }
 
 /// Where a fragment belongs.

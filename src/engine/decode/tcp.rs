@@ -19,6 +19,8 @@ pub mod flag {
     pub const PSH: u8 = 0x08;
     /// Acknowledgement field is significant.
     pub const ACK: u8 = 0x10;
+    /// Urgent pointer is significant.
+    pub const URG: u8 = 0x20;
 }
 
 /// A TCP header whose lengths are known to be right.

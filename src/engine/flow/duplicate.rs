@@ -14,7 +14,7 @@
 use super::recent::Look;
 use super::recent::WINDOW_NS;
 use super::state::bit;
-use super::{Dir, Flow};
+use super::{Dir, Flow, Weirds};
 use crate::decode::Ip;
 use crate::types::Timestamp;
 
@@ -206,6 +206,7 @@ impl<A> Flow<A> {
         };
         if forged && self.flags & told == 0 {
             self.flags |= told;
+            self.note(Weirds::BAD_CHECKSUM);
             self.history.push(dir, b'C');
         }
         if forged {

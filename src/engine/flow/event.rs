@@ -1,7 +1,7 @@
 //! What is told of a flow: its events and its `conn` record.
 
 use super::state::{Side, Tcp, bit};
-use super::{Carrier, Conn, Dir, Flow};
+use super::{Carrier, Conn, Dir, Flow, Weirds};
 use crate::types::{Ends, FlowEvent, Heard, Interval, Phase, Timestamp};
 
 /// Bytes of both sides above which every doubling is told.
@@ -37,7 +37,7 @@ pub fn event<A>(
         service,
         from_start: flow.is(bit::FROM_START),
         handshake: flow.is(bit::HANDSHAKE),
-        signed: flow.is(bit::SIGNED) || flow.is(bit::TUNNELLED),
+        signed: flow.is(bit::SIGNED) || flow.key.carrier != 0,
         first_of,
         orig_mac: flow.orig.mac,
         resp_mac: flow.resp.mac,
@@ -48,9 +48,10 @@ pub fn event<A>(
 #[must_use]
 pub fn ends<A>(flow: &Flow<A>, open: bool) -> Option<Ends> {
     (flow.key.proto == 6).then(|| Ends {
-        open: open && !flow.is_finished(),
+        // A reset that both ends outlived did not close it.
+        open: open && (!flow.is_finished() || flow.weirds().has(Weirds::DATA_AFTER_RESET)),
         handshake: flow.is(bit::HANDSHAKE),
-        signed: flow.is(bit::SIGNED) || flow.is(bit::TUNNELLED),
+        signed: flow.is(bit::SIGNED) || flow.key.carrier != 0,
         orig_mac: flow.orig.mac,
         resp_mac: flow.resp.mac,
     })

@@ -1,16 +1,26 @@
 //! Fragments put together again.
 //!
 //! Standard: RFC 791 §3.2, RFC 8200 §4.5.
-//! Policy:   of two copies of a byte the first to arrive counts; a last fragment that contradicts an
-//!           earlier one is passed over.
-//! Bounds:   1,024 packets in pieces, 8 MiB in all, 256 pieces a packet, 30 s from the first piece. At a
-//!           bound the new piece is refused and counted; so is a packet that was never completed.
+//! Policy:   IPv4: of two copies of a byte the first to arrive counts; a last fragment that contradicts
+//!           an earlier one is passed over. IPv6: overlapping fragments void their packet, as RFC 5722
+//!           asks of every receiver. Exact copies are taken for what a mirror makes. Receivers differ in
+//!           all of this, so whatever else overlaps or contradicts is told.
+//! Bounds:   4,096 packets in pieces, 8 MiB in all, 256 pieces a packet, 30 s from the first piece. At a
+//!           bound the new piece is refused and counted; so is a packet that was never completed. Of each
+//!           pair of addresses an oddity is told once in ten minutes, of 1,024 pairs at a time.
 
+mod pieces;
+
+use std::net::Ipv6Addr;
+
+use super::Weirds;
 use crate::decode::Fragment;
 use crate::types::{Map, Seed, Timestamp};
 
+use pieces::Pieces;
+
 /// Packets in pieces at a time.
-const PACKETS_MAX: usize = 1_024;
+const PACKETS_MAX: usize = 4_096;
 /// Bytes held in all.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Pieces of one packet.
@@ -19,6 +29,14 @@ const PIECES_MAX: usize = 256;
 const PACKET_LEN_MAX: u32 = 65_535;
 /// How long a packet may be incomplete.
 const TIMEOUT_NS: i64 = 30_000_000_000;
+/// How long it is remembered that it was: the longest any receiver waits is two minutes (RFC 1122 §3.3.2).
+const REMEMBERED_NS: i64 = 120_000_000_000;
+/// How long an oddity of a pair of addresses is not told again.
+const TOLD_NS: i64 = 600_000_000_000;
+/// Pairs of addresses of which an oddity was told.
+const TOLD_MAX: usize = 1_024;
+/// Least length of a packet that is a fragment and not the last, as in Zeek.
+const LEN_MIN: u32 = 64;
 
 /// Which packet a piece belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +84,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Fragments {
     packets: Map<Datagram, Pieces>,
+    told: Map<Pair, (Timestamp, Weirds)>,
     bytes: usize,
     /// When packets were last looked through for those that took too long.
     swept: Timestamp,
@@ -73,19 +92,12 @@ pub struct Fragments {
     pub refused: u64,
     /// Packets that were never completed.
     pub incomplete: u64,
+    /// Fragments given up that no flow was told of.
+    pub untold: u64,
 }
 
-/// What is there of one packet.
-#[derive(Debug)]
-struct Pieces {
-    first_ts: Timestamp,
-    /// Sorted by offset, none overlapping.
-    pieces: Vec<(u32, Vec<u8>)>,
-    /// Length of the whole, once the last piece is there.
-    len: Option<u32>,
-    pkts: u32,
-    ip_bytes: u32,
-}
+/// Two addresses and the VLAN id.
+type Pair = ([u8; 16], [u8; 16], u16);
 
 impl Fragments {
     /// Nothing held.
@@ -93,194 +105,156 @@ impl Fragments {
     pub fn new(seed: Seed) -> Self {
         Self {
             packets: Map::new(PACKETS_MAX, seed),
+            told: Map::new(TOLD_MAX, seed),
             bytes: 0,
             swept: Timestamp::MIN,
             refused: 0,
             incomplete: 0,
+            untold: 0,
         }
     }
 
-    /// Takes a piece of `ip_len` bytes from the IP header on.
+    /// Takes a piece of `ip_len` bytes from the IP header on; `cut` if not all of it was captured. Returns
+    /// the oddities to be told as well.
     pub fn piece(
         &mut self,
         ts: Timestamp,
         key: Datagram,
         at: Fragment,
         data: &[u8],
-        ip_len: u32,
-    ) -> Outcome {
+        (ip_len, cut): (u32, bool),
+    ) -> (Outcome, Weirds) {
         if ts.since(self.swept) >= TIMEOUT_NS {
             self.swept = ts;
             self.sweep(ts);
         }
-        if self
-            .packets
-            .get(&key)
-            .is_some_and(|p| ts.since(p.first_ts) >= TIMEOUT_NS)
-        {
-            self.give_up(&key);
+        let mut odd = self.age(ts, &key);
+        if !cut && at.more && ip_len < LEN_MIN {
+            odd.add(Weirds::SMALL_FRAGMENT);
         }
         let end = at
             .offset
             .saturating_add(u32::try_from(data.len()).unwrap_or(u32::MAX));
+        if end > PACKET_LEN_MAX {
+            odd.add(Weirds::LARGE_FRAGMENT);
+        }
         let fits = self.bytes.saturating_add(data.len()) <= BYTES_MAX;
-        if !fits
-            || end > PACKET_LEN_MAX
-            || (self.packets.get(&key).is_none() && self.packets.len() >= PACKETS_MAX)
-        {
+        let is_known = self.packets.get(&key).is_some();
+        let refused =
+            !fits || end > PACKET_LEN_MAX || (!is_known && self.packets.len() >= PACKETS_MAX);
+        let Some(pieces) = (!refused)
+            .then(|| self.packets.entry(key, || Pieces::new(ts)))
+            .flatten()
+            .filter(|pieces| pieces.len() < PIECES_MAX)
+        else {
             self.refused = self.refused.saturating_add(1);
-            return Outcome::Held;
-        }
-        let Some(pieces) = self.packets.entry(key, || Pieces::new(ts)) else {
-            return Outcome::Held;
+            return (Outcome::Held, self.news(ts, &key, odd));
         };
-        if pieces.pieces.len() >= PIECES_MAX {
-            self.refused = self.refused.saturating_add(1);
-            return Outcome::Held;
-        }
-        pieces.pkts = pieces.pkts.saturating_add(1);
-        pieces.ip_bytes = pieces.ip_bytes.saturating_add(ip_len);
-        if !at.more && pieces.len.is_none() && pieces.end() <= end {
-            pieces.len = Some(end);
-        }
         let before = pieces.held();
-        pieces.insert(at.offset, data);
+        if !cut {
+            odd.add(pieces.oddities(at, data, end));
+        }
+        pieces.take(at, data, end, ip_len, key.is_v6() && odd.has_overlap());
         self.bytes = self
             .bytes
             .saturating_sub(before)
             .saturating_add(pieces.held());
-        if let Some(payload) = pieces.whole() {
-            let (pkts, bytes) = pieces.take_counts();
-            let held = pieces.held();
-            self.bytes = self.bytes.saturating_sub(held);
+        let outcome = pieces.outcome();
+        if matches!(outcome, Outcome::Whole { .. }) {
+            self.bytes = self.bytes.saturating_sub(pieces.held());
             self.packets.remove(&key);
-            return Outcome::Whole {
-                payload,
-                pkts,
-                bytes,
-            };
         }
-        match pieces.pieces.first() {
-            Some((0, start)) => {
-                let start = start.get(..64).unwrap_or(start).to_vec();
-                let (pkts, bytes) = pieces.take_counts();
-                Outcome::Begun { start, pkts, bytes }
-            }
-            _ => Outcome::Held,
-        }
+        (outcome, self.news(ts, &key, odd))
     }
 
     /// Gives up every packet: the input is over, or its time leapt.
     pub fn clear(&mut self) {
-        self.incomplete = self
-            .incomplete
-            .saturating_add(u64::try_from(self.packets.len()).unwrap_or(0));
+        self.give_up_where(|_| true);
         self.packets.retain(|_, _| false);
-        (self.bytes, self.swept) = (0, Timestamp::MIN);
+        self.told.retain(|_, _| false);
+        self.swept = Timestamp::MIN;
     }
 
     fn sweep(&mut self, ts: Timestamp) {
-        let (mut bytes, mut gone) = (self.bytes, 0_u64);
-        self.packets.retain(|_, pieces| {
-            let keep = ts.since(pieces.first_ts) < TIMEOUT_NS;
-            if !keep {
-                bytes = bytes.saturating_sub(pieces.held());
-                gone = gone.saturating_add(1);
-            }
-            keep
-        });
-        (self.bytes, self.incomplete) = (bytes, self.incomplete.saturating_add(gone));
+        self.give_up_where(|pieces| ts.since(pieces.first_ts) >= TIMEOUT_NS);
+        let remembered = |first| ts.since(first) < REMEMBERED_NS;
+        self.packets.retain(|_, pieces| remembered(pieces.first_ts));
+        self.told.retain(|_, (first, _)| ts.since(*first) < TOLD_NS);
     }
 
-    fn give_up(&mut self, key: &Datagram) {
-        if let Some(pieces) = self.packets.remove(key) {
+    /// Gives up what is held of some packets.
+    fn give_up_where(&mut self, over: impl Fn(&Pieces) -> bool) {
+        let (mut bytes, mut gone, mut untold) = (0_usize, 0_u64, 0_u64);
+        self.packets.retain(|_, pieces| {
+            if over(pieces) && !pieces.is_given_up() {
+                bytes = bytes.saturating_add(pieces.held());
+                gone = gone.saturating_add(1);
+                untold = untold.saturating_add(pieces.give_up());
+            }
+            true
+        });
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.incomplete = self.incomplete.saturating_add(gone);
+        self.untold = self.untold.saturating_add(untold);
+    }
+
+    /// Gives up a packet that has been incomplete for too long; says so if a piece of it comes now.
+    fn age(&mut self, ts: Timestamp, key: &Datagram) -> Weirds {
+        let Some(pieces) = self.packets.get_mut(key) else {
+            return Weirds::NONE;
+        };
+        let age = ts.since(pieces.first_ts);
+        if age < TIMEOUT_NS {
+            return Weirds::NONE;
+        }
+        if !pieces.is_given_up() {
             self.bytes = self.bytes.saturating_sub(pieces.held());
             self.incomplete = self.incomplete.saturating_add(1);
+            self.untold = self.untold.saturating_add(pieces.give_up());
         }
+        self.packets.remove(key);
+        if age < REMEMBERED_NS {
+            Weirds::LATE_FRAGMENT
+        } else {
+            Weirds::NONE
+        }
+    }
+
+    /// Those of `odd` that were not told of this pair of addresses.
+    fn news(&mut self, ts: Timestamp, key: &Datagram, odd: Weirds) -> Weirds {
+        if odd.is_empty() {
+            return odd;
+        }
+        let pair = if key.src <= key.dst {
+            (key.src, key.dst, key.vlan)
+        } else {
+            (key.dst, key.src, key.vlan)
+        };
+        if self.told.get(&pair).is_none() && self.told.len() >= TOLD_MAX {
+            return Weirds::NONE;
+        }
+        let Some((first, told)) = self.told.entry(pair, || (ts, Weirds::NONE)) else {
+            return Weirds::NONE;
+        };
+        if ts.since(*first) >= TOLD_NS {
+            (*first, *told) = (ts, Weirds::NONE);
+        }
+        let news = odd.without(*told);
+        told.add(odd);
+        news
     }
 }
 
-impl Pieces {
-    fn new(first_ts: Timestamp) -> Self {
-        Self {
-            first_ts,
-            pieces: Vec::new(),
-            len: None,
-            pkts: 0,
-            ip_bytes: 0,
-        }
-    }
-
-    fn held(&self) -> usize {
-        self.pieces
-            .iter()
-            .map(|(_, data)| data.len())
-            .fold(0, usize::saturating_add)
-    }
-
-    /// Behind the last byte held.
-    fn end(&self) -> u32 {
-        self.pieces.last().map_or(0, end)
-    }
-
-    fn take_counts(&mut self) -> (u32, u32) {
-        (
-            std::mem::take(&mut self.pkts),
-            std::mem::take(&mut self.ip_bytes),
-        )
-    }
-
-    /// Puts in what is not there yet.
-    fn insert(&mut self, mut at: u32, mut data: &[u8]) {
-        let mut index = self.pieces.partition_point(|piece| end(piece) <= at);
-        while !data.is_empty() {
-            let Some(piece) = self.pieces.get(index) else {
-                self.pieces.push((at, data.to_vec()));
-                return;
-            };
-            let new = usize::try_from(piece.0.saturating_sub(at))
-                .unwrap_or(0)
-                .min(data.len());
-            let skip = end(piece).saturating_sub(at);
-            if new > 0 {
-                let (part, _) = data.split_at_checked(new).unwrap_or((data, &[]));
-                self.pieces.insert(index, (at, part.to_vec()));
-                index = index.saturating_add(1);
-            }
-            data = usize::try_from(skip)
-                .ok()
-                .and_then(|skip| data.get(skip..))
-                .unwrap_or_default();
-            at = at.saturating_add(skip);
-            index = index.saturating_add(1);
-        }
-    }
-
-    /// The payload, if nothing is missing.
-    fn whole(&self) -> Option<Vec<u8>> {
-        let len = self.len?;
-        let mut at = 0;
-        for piece in &self.pieces {
-            if piece.0 != at {
-                return None;
-            }
-            at = end(piece);
-        }
-        if at < len {
-            return None;
-        }
-        let mut payload = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-        for (_, data) in &self.pieces {
-            payload.extend_from_slice(data);
-        }
-        payload.truncate(usize::try_from(len).unwrap_or(0));
-        Some(payload)
+impl Datagram {
+    /// Whether it is of IPv6.
+    fn is_v6(&self) -> bool {
+        Ipv6Addr::from(self.src).to_ipv4_mapped().is_none()
     }
 }
 
-/// Behind a piece's last byte.
-fn end(piece: &(u32, Vec<u8>)) -> u32 {
-    piece
-        .0
-        .saturating_add(u32::try_from(piece.1.len()).unwrap_or(u32::MAX))
+impl Weirds {
+    /// Whether fragments overlap.
+    fn has_overlap(self) -> bool {
+        self.has(Self::FRAGMENT_OVERLAP) || self.has(Self::FRAGMENT_INCONSISTENCY)
+    }
 }

@@ -8,50 +8,67 @@
 use crate::flow::Dir;
 use crate::types::{FieldType, FieldValue, Value};
 
-/// The letters; a letter is kept as its place here.
+/// The letters; a letter is kept as its place here. The last place says that there is none.
 const LETTERS: &[u8; 16] = b"SHADFRCGTWIQ^   ";
+const NONE: u64 = 15;
 /// Most letters kept.
-const LEN_MAX: u8 = 16;
+const LEN_MAX: u32 = 16;
 
-/// Sixteen letters in eleven bytes: a nibble for the letter and a bit for the direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Sixteen letters in ten bytes: a nibble for the letter and a bit for the direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct History {
     codes: [u8; 8],
     resp: [u8; 2],
-    len: u8,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            codes: [u8::MAX; 8],
+            resp: [0; 2],
+        }
+    }
 }
 
 impl History {
     /// Adds a letter, given in upper case.
     pub fn push(&mut self, dir: Dir, letter: u8) {
         let code = LETTERS.iter().position(|l| *l == letter);
-        let (Some(code), true) = (code.and_then(|c| u64::try_from(c).ok()), self.len < LEN_MAX)
-        else {
+        let at = self.len();
+        let (Some(code), true) = (code.and_then(|c| u64::try_from(c).ok()), at < LEN_MAX) else {
             return;
         };
-        let at = u32::from(self.len);
-        let codes = u64::from_le_bytes(self.codes) | code.wrapping_shl(at.wrapping_mul(4));
+        let shift = at.wrapping_mul(4);
+        let kept = u64::from_le_bytes(self.codes) & !NONE.wrapping_shl(shift);
+        let codes = kept | code.wrapping_shl(shift);
         let resp = u16::from_le_bytes(self.resp) | u16::from(dir == Dir::Resp).wrapping_shl(at);
         (self.codes, self.resp) = (codes.to_le_bytes(), resp.to_le_bytes());
-        self.len = self.len.saturating_add(1);
+    }
+
+    /// Letters kept: all before the places that hold none, which are ones at the upper end.
+    fn len(self) -> u32 {
+        let free = u64::from_le_bytes(self.codes).leading_ones() / 4;
+        LEN_MAX.saturating_sub(free)
     }
 
     /// The letters as text; `None` if there are none.
     #[must_use]
     pub fn text(&self) -> Option<Letters> {
-        if self.len == 0 {
+        let len = self.len();
+        if len == 0 {
             return None;
         }
         let (mut codes, mut resp) = (
             u64::from_le_bytes(self.codes),
             u16::from_le_bytes(self.resp),
         );
+        let len = u8::try_from(len).unwrap_or(0);
         let mut letters = Letters {
             bytes: [b' '; 16],
-            len: self.len,
+            len,
         };
-        for slot in letters.bytes.iter_mut().take(usize::from(self.len)) {
-            let code = usize::try_from(codes & 15).unwrap_or(0);
+        for slot in letters.bytes.iter_mut().take(usize::from(len)) {
+            let code = usize::try_from(codes & NONE).unwrap_or(0);
             let letter = LETTERS.get(code).copied().unwrap_or(b' ');
             *slot = if resp & 1 == 1 {
                 letter.to_ascii_lowercase()

@@ -12,6 +12,7 @@
 mod carrier;
 mod community_id;
 mod conn;
+mod control;
 mod digest;
 mod dir;
 mod duplicate;
@@ -24,6 +25,7 @@ mod state;
 mod stream;
 mod table;
 mod tcp;
+mod weird;
 mod wheel;
 
 pub use carrier::{Carrier, Carriers};
@@ -41,3 +43,4 @@ pub use state::{Flow, Side, Tcp as TcpState, bit};
 pub use stream::{Room, Stream};
 pub use table::{Index, Table};
 pub use tcp::Step;
+pub use weird::Weirds;

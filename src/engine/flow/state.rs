@@ -2,7 +2,7 @@
 //!
 //! Bounds: 256 bytes, whatever a parser keeps in `app` aside.
 
-use super::{Dir, History, Key};
+use super::{Dir, History, Key, Weirds};
 use crate::types::{FlowRef, MacAddr, Ordinal, Timestamp};
 
 /// Bits of [`Flow::flags`] and [`Side::seen`].
@@ -27,18 +27,18 @@ pub mod bit {
     pub const ACKS: u32 = 256;
     /// A bad checksum of the originator was told; the responder's bit is the next.
     pub const BAD_CHECKSUM: u32 = 1_024;
-    /// Differing copies of a byte were told.
-    pub const INCONSISTENT: u32 = 4_096;
+    /// A RST or FIN that its receiver may not have believed: the flow may go on.
+    pub const DOUBTED: u32 = 4_096;
     /// A SYN carried a TCP-MD5 or TCP-AO option.
     pub const SIGNED: u32 = 8_192;
-    /// It lies in a tunnel: a reset put on the wire would not reach its ends.
-    pub const TUNNELLED: u32 = 16_384;
+    /// The originator's FIN came in order; the responder's bit is the next.
+    pub const FIN_IN_ORDER: u32 = 16_384;
     /// Its packets are no copies of each other: they are not looked at any more.
-    pub const GENUINE: u32 = 32_768;
+    pub const GENUINE: u32 = 65_536;
     /// Every packet came three times or more.
-    pub const TRIPLED: u32 = 65_536;
+    pub const TRIPLED: u32 = 131_072;
     /// It lies in a tunnel that is itself a flow, which counts its packets.
-    pub const WITHIN_FLOW: u32 = 131_072;
+    pub const WITHIN_FLOW: u32 = 262_144;
 
     /// A SYN.
     pub const SYN: u8 = 1;
@@ -132,8 +132,6 @@ pub struct Flow<A> {
     pub missed: u32,
     /// Time of the last event since the first packet, in units of 2^26 ns (67 ms).
     pub event_age: u32,
-    /// Sequence number of the last SYN.
-    pub isn: u32,
     /// Neighbours in the timing wheel.
     pub(super) links: (u32, u32),
     /// Slot of the timing wheel.
@@ -159,8 +157,12 @@ pub struct Flow<A> {
     pub other_vlan: (u16, u8),
     /// Protocol sensed: 1 + its place in the list, 0 if none.
     pub service: u8,
+    /// TCP: highest TTL or hop limit each direction sent with.
+    pub(super) ttls: (u8, u8),
     /// History letters.
     pub history: History,
+    /// Oddities seen; see [`Flow::weirds`].
+    pub(super) weirds: [u8; 3],
 }
 
 const _: () = assert!(size_of::<Flow<u8>>() <= 256, "a flow is at most 256 bytes");
@@ -180,7 +182,6 @@ impl<A> Flow<A> {
             app: None,
             missed: 0,
             event_age: 0,
-            isn: 0,
             links: (u32::MAX, u32::MAX),
             slot: 0,
             ordinal,
@@ -193,7 +194,9 @@ impl<A> Flow<A> {
             looked: 0,
             other_vlan: (0, 0),
             service: 0,
+            ttls: (0, 0),
             history: History::default(),
+            weirds: [0; 3],
         }
     }
 
@@ -269,6 +272,8 @@ impl<A> Flow<A> {
             60
         } else {
             match (self.orig.state, self.resp.state) {
+                // As long as a flow met in its middle: what was doubted may not have happened.
+                (Reset | Closed, _) | (_, Reset | Closed) if self.is(bit::DOUBTED) => 300,
                 (Reset, _) | (_, Reset) => 1,
                 (Closed, Closed) => 5,
                 (Closed, _) | (_, Closed) => 60,
@@ -293,6 +298,29 @@ impl<A> Flow<A> {
             (self.orig.state, self.resp.state),
             (Tcp::Reset, _) | (_, Tcp::Reset) | (Tcp::Closed, Tcp::Closed)
         )
+    }
+
+    /// Oddities seen so far.
+    #[inline]
+    #[must_use]
+    pub fn weirds(&self) -> Weirds {
+        Weirds::unpack(self.weirds)
+    }
+
+    /// Notes an oddity; it is told with the packet.
+    pub fn note(&mut self, weird: Weirds) {
+        let mut weirds = self.weirds();
+        weirds.add(weird);
+        self.weirds = weirds.pack();
+    }
+
+    /// TCP: sequence number of the first byte of `dir`, once one is known.
+    #[inline]
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
+    pub fn first_seq(&self, dir: Dir) -> u32 {
+        let side = self.side(dir);
+        side.next.wrapping_sub(side.payload as u32)
     }
 
     /// Counts packets of one direction: `pkts` of them with `bytes` from the IP header on.

@@ -3,9 +3,11 @@
 //! Input:  segments as they come, and what the receiver acknowledges.
 //! Output: each byte once and in order, straight from the frame where nothing is missing before it; a
 //!         gap is told when its receiver acknowledged it, when a bound is met, and at the end.
-//! Policy: of two copies of a byte the first to arrive counts; copies that differ while one is held are
-//!         told.
-//! Bounds: 256 KiB and 256 pieces held out of order a direction, and what [`Room`] leaves in all.
+//! Policy: of two copies of a byte the first to arrive counts, as with most receivers for what is in
+//!         order. Copies that differ are told, whether the first is still held out of order or was handed
+//!         out, until its receiver has acknowledged it: later copies are dropped by any receiver.
+//! Bounds: 256 KiB and 256 pieces held out of order a direction, and what [`Room`] leaves in all; the
+//!         last 2 KiB handed out are kept for comparison.
 
 use std::collections::VecDeque;
 
@@ -15,6 +17,10 @@ use super::tcp::ahead;
 const HELD_BYTES_MAX: usize = 256 * 1024;
 /// Most pieces held apart, one direction.
 const HELD_PIECES_MAX: usize = 256;
+
+/// Most bytes kept that were handed out. A head that parsers decide on is rarely longer; bulk is not
+/// worth a copy.
+const RECENT_BYTES_MAX: usize = 2 * 1024;
 
 /// Bytes that all flows together may still hold.
 #[derive(Debug)]
@@ -53,6 +59,10 @@ pub struct Stream {
     begun: bool,
     held: VecDeque<Piece>,
     held_bytes: usize,
+    /// The bytes before `expect` as they were handed out, as far as they are kept.
+    recent: Vec<u8>,
+    /// Whether what is handed out now is worth comparing.
+    watched: bool,
 }
 
 /// Bytes held out of order.
@@ -91,6 +101,8 @@ impl Stream {
             begun: true,
             held: VecDeque::new(),
             held_bytes: 0,
+            recent: Vec::new(),
+            watched: true,
         }
     }
 
@@ -109,6 +121,18 @@ impl Stream {
         self.held_bytes
     }
 
+    /// Bytes kept that were handed out.
+    #[must_use]
+    pub fn recent_bytes(&self) -> usize {
+        self.recent.len()
+    }
+
+    /// Says whether what is handed out from here on is worth comparing with other copies.
+    #[inline]
+    pub fn watch(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
     /// Sequence number of the next byte.
     #[must_use]
     pub fn expect(&self) -> u32 {
@@ -116,7 +140,7 @@ impl Stream {
     }
 
     /// Takes a segment; `cut` bytes behind `data` were not captured. `acked` is what the receiver has
-    /// acknowledged so far. `sink` gets gap and bytes. True if a held byte came again and differed.
+    /// acknowledged so far. `sink` gets gap and bytes. True if a byte came again and differed.
     pub fn segment(
         &mut self,
         seq: u32,
@@ -142,17 +166,21 @@ impl Stream {
             }
             return differs;
         }
+        if seq != self.expect {
+            differs = self.contradicts(seq, data, acked);
+        }
         let fresh = from(data, self.expect.wrapping_sub(seq));
         if !fresh.is_empty() {
-            differs = self.differs(self.expect, fresh);
-            self.expect = self.expect.wrapping_add(len32(fresh));
-            sink(0, fresh);
+            differs |= self.differs(self.expect, fresh);
+            if let Some(acked) = acked {
+                self.forget(acked);
+            }
+            self.hand(0, fresh, sink);
         }
         let end = seq.wrapping_add(len32(data)).wrapping_add(cut);
         if cut > 0 && ahead(self.expect, end).is_some() {
             let gap = end.wrapping_sub(self.expect);
-            self.expect = end;
-            sink(u64::from(gap), &[]);
+            self.hand(gap, &[], sink);
         }
         self.drain(0, sink);
         differs
@@ -181,26 +209,73 @@ impl Stream {
             return;
         };
         let gap = ahead(self.expect, first.seq).unwrap_or(0);
-        self.expect = self.expect.wrapping_add(gap);
-        self.drain(u64::from(gap), sink);
+        self.drain(gap, sink);
     }
 
-    /// Hands out the pieces that are in order now.
-    fn drain(&mut self, mut gap: u64, sink: &mut impl FnMut(u64, &[u8])) {
+    /// Hands out the pieces that are in order, the first of them `gap` bytes ahead.
+    fn drain(&mut self, mut gap: u32, sink: &mut impl FnMut(u64, &[u8])) {
         while let Some(first) = self.held.front() {
-            if ahead(self.expect, first.seq).is_some_and(|n| n > 0) {
+            if ahead(self.expect.wrapping_add(gap), first.seq).is_some_and(|n| n > 0) {
                 return;
             }
             let Some(piece) = self.held.pop_front() else {
                 return;
             };
             self.held_bytes = self.held_bytes.saturating_sub(piece.data.len());
-            let fresh = from(&piece.data, self.expect.wrapping_sub(piece.seq));
+            let known = self.expect.wrapping_add(gap).wrapping_sub(piece.seq);
+            let fresh = from(&piece.data, known);
             if !fresh.is_empty() {
-                self.expect = self.expect.wrapping_add(len32(fresh));
-                sink(std::mem::take(&mut gap), fresh);
+                self.hand(std::mem::take(&mut gap), fresh, sink);
             }
         }
+    }
+
+    /// Hands out what comes `gap` bytes behind the last.
+    fn hand(&mut self, gap: u32, fresh: &[u8], sink: &mut impl FnMut(u64, &[u8])) {
+        if gap > 0 || !self.watched {
+            self.recent.clear();
+        }
+        self.expect = self.expect.wrapping_add(gap).wrapping_add(len32(fresh));
+        if self.watched {
+            let last = fresh.len().saturating_sub(RECENT_BYTES_MAX);
+            let last = fresh.get(last..).unwrap_or(fresh);
+            let sum = self.recent.len().saturating_add(last.len());
+            let excess = sum.saturating_sub(RECENT_BYTES_MAX);
+            self.recent.drain(..excess.min(self.recent.len()));
+            self.recent.extend_from_slice(last);
+        }
+        sink(u64::from(gap), fresh);
+    }
+
+    /// What lies before `acked` need not be compared any more.
+    fn forget(&mut self, acked: u32) {
+        if self.recent.is_empty() {
+            return;
+        }
+        let open =
+            ahead(acked, self.expect).map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let known = self.recent.len().saturating_sub(open);
+        self.recent.drain(..known);
+    }
+
+    /// Whether a byte handed out and not acknowledged comes again with another value; `seq` lies before
+    /// what is expected.
+    fn contradicts(&self, seq: u32, data: &[u8], acked: Option<u32>) -> bool {
+        // Counted backwards from what is expected.
+        let back = |seq: u32| {
+            let distance = ahead(seq, self.expect).unwrap_or(0);
+            usize::try_from(distance).unwrap_or(usize::MAX)
+        };
+        let begin = back(seq);
+        let open = acked.map_or(usize::MAX, back);
+        let from = begin.min(open).min(self.recent.len());
+        let to = back(seq.wrapping_add(len32(data)));
+        let again = data.get(begin.saturating_sub(from)..begin.saturating_sub(to));
+        let known = self.recent.len();
+        let first = self
+            .recent
+            .get(known.saturating_sub(from)..known.saturating_sub(to));
+        from > to && again != first
     }
 
     /// Holds the parts of a segment that are not held yet. True if a part held differs.
@@ -220,8 +295,7 @@ impl Stream {
             return match ahead(self.expect, seq) {
                 Some(0) | None => self.segment(seq, data, 0, None, room, sink),
                 Some(gap) if self.held.is_empty() => {
-                    self.expect = seq.wrapping_add(len32(data));
-                    sink(u64::from(gap), data);
+                    self.hand(gap, data, sink);
                     false
                 }
                 Some(_) => self.insert(seq, data),

@@ -4,13 +4,11 @@
 //! Bounds:   one hole in the sequence space is remembered a direction; an older one counts as lost.
 
 use super::state::{Tcp as State, bit};
-use super::{Dir, Flow};
+use super::{Dir, Flow, Weirds};
 use crate::decode::{Tcp, flag};
 
 /// Farthest a segment may lie ahead: the largest window there is (RFC 7323 §2.3).
 const AHEAD_MAX: u32 = 1 << 30;
-/// Farthest a RST may lie from what is expected to be believed.
-const RST_AWAY_MAX: u32 = 1 << 20;
 
 /// What a segment did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +17,25 @@ pub struct Step {
     pub start: u32,
     /// What was expected of its sender before it.
     pub expected: u32,
+    /// Payload bytes that belong to the stream.
+    pub len: u32,
     /// The SYN was accepted with it, in Zeek's sense.
     pub answered: bool,
     /// It refused the SYN.
     pub refused: bool,
+}
+
+impl Step {
+    /// Nothing: the segment was passed over.
+    fn nothing(next: u32) -> Self {
+        Self {
+            start: next,
+            expected: next,
+            len: 0,
+            answered: false,
+            refused: false,
+        }
+    }
 }
 
 /// How far `to` lies behind `from` in sequence space; `None` if it lies before.
@@ -38,8 +51,15 @@ impl<A> Flow<A> {
     pub fn step(&mut self, dir: Dir, tcp: &Tcp<'_>, len: u32) -> Step {
         let syn = tcp.has(flag::SYN);
         let start = tcp.seq.wrapping_add(u32::from(syn));
+        // What a RST carries is a text for the curious (RFC 9293 §3.5.3).
+        let len = if tcp.has(flag::RST) { 0 } else { len };
+        if tcp.has(flag::URG) && len > 0 {
+            self.note(Weirds::URGENT);
+        }
         if tcp.has(flag::SYN | flag::FIN | flag::RST) {
-            self.control(dir, tcp, start, len);
+            if !self.control(dir, tcp, start, len) {
+                return Step::nothing(self.side(dir).next);
+            }
         } else {
             let side = self.side_mut(dir);
             let letter = if len > 0 { bit::DATA } else { bit::ACK };
@@ -63,6 +83,9 @@ impl<A> Flow<A> {
         }
         let expected = side.next;
         if len > 0 && side.seen & bit::SEQ != 0 {
+            if matches!(side.state, State::Closed | State::Reset) {
+                self.data_after_end(dir, start, len);
+            }
             self.data(dir, start, len);
         }
         if tcp.has(flag::ACK) {
@@ -73,6 +96,7 @@ impl<A> Flow<A> {
         Step {
             start,
             expected,
+            len,
             answered: before.1 != after.1
                 && matches!(after.1, State::Established | State::SynAckSent),
             refused: dir == Dir::Resp
@@ -81,40 +105,10 @@ impl<A> Flow<A> {
         }
     }
 
-    /// History and sequence start of a segment with SYN, FIN or RST.
-    fn control(&mut self, dir: Dir, tcp: &Tcp<'_>, start: u32, len: u32) {
-        let (syn, fin, rst) = (tcp.has(flag::SYN), tcp.has(flag::FIN), tcp.has(flag::RST));
-        let isn = self.isn;
-        let side = self.side_mut(dir);
-        let (seen, letter) = match (syn, fin, rst) {
-            (false, true, true) => (bit::MULTI, b'I'),
-            (true, true, _) | (true, _, true) => (bit::MULTI, b'Q'),
-            (true, ..) if tcp.has(flag::ACK) => (bit::SYN, b'H'),
-            (true, ..) => (bit::SYN, b'S'),
-            (_, true, _) => (bit::FIN, b'F'),
-            _ => (bit::RST, b'R'),
-        };
-        let again = letter == b'S' && isn != tcp.seq;
-        if side.seen & seen == 0 || again {
-            side.seen |= seen;
-            self.history.push(dir, letter);
-        }
-        if letter == b'S' {
-            self.isn = tcp.seq;
-            let side = self.side_mut(dir);
-            if again && side.state == State::SynSent && side.payload == 0 {
-                side.next = start;
-            }
-        }
-        // Data beside a FIN is not told by a letter of its own, as in Zeek.
-        let _ = len;
-    }
-
     /// Moves the states on.
     fn advance(&mut self, dir: Dir, tcp: &Tcp<'_>) {
         let peer_state = self.side(dir.other()).state;
         let peer_next = self.side(dir.other()).next;
-        let (seq_seen, next) = (self.side(dir).seen & bit::SEQ != 0, self.side(dir).next);
         let state = self.side(dir).state;
         let (syn, fin, rst, ack) = (
             tcp.has(flag::SYN),
@@ -124,10 +118,8 @@ impl<A> Flow<A> {
         );
         let mut peer_new = peer_state;
         let new = if rst {
-            let away = next.wrapping_sub(tcp.seq).min(tcp.seq.wrapping_sub(next));
-            let believed = !seq_seen || away <= RST_AWAY_MAX;
             let finished = state == State::Closed && peer_state == State::Closed;
-            if believed && !finished {
+            if !finished && self.believes_reset(dir, tcp) {
                 State::Reset
             } else {
                 state
@@ -143,7 +135,9 @@ impl<A> Flow<A> {
                     State::Established
                 }
                 (State::Inactive, _, true) => State::SynAckSent,
-                (State::Inactive, _, false) => State::SynSent,
+                (State::Inactive, _, false) | (State::Partial, State::SynSent, false) => {
+                    State::SynSent
+                }
                 _ => state,
             }
         } else if fin {
@@ -173,6 +167,9 @@ impl<A> Flow<A> {
             return;
         }
         self.flags |= bit::ESTABLISHED;
+        if tcp.has(flag::ACK) {
+            self.choose_answer(tcp.ack);
+        }
         // The responder may have sent data with or right behind its SYN-ACK.
         let sent = u32::try_from(self.resp.payload).unwrap_or(u32::MAX);
         if self.is(bit::SYN_ACKED | bit::FROM_START)
@@ -203,13 +200,20 @@ impl<A> Flow<A> {
                 self.lose(dir, old);
                 self.give_up_hole(dir);
             }
-            Some(_) => {}
+            Some(_) => self.note(Weirds::MISORDER),
             None => self.repeated(dir, start, end),
         }
     }
 
     /// A segment that begins before what is expected: repeated, late, or partly new.
     fn repeated(&mut self, dir: Dir, start: u32, end: u32) {
+        let first = self.first_seq(dir);
+        let side = self.side_mut(dir);
+        // A lone byte before the stream is how some stacks ask whether their peer is alive.
+        let is_before = ahead(first, start).is_none() && end.wrapping_sub(start) > 1;
+        if is_before && side.seen & bit::SYN != 0 && side.payload < u64::from(AHEAD_MAX) {
+            self.note(Weirds::MISORDER);
+        }
         let side = self.side_mut(dir);
         let (from, to) = side.hole;
         if from != to

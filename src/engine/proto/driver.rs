@@ -62,7 +62,7 @@ enum State {
 struct Lane {
     /// In order, not used yet.
     buffer: Vec<u8>,
-    /// Length of `buffer` at which to call the parser again.
+    /// Length of `buffer` at which to call the parser, or to sense, again.
     want: usize,
     /// Bytes to throw away.
     skip: u64,
@@ -138,7 +138,7 @@ impl App {
     }
 
     /// Takes a segment: `cut` bytes behind `data` were not captured; `acked` is how far its receiver has
-    /// acknowledged. True if a byte held came again and differed.
+    /// acknowledged. True if a byte came again and differed.
     pub(crate) fn segment(
         &mut self,
         dir: Dir,
@@ -159,9 +159,11 @@ impl App {
             Dir::Orig => &mut streams.0,
             Dir::Resp => &mut streams.1,
         };
-        if mouth.lane(dir).skip == u64::MAX {
+        let skip = mouth.lane(dir).skip;
+        if skip == u64::MAX {
             return false;
         }
+        stream.watch(skip == 0);
         let Context {
             flow,
             ts,
@@ -241,8 +243,9 @@ impl App {
             self.mouth.resp.buffer = Vec::new();
         }
         let streams = self.streams.as_ref();
-        let held = streams.map_or(0, |s| s.0.held_bytes().saturating_add(s.1.held_bytes()));
-        let now = held
+        let held = |s: &Stream| s.held_bytes().saturating_add(s.recent_bytes());
+        let now = streams
+            .map_or(0, |s| held(&s.0).saturating_add(held(&s.1)))
             .saturating_add(self.mouth.orig.buffer.len())
             .saturating_add(self.mouth.resp.buffer.len());
         let grown = now > self.charged;

@@ -1,7 +1,8 @@
 //! Sensing: which protocol the start of a flow belongs to.
 //!
-//! The first 2 KiB or eight pieces of each direction are shown to every protocol in list order. The
-//! first that is certain wins; else, on one of its ports, the first that is unsure.
+//! The first 2 KiB of each direction are shown to every protocol in list order. The first that is certain
+//! wins; else, on one of its ports, the first that is unsure. From the eighth piece on they are shown
+//! again whenever they have grown by an eighth.
 //!
 //! Later: TLS begins in the middle of a stream after STARTTLS, a proxy's preamble or `CONNECT`; HTTP
 //! after SOCKS. So where nothing was found, the next 32 pieces of a direction are looked at once more,
@@ -12,11 +13,16 @@ use crate::types::FlowRef;
 
 /// Bytes of one direction that are sensed.
 pub(super) const SENSED_BYTES_MAX: usize = 2 * 1024;
-/// Pieces of one direction that are sensed.
+/// Pieces of one direction that are each sensed; later ones only as the start grows.
 pub(super) const SENSED_PIECES_MAX: u8 = 8;
 
 /// Pieces of one direction in which a later beginning is looked for.
 pub(crate) const LATER_PIECES_MAX: u8 = 32;
+/// Bytes of a stream that several protocols may begin with before the port decides: whoever sends fewer
+/// at a time would choose what he is taken for.
+const PORT_BYTES_MIN: usize = 16;
+/// A piece shorter than this may be the first bytes of a later beginning.
+const BEGINNING_LEN: usize = 6;
 /// Longest header of HAProxy's PROXY protocol, version 1, its line end included.
 const PROXY_LINE_LEN_MAX: usize = 107;
 
@@ -43,7 +49,9 @@ pub(crate) fn sense(start: &[u8], dir: Dir, flow: &FlowRef) -> Sensed {
             Probe::NotMine => {}
         }
     }
-    match on_port {
+    // A few bytes in which others see theirs too: on a stream more will come.
+    let is_too_short = unsure && flow.proto == 6 && start.len() < PORT_BYTES_MIN;
+    match on_port.filter(|_| !is_too_short) {
         Some(kind) => Sensed::Found(kind),
         None if unsure => Sensed::Unsure,
         None => Sensed::Unknown,
@@ -75,6 +83,18 @@ pub(crate) fn begins(piece: &[u8], dir: Dir) -> Option<(Kind, usize)> {
         }
         _ => None,
     }
+}
+
+/// Whether a piece too short to tell is how a protocol begins that may do so later.
+#[must_use]
+pub(crate) fn may_begin(piece: &[u8], dir: Dir) -> bool {
+    if piece.is_empty() || piece.len() >= BEGINNING_LEN {
+        return false;
+    }
+    let asks: [&[u8]; 3] = [b"GET ", b"POST ", b"HEAD "];
+    piece == [0x16]
+        || piece.starts_with(&[0x16, 3])
+        || (dir == Dir::Orig && asks.iter().any(|ask| ask.starts_with(piece)))
 }
 
 /// `kind` and `skip` if `start` can be nothing else.

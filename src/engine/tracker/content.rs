@@ -6,11 +6,10 @@
 use super::flow::{Found, service_of};
 use super::{App, Tracker};
 use crate::decode::{Tcp, Udp, flag, proto};
-use crate::flow::{Dir, Flow, Room, Step, bit, ends};
+use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
 use crate::proto::Kind;
-use crate::proto::Out;
 use crate::proto::driver::Context;
-use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, sense};
+use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
 use crate::types::{Body, Observations, Timestamp};
 
 /// Sensing has given up on a direction for good.
@@ -46,7 +45,7 @@ pub(super) fn stamp(out: &mut Observations, before: usize, flow: &Flow<App>, ope
 }
 
 impl Tracker {
-    /// Takes a segment's `len` payload bytes and its acknowledgement.
+    /// Takes a segment's payload bytes and its acknowledgement.
     #[inline]
     pub(super) fn segment(
         &mut self,
@@ -54,12 +53,12 @@ impl Tracker {
         ts: Timestamp,
         tcp: &Tcp<'_>,
         step: Step,
-        len: u32,
         out: &mut Observations,
     ) {
         let Some(flow) = self.table.get_mut(found.index) else {
             return;
         };
+        let len = step.len;
         let have = u32::try_from(tcp.payload.len()).unwrap_or(u32::MAX);
         let (dir, cut) = (found.dir, len.saturating_sub(have));
         if cut > 0 {
@@ -82,12 +81,8 @@ impl Tracker {
         if len > 0 {
             let acked = flow.acked(dir);
             let data = (tcp.payload, cut);
-            if app.segment(dir, step.start, data, acked, &mut context)
-                && !flow.is(bit::INCONSISTENT)
-            {
-                flow.flags |= bit::INCONSISTENT;
-                let mut weird = Out::new(&context.flow, ts, context.out);
-                weird.weird("inconsistent_retransmission", None, "flow");
+            if app.segment(dir, step.start, data, acked, &mut context) {
+                flow.note(Weirds::INCONSISTENT);
             }
             self.stats.reassembly_refused = self.room.refused;
             self.stats.stream_overflows = self.room.overflows;
@@ -137,9 +132,18 @@ impl Tracker {
 
 /// Makes parsing state for a stream, if the direction's first bytes ask for it.
 fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> bool {
-    let distance = step.start.wrapping_sub(step.expected);
+    let mut distance = step.start.wrapping_sub(step.expected);
+    let mut payload = tcp.payload;
     if distance >= 1 << 31 {
-        return false;
+        // What reaches behind what is known counts from there on, as for its receiver.
+        let known = usize::try_from(step.expected.wrapping_sub(step.start)).unwrap_or(usize::MAX);
+        (distance, payload) = (0, payload.get(known..).unwrap_or_default());
+        if payload.is_empty() {
+            if is_another_start(flow, dir, tcp, step) {
+                flow.note(Weirds::INCONSISTENT);
+            }
+            return false;
+        }
     }
     let side = flow.side_mut(dir);
     let later = side.sensed >= LATER;
@@ -147,16 +151,17 @@ fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> boo
         side.sensed = side.sensed.saturating_add(1);
         Sensed::Unknown
     } else if distance == 0 {
-        sense(tcp.payload, dir, &flow.flow_ref())
+        sense(payload, dir, &flow.flow_ref())
     } else {
         Sensed::Unsure
     };
     let begun = match sensed {
-        Sensed::Unknown if distance == 0 => begins(tcp.payload, dir),
+        Sensed::Unknown if distance == 0 => begins(payload, dir),
         Sensed::Found(kind) => Some((kind, 0)),
         _ => None,
     };
-    if sensed == Sensed::Unknown && begun.is_none() {
+    let may_begin = later && distance == 0 && may_begin(payload, dir);
+    if sensed == Sensed::Unknown && begun.is_none() && !may_begin {
         let side = flow.side_mut(dir);
         side.sensed = side.sensed.max(LATER);
         return false;
@@ -164,10 +169,11 @@ fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> boo
     let peer = flow.side(dir.other());
     let given_up = peer.sensed >= LATER;
     // A peer not heard yet (the flow began before us) goes on where this side has acknowledged it.
-    let next = if peer.seen & bit::SEQ == 0 {
-        flow.acked(dir.other())
-    } else {
-        Some(peer.next)
+    let next = match (peer.seen & bit::SEQ == 0, flow.is(bit::FROM_START)) {
+        (false, _) => Some(peer.next),
+        (true, false) => flow.acked(dir.other()),
+        // It has not answered the SYN: an acknowledgement now is made up.
+        (true, true) => None,
     };
     let mut app = match dir {
         Dir::Orig => App::stream(Some(step.expected), next),
@@ -181,6 +187,14 @@ fn open_stream(flow: &mut Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> boo
     }
     flow.app = Some(Box::new(app));
     true
+}
+
+/// Whether the start of a stream came again and is one that a protocol claims: the first copy was not.
+fn is_another_start(flow: &Flow<App>, dir: Dir, tcp: &Tcp<'_>, step: Step) -> bool {
+    flow.side(dir).sensed >= LATER
+        && flow.service == 0
+        && step.start == flow.first_seq(dir)
+        && matches!(sense(tcp.payload, dir, &flow.flow_ref()), Sensed::Found(_))
 }
 
 /// Makes parsing state for datagrams, if this one tells the protocol.

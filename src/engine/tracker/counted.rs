@@ -113,3 +113,46 @@ impl Counted {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When each count was told, and of how many frames.
+    fn told(out: &Observations) -> Vec<(i64, u64)> {
+        let count = |o: &Observation| match &o.body {
+            Body::Census(census) => Some((o.ts.nanos(), census.packets)),
+            _ => None,
+        };
+        out.iter().filter_map(count).collect()
+    }
+
+    #[test]
+    fn a_minute_is_told_at_its_end_and_the_last_one_where_the_input_ends() {
+        let (mut counted, mut out) = (Counted::default(), Observations::new());
+        for second in [3, 40, 61, 200] {
+            let ts = Timestamp::from_secs(second);
+            if counted.is_due(ts) {
+                counted.turn(ts, &mut out);
+            }
+            counted.frame(100, false);
+        }
+        counted.flush(Timestamp::from_secs(201), &mut out);
+        let second = 1_000_000_000;
+        let ends = [60 * second - 1, 120 * second - 1, 201 * second];
+        assert_eq!(told(&out), [(ends[0], 2), (ends[1], 1), (ends[2], 1)]);
+    }
+
+    #[test]
+    fn the_minute_in_which_time_ends_is_told_once() {
+        let (mut counted, mut out) = (Counted::default(), Observations::new());
+        for _ in 0..3 {
+            if counted.is_due(Timestamp::MAX) {
+                counted.turn(Timestamp::MAX, &mut out);
+            }
+            counted.frame(100, false);
+        }
+        counted.flush(Timestamp::MAX, &mut out);
+        assert_eq!(told(&out), [(i64::MAX, 3)]);
+    }
+}

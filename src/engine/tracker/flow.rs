@@ -2,11 +2,12 @@
 
 use super::encapsulations::place;
 use super::{App, Tracker};
-use crate::decode::{Ip, Kind as Tunnel, Transport, chunk, flag, is_signed, proto};
+use crate::decode::{Ip, Kind as Tunnel, Transport, chunk, flag, proto};
 use crate::flow::{
-    Carrier, Dir, Flow, Index, Key, Step, TcpState, bit, conn, ends, event, is_likely_server,
+    Carrier, Dir, Flow, Index, Key, Step, TcpState, Weirds, bit, conn, ends, event,
+    is_likely_server,
 };
-use crate::proto::Kind;
+use crate::proto::{Kind, Out};
 use crate::types::{
     Body, Heard, MacAddr, Observation, Observations, Ordinal, Phase, Record, Timestamp,
 };
@@ -77,11 +78,8 @@ impl Tracker {
     fn carried(&mut self, index: Index, carrier: &Carrier) {
         self.carriers.begin(index, carrier);
         self.stats.carriers_refused = self.carriers.refused();
-        if let Some(flow) = self.table.get_mut(index).filter(|_| carrier.is_tunnel()) {
-            flow.flags |= bit::TUNNELLED;
-            if carrier.within_flow {
-                flow.flags |= bit::WITHIN_FLOW;
-            }
+        if let Some(flow) = self.table.get_mut(index).filter(|_| carrier.within_flow) {
+            flow.flags |= bit::WITHIN_FLOW;
         }
     }
 
@@ -119,7 +117,8 @@ impl Tracker {
             flow.flags |= bit::FROM_START;
         }
         let Some(index) = self.table.insert(hash, flow) else {
-            self.stats.flows_refused = self.stats.flows_refused.saturating_add(1);
+            let refused = &mut self.stats.flows_refused;
+            *refused = refused.saturating_add(u64::from(arrival.pkts));
             return None;
         };
         self.stats.flows = self.stats.flows.saturating_add(1);
@@ -147,6 +146,7 @@ impl Tracker {
         };
         flow.last_ts = ts;
         let first = flow.side(dir).pkts == 0;
+        let odd = flow.weirds();
         flow.count(dir, arrival.pkts, arrival.bytes);
         flow.side_mut(dir).mac = arrival.src_mac;
         let mut heard = first.then(|| greet(flow, dir, arrival));
@@ -155,16 +155,16 @@ impl Tracker {
             Transport::Tcp(tcp) if arrival.whole => {
                 let len = ip.payload_len.saturating_sub(tcp.header_len);
                 let looked = tcp.has(flag::SYN | flag::FIN | flag::RST);
-                if looked && self.counted.checksum(flow.checksum(dir, ip)) {
+                if looked && self.counted.checksum(flow.judge(dir, ip, tcp)) {
                     self.stats.bad_checksums = self.stats.bad_checksums.saturating_add(1);
                     // What its receiver throws away must not hide the same segment done right.
                     self.recent.forget_last();
                     None
                 } else {
-                    if tcp.has(flag::SYN) && is_signed(ip.payload) {
-                        flow.flags |= bit::SIGNED;
+                    if !tcp.has(flag::FIN | flag::RST) {
+                        flow.note_ttl(dir, ip);
                     }
-                    Some((flow.step(dir, tcp, len), len))
+                    Some(flow.step(dir, tcp, len))
                 }
             }
             _ => None,
@@ -172,7 +172,7 @@ impl Tracker {
         if found.new {
             tell(flow, Phase::New, heard.take(), ts, out);
         }
-        let (answered, failed) = verdict(flow, dir, first, transport, step.map(|s| s.0));
+        let (answered, failed) = verdict(flow, dir, first, transport, step);
         if answered && !flow.is(bit::ANSWERED) {
             flow.flags |= bit::ANSWERED;
             (told, _) = (true, tell(flow, Phase::Answered, heard.take(), ts, out));
@@ -185,9 +185,7 @@ impl Tracker {
             sighted(flow, heard, ts, out);
         }
         match (transport, step) {
-            (Transport::Tcp(tcp), Some((step, len))) => {
-                self.segment(found, ts, tcp, step, len, out);
-            }
+            (Transport::Tcp(tcp), Some(step)) => self.segment(found, ts, tcp, step, out),
             (Transport::Tcp(_), None) => {}
             _ if !arrival.whole => {}
             (Transport::Udp(udp), _) => self.datagram(found, ts, udp, out),
@@ -198,6 +196,9 @@ impl Tracker {
         let Some(flow) = self.table.get_mut(found.index) else {
             return;
         };
+        if flow.weirds() != odd {
+            tell_weirds(flow, flow.weirds().without(odd), ts, out);
+        }
         if !told && flow.wants_update(ts, arrival.bytes) {
             tell(flow, Phase::Update, None, ts, out);
         }
@@ -245,7 +246,9 @@ impl Tracker {
             0 => None,
             _ => self.carriers.end(index),
         };
-        if !flow.is(bit::WITHIN_FLOW) {
+        if flow.is(bit::WITHIN_FLOW) {
+            self.stats.carried = self.stats.carried.saturating_add(back);
+        } else {
             self.stats.duplicate = self.stats.duplicate.saturating_sub(back);
         }
         let flow_ref = flow.flow_ref();
@@ -276,7 +279,7 @@ fn is_reused(flow: &Flow<App>, transport: &Transport<'_>) -> bool {
     tcp.has(flag::SYN)
         && !tcp.has(flag::ACK | flag::RST | flag::FIN)
         && flow.is_finished()
-        && tcp.seq != flow.isn
+        && tcp.seq != flow.first_seq(Dir::Orig).wrapping_sub(1)
 }
 
 /// Whether a packet says that the responder accepted, or that it refused.
@@ -326,6 +329,18 @@ fn sighted(flow: &Flow<App>, heard: Heard, ts: Timestamp, out: &mut Observations
         let body = Body::Sighting(sighting);
         out.push(Observation { ts, flow, body });
     }
+}
+
+/// Tells oddities of a flow.
+#[cold]
+fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observations) {
+    let before = out.len();
+    let flow_ref = flow.flow_ref();
+    let mut told = Out::new(&flow_ref, ts, out);
+    for name in weirds.names() {
+        told.weird(name, None, "flow");
+    }
+    super::content::stamp(out, before, flow, true);
 }
 
 /// Tells an event of a flow.

@@ -5,8 +5,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Tracker;
 use super::flow::{Arrival, Found};
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
-use crate::flow::{Carrier, Copied, Datagram, FragmentOutcome, Key, bit, counterpart, digest};
-use crate::types::{Body, Endpoint, MacAddr, Observation, Observations, Sighting, Timestamp};
+use crate::flow::{
+    Carrier, Copied, Datagram, FragmentOutcome, Key, Weirds, bit, counterpart, digest,
+};
+use crate::proto::Out;
+use crate::types::{
+    Body, Endpoint, FlowRef, MacAddr, Observation, Observations, Sighting, Timestamp,
+};
 
 impl Tracker {
     /// Takes an IP packet, whole or in pieces.
@@ -48,9 +53,12 @@ impl Tracker {
             vlan: frame.vlan,
             carrier: carrier.hash,
         };
-        let outcome = self.fragments.piece(ts, key, fragment, ip.payload, ip.len);
-        self.stats.fragments_refused = self.fragments.refused;
-        self.stats.fragments_incomplete = self.fragments.incomplete;
+        let len = (ip.len, ip.is_cut());
+        let (outcome, odd) = self.fragments.piece(ts, key, fragment, ip.payload, len);
+        self.count_fragments();
+        if !odd.is_empty() {
+            tell_odd(ts, &key, odd, out);
+        }
         let (payload, pkts, bytes, whole) = match &outcome {
             FragmentOutcome::Held => return,
             FragmentOutcome::Begun { start, pkts, bytes } => (start, *pkts, *bytes, false),
@@ -85,6 +93,13 @@ impl Tracker {
         self.transport(&arrival, (frame.vlan, carrier), &joined, None, out);
     }
 
+    /// Brings the counters of fragments up to date.
+    pub(super) fn count_fragments(&mut self) {
+        self.stats.fragments_refused = self.fragments.refused;
+        self.stats.fragments_incomplete = self.fragments.incomplete;
+        self.stats.fragments_untold = self.fragments.untold;
+    }
+
     /// Takes a packet's transport header; `original` is the packet as it came, for its digest.
     #[inline]
     fn transport(
@@ -97,7 +112,7 @@ impl Tracker {
     ) {
         let transport = match Transport::parse(ip.proto, ip.payload, ip.payload_len) {
             Ok(transport) => transport,
-            Err(malformed) => return self.stats.malformed(malformed.layer),
+            Err(malformed) => return self.stats.malformed(malformed.layer, arrival.pkts),
         };
         let (src_port, dst_port) = match &transport {
             Transport::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
@@ -212,10 +227,31 @@ impl Tracker {
     /// Counts packets left out, and takes back those counted after all.
     fn count_copies(&mut self, carrier: &Carrier, left_out: u64, back: u64) {
         // A packet is counted once: by the outermost flow.
-        if !carrier.within_flow {
-            let duplicate = &mut self.stats.duplicate;
+        let (duplicate, carried) = (&mut self.stats.duplicate, &mut self.stats.carried);
+        if carrier.within_flow {
+            *carried = carried.saturating_sub(left_out).saturating_add(back);
+        } else {
             *duplicate = duplicate.saturating_add(left_out).saturating_sub(back);
         }
+    }
+}
+
+/// Tells oddities of fragments: they name the packet's ends, for there may be no flow.
+#[cold]
+fn tell_odd(ts: Timestamp, key: &Datagram, odd: Weirds, out: &mut Observations) {
+    let end = |addr| Endpoint { addr, port: 0 };
+    let flow = FlowRef {
+        orig: end(key.src),
+        resp: end(key.dst),
+        proto: key.proto,
+        vlan: key.vlan,
+        carrier: key.carrier,
+        ordinal: 0,
+        first_ts: ts,
+    };
+    let mut told = Out::new(&flow, ts, out);
+    for name in odd.names() {
+        told.weird(name, None, "fragment");
     }
 }
 

@@ -1,4 +1,8 @@
 //! What a tracker counted.
+//!
+//! Every packet handed in is in one place, and what it carries as a tunnel in one more: `packets` and
+//! `carried` together are the packets of all flows that are over plus [`TrackerStats::without_flow`],
+//! once the input is over.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +29,12 @@ pub struct TrackerStats {
     pub last_ts: Option<Timestamp>,
     /// Packets of which the capture holds only the beginning.
     pub truncated: u64,
+    /// Packets found inside packets that a flow has counted already.
+    pub carried: u64,
+    /// Packets of which not even the headers were captured.
+    pub header_cut: u64,
+    /// Frames without IP, second copies aside.
+    pub non_ip: u64,
     /// Packets with a header that contradicts itself, by layer.
     pub malformed: [u64; Layer::ALL.len()],
     /// Second copies, not counted in their flows.
@@ -63,6 +73,8 @@ pub struct TrackerStats {
     pub sightings_refused: u64,
     /// Packets of which some fragments never came.
     pub fragments_incomplete: u64,
+    /// Fragments of such packets that no flow was told of.
+    pub fragments_untold: u64,
     /// TCP control segments passed over for their checksum.
     pub bad_checksums: u64,
     /// Packets forgotten before their copy could come.
@@ -110,6 +122,9 @@ impl Default for TrackerStats {
             first_ts: None,
             last_ts: None,
             truncated: 0,
+            carried: 0,
+            header_cut: 0,
+            non_ip: 0,
             malformed: [0; Layer::ALL.len()],
             duplicate: 0,
             not_decoded: Numbers::default(),
@@ -135,6 +150,7 @@ impl Default for TrackerStats {
             fragments_refused: 0,
             sightings_refused: 0,
             fragments_incomplete: 0,
+            fragments_untold: 0,
             bad_checksums: 0,
             copies_overrun: 0,
         }
@@ -142,13 +158,33 @@ impl Default for TrackerStats {
 }
 
 impl TrackerStats {
-    /// Counts a malformed header.
-    pub fn malformed(&mut self, layer: Layer) {
+    /// Counts a malformed header, of a packet that came in `pkts` pieces.
+    pub fn malformed(&mut self, layer: Layer, pkts: u32) {
         for (count, at) in self.malformed.iter_mut().zip(Layer::ALL) {
             if at == layer {
-                *count = count.saturating_add(1);
+                *count = count.saturating_add(u64::from(pkts));
             }
         }
+    }
+
+    /// Packets handed in that are in no flow's totals.
+    #[must_use]
+    pub fn without_flow(&self) -> u64 {
+        let not_decoded = self.not_decoded.iter().map(|(_, n)| n);
+        let malformed = self.malformed.iter().copied();
+        not_decoded
+            .chain(malformed)
+            .chain([
+                self.not_decoded.others(),
+                self.header_cut,
+                self.non_ip,
+                self.duplicate,
+                self.flows_refused,
+                self.fragments_refused,
+                self.fragments_untold,
+                self.too_deep,
+            ])
+            .fold(0, u64::saturating_add)
     }
 
     /// Adds these counters to those of the run. Weird things that made a record are not among them.
@@ -188,6 +224,8 @@ impl TrackerStats {
         );
         for (name, n) in [
             ("fragments_incomplete", self.fragments_incomplete),
+            ("fragments_untold", self.fragments_untold),
+            ("header_cut", self.header_cut),
             ("bad_TCP_checksum", self.bad_checksums),
             ("exceeded_tunnel_max_depth", self.too_deep),
             ("fragmented_tunnel", self.fragmented_tunnel),

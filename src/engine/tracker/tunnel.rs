@@ -60,7 +60,10 @@ impl Tracker {
                 };
                 self.enter(ts, &around, carried, out);
             }
-            _ => self.without_ip(ts, frame, carrier.hash, out),
+            _ => {
+                self.stats.non_ip = self.stats.non_ip.saturating_add(1);
+                self.without_ip(ts, frame, carrier.hash, out);
+            }
         }
     }
 
@@ -106,7 +109,10 @@ impl Tracker {
                 }
             }
             Err(malformed) if ip.is_cut() && malformed.need > malformed.have => {}
-            Err(malformed) => self.stats.malformed(malformed.layer),
+            Err(malformed) => {
+                self.stats.carried = self.stats.carried.saturating_add(1);
+                self.stats.malformed(malformed.layer, 1);
+            }
         }
     }
 
@@ -120,6 +126,9 @@ impl Tracker {
         out: &mut Observations,
     ) {
         self.stats.encapsulations.tunnelled(carried);
+        if around.pair.is_some() {
+            self.stats.carried = self.stats.carried.saturating_add(1);
+        }
         let carrier = around
             .carrier
             .with(carried.tunnel, around.pair, around.vlan);
@@ -132,7 +141,9 @@ impl Tracker {
             Err(malformed) => {
                 // A header cut off by the capture is not the sender's mistake.
                 if !carried.is_cut() || malformed.need <= malformed.have {
-                    self.stats.malformed(malformed.layer);
+                    self.stats.malformed(malformed.layer, 1);
+                } else {
+                    self.stats.header_cut = self.stats.header_cut.saturating_add(1);
                 }
                 return;
             }

@@ -3,7 +3,7 @@
 //! Bounds: see `sense`.
 
 use super::super::sense::{
-    LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, sense,
+    LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, may_begin, sense,
 };
 use super::super::{Dir, Kind, Out};
 use super::{Call, Lane, Mouth, State, len64, rest};
@@ -16,7 +16,11 @@ impl Mouth {
         if lane.unknown {
             if lane.pieces < LATER_PIECES_MAX {
                 lane.pieces = lane.pieces.saturating_add(1);
-                self.start_later(dir, bytes, call);
+                if !self.start_later(dir, bytes, call) && may_begin(bytes, dir) {
+                    let lane = self.lane(dir);
+                    (lane.unknown, lane.want) = (false, 0);
+                    lane.buffer = bytes.to_vec();
+                }
             }
             return;
         }
@@ -33,8 +37,17 @@ impl Mouth {
         }
         lane.pieces = lane.pieces.saturating_add(1);
         lane.buffer.extend_from_slice(bytes);
+        if lane.buffer.len() < lane.want {
+            self.start_later(dir, bytes, call);
+            return;
+        }
+        // Who sends a byte at a time is not looked at each time: so the work stays in proportion.
+        if lane.pieces >= SENSED_PIECES_MAX {
+            lane.want = lane.buffer.len().saturating_add(lane.buffer.len() / 8);
+        }
         match sense(&lane.buffer, dir, call.flow) {
             Sensed::Found(kind) => {
+                (self.orig.want, self.resp.want) = (0, 0);
                 self.start(kind);
                 let first = self.first.unwrap_or(dir);
                 self.parse(first, 0, &[], call);
@@ -43,8 +56,7 @@ impl Mouth {
             _ if self.start_later(dir, bytes, call) => {}
             sensed => {
                 let lane = self.lane(dir);
-                let is_short =
-                    lane.buffer.len() < SENSED_BYTES_MAX && lane.pieces < SENSED_PIECES_MAX;
+                let is_short = lane.buffer.len() < SENSED_BYTES_MAX;
                 if sensed == Sensed::Unsure && is_short {
                     return;
                 }
@@ -87,11 +99,19 @@ impl Mouth {
         call: &mut Call<'_>,
     ) -> usize {
         let left = rest(data, used);
-        if was == Some(Kind::Tls) || begins(left, dir) != Some((Kind::Tls, 0)) {
+        let is_there = begins(left, dir) == Some((Kind::Tls, 0));
+        if was == Some(Kind::Tls) || !(is_there || may_begin(left, dir)) {
             return data.len();
         }
         if let Some(parser) = &mut self.parser {
             parser.finish(&mut Out::new(call.flow, call.ts, call.out));
+        }
+        if !is_there {
+            self.parser = None;
+            (self.orig, self.resp) = (Lane::default(), Lane::default());
+            self.lane(dir).buffer = left.to_vec();
+            self.state = State::Sensing;
+            return data.len();
         }
         self.start_behind(Kind::Tls, dir, 0);
         used.saturating_add(self.feed(dir, left, call))
