@@ -2,7 +2,7 @@
 //!
 //! What it shows: each fault of a mirror is named and graded, with a fix; a mirror that shows everything
 //! twice gives the same flows as one that is right; what is sent equals what is processed and what is
-//! left out as a copy. How: six hours of the demo are rewritten as a switch that is set up wrongly would
+//! left out as a copy. How: hours of the demo are rewritten as a switch that is set up wrongly would
 //! show them, and analysed.
 
 use std::collections::BTreeMap;
@@ -20,8 +20,8 @@ type Frames = Vec<(u64, Vec<u8>)>;
 
 const HOUR_US: u64 = 3_600_000_000;
 
-/// Six hours of the demo's second morning.
-static OFFICE: LazyLock<Frames> = LazyLock::new(|| {
+/// All of the demo, its times counted from the first frame.
+static DEMO: LazyLock<Frames> = LazyLock::new(|| {
     let packed = fs::read(demo()).expect("the demo capture");
     let file = zstd::decode_all(packed.as_slice()).expect("zstd");
     let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"));
@@ -36,14 +36,38 @@ static OFFICE: LazyLock<Frames> = LazyLock::new(|| {
         let len = usize::try_from(word(at + 8)).expect("a length");
         let us = u64::from(word(at)) * 1_000_000 + u64::from(word(at + 4) / unit);
         let since = us - *begin.get_or_insert(us);
-        if (32 * HOUR_US..38 * HOUR_US).contains(&since) {
-            frames.push((us, file[at + 16..at + 16 + len].to_vec()));
-        }
+        frames.push((since, file[at + 16..at + 16 + len].to_vec()));
         at += 16 + len;
     }
+    frames
+});
+
+/// When the demo's times begin, for the captures made of it: a Monday at six.
+const BEGIN_US: u64 = 1_794_204_000_000_000;
+
+/// Six hours of the demo's second day.
+static OFFICE: LazyLock<Frames> = LazyLock::new(|| {
+    let hours = 32 * HOUR_US..38 * HOUR_US;
+    let slice = DEMO.iter().filter(|(since, _)| hours.contains(since));
+    let frames: Frames = slice
+        .map(|(since, f)| (BEGIN_US + since, f.clone()))
+        .collect();
     assert!(frames.len() > 5_000, "{} frames", frames.len());
     frames
 });
+
+/// The same six hours of all days on one day, for a busier office.
+fn busy() -> Frames {
+    let day_us = 24 * HOUR_US;
+    let hours = 2 * HOUR_US..8 * HOUR_US;
+    let of_day = DEMO.iter().map(|(since, frame)| (since % day_us, frame));
+    let slice = of_day.filter(|(since, _)| hours.contains(since));
+    let mut frames: Frames = slice
+        .map(|(since, f)| (BEGIN_US + since, f.clone()))
+        .collect();
+    frames.sort_by_key(|(us, _)| *us);
+    frames
+}
 
 /// What was found in a capture.
 struct Found {
@@ -231,17 +255,21 @@ fn a_mirror_of_one_direction_is_named() {
 
 #[test]
 fn an_ordinary_port_is_named() {
-    let mut frames = OFFICE.clone();
-    frames.retain(|(_, frame)| is_group(frame));
+    // Of a day there is too little to judge.
+    let group = DEMO.iter().filter(|(_, frame)| is_group(frame));
+    let frames = group
+        .map(|(since, f)| (BEGIN_US + since, f.clone()))
+        .collect();
     analyse(frames).says("F", "only_broadcast");
 }
 
 /// Every other host is moved to a VLAN that is taken off the mirror after four hours.
 #[test]
 fn a_vlan_that_vanishes_is_named() {
-    let begin = OFFICE.first().expect("frames").0;
+    let office = busy();
+    let begin = office.first().expect("frames").0;
     let mut frames = Frames::new();
-    for (us, frame) in OFFICE.iter() {
+    for (us, frame) in &office {
         let moved = frame[11] % 2 == 0 || (frame[5] % 2 == 0 && !is_group(frame));
         match moved {
             true if *us < begin + 4 * HOUR_US => frames.push((*us, tagged(frame, 20))),
