@@ -17,6 +17,7 @@ mod privilege;
 mod record_header;
 mod record_line;
 mod replay;
+mod round;
 mod rules;
 mod sense;
 mod serve;

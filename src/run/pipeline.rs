@@ -6,9 +6,7 @@
 //! releases what lies below the lowest watermark, sorted by (time, flow key): the same order whatever
 //! the number of workers.
 //!
-//! Bounds: rounds end after the same frames with any number of workers. Where time hardly moves over
-//!         [`EXACT_EVERY`] of them (a flood, a file of equal times) the workers settle their timers
-//!         exactly and everything is released, so that what waits to be sorted stays small.
+//! Bounds: see `round`.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
@@ -19,83 +17,14 @@ use tapir_engine::{Tracker, TrackerConfig, TrackerStats};
 
 use super::name_thread;
 use super::pending::{Moment, Pending};
+use super::round::{Boundary, ROUND_BYTES, ROUND_FRAMES, Rounds};
 
-/// Frames a round.
-const ROUND_FRAMES: usize = 4_096;
 /// Observations a round has room for at first.
 const ROUND_OBSERVATIONS: usize = 2_048;
-/// Bytes a round, so that large frames, and what parsers make of them, do not pile up.
-const ROUND_BYTES: usize = 1024 * 1024;
-/// Rounds after which time must have moved on by [`MOVED_NS`].
-const EXACT_EVERY: usize = 8;
-/// Two ticks of the flow table's timing wheel: a watermark lags by less than one.
-const MOVED_NS: i64 = 1 << 28;
 /// Flows closed in one go when all of them end.
 const PART_FLOWS: usize = 4_096;
 /// Rounds in flight per queue.
 const QUEUE_ROUNDS: usize = 4;
-
-/// Why a round ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Boundary {
-    /// It was full.
-    Full,
-    /// It was full, and time hardly moves.
-    Exact,
-    /// Some of the flows that end with the epoch or the input; more come.
-    Part,
-    /// The next frame begins a new epoch.
-    Epoch,
-    /// Everything up to the end of a live run is read; the others' end is awaited.
-    Drained,
-    /// The input is over.
-    End,
-}
-
-impl Boundary {
-    /// Whether no flow lives on after it.
-    fn ends_flows(self) -> bool {
-        matches!(self, Self::Epoch | Self::End)
-    }
-}
-
-/// Says when a round is full. It sees only the input, so it says the same for any number of workers.
-#[derive(Debug, Default)]
-struct Rounds {
-    frames: usize,
-    bytes: usize,
-    /// Rounds since time was last looked at, and that time.
-    rounds: usize,
-    since: Option<Timestamp>,
-}
-
-impl Rounds {
-    /// Whether the round that ends at `until` is over, and how, before a frame is added.
-    fn over(&mut self, until: Timestamp) -> Option<Boundary> {
-        if self.frames < ROUND_FRAMES && self.bytes < ROUND_BYTES {
-            return None;
-        }
-        (self.frames, self.bytes) = (0, 0);
-        self.rounds += 1;
-        if self.rounds < EXACT_EVERY {
-            return Some(Boundary::Full);
-        }
-        self.rounds = 0;
-        let since = self.since.replace(until);
-        let stands = since.is_some_and(|since| until.since(since) < MOVED_NS);
-        Some(if stands {
-            Boundary::Exact
-        } else {
-            Boundary::Full
-        })
-    }
-
-    /// Counts a frame.
-    fn add(&mut self, frame: &Frame<'_>) {
-        self.frames += 1;
-        self.bytes += frame.bytes.len();
-    }
-}
 
 /// Frames of one round for one worker.
 #[derive(Debug)]

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
 
 use crate::run::pending::{Moment, Pending};
-use crate::run::pipeline::{Answers, Boundary};
+use crate::run::pipeline::Answers;
+use crate::run::round::Boundary;
 
 /// What [`Merge::step`] found.
 #[derive(Debug)]

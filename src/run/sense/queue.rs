@@ -14,7 +14,8 @@ use tapir_engine::types::Timestamp;
 use tapir_message::{LinkState, QueueHealth};
 
 use super::port::Port;
-use crate::run::pipeline::{Boundary, Watcher as _, Worker};
+use crate::run::pipeline::{Watcher as _, Worker};
+use crate::run::round::Boundary;
 use crate::run::tally::Tally;
 
 /// Frames after which observations go to the analysis, however many more are waiting.

@@ -17,15 +17,6 @@ fn vxlan(vni: u8, frame: &[u8]) -> Vec<u8> {
     outer(4_789, &[8, 0, 0, 0, 0, 0, vni, 0], frame)
 }
 
-/// Who an observation says is there, by itself or as part of a flow's event.
-fn sighting(observation: &Observation) -> Option<Sighting> {
-    match &observation.body {
-        Body::Sighting(told) => Some(*told),
-        Body::Flow(event) => event.sighting(&observation.flow),
-        _ => None,
-    }
-}
-
 /// Tunnel and packets of every flow that has the server as its responder, sorted.
 fn inner_flows(bench: &Bench) -> Vec<(String, String)> {
     let (tunnels, pkts) = (bench.conns("tunnel"), bench.conns("orig_pkts"));
@@ -85,13 +76,22 @@ fn labels_of_both_directions_make_one_flow() {
     assert_eq!(bench.conns("tunnel"), ["mpls:16"]);
     assert_eq!(bench.conns("conn_state"), ["SF"]);
     // Routers sent these frames: their addresses are not the stations'.
-    assert!(!bench.out.iter().any(|o| sighting(o).is_some()));
+    assert_eq!(bench.out.iter().find_map(sighted), None);
+}
+
+/// Who is there, as an observation says, by itself or beside a flow's event.
+fn sighted(observation: &Observation) -> Option<Sighting> {
+    match &observation.body {
+        Body::Sighting(told) => Some(*told),
+        Body::Flow(event) => event.sighting(&observation.flow),
+        _ => None,
+    }
 }
 
 #[test]
 fn the_inner_frame_tells_who_is_there_and_the_router_does_not() {
     let station = |bench: &Bench| -> Vec<(u8, bool)> {
-        let told = bench.out.iter().filter_map(sighting);
+        let told = bench.out.iter().filter_map(sighted);
         told.map(|told| (told.mac.0[5], told.ip.is_some()))
             .collect()
     };
