@@ -66,9 +66,9 @@ pub struct Stats {
     /// came is `packets` and these.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, u64>,
+    /// What the operator should know.
+    pub warnings: Vec<Warning>,
     /// What the mirror port shows: of the last hour while the run goes on, of all of it at its end.
     #[serde(default)]
     pub mirror: Mirror,
-    /// What the operator should know.
-    pub warnings: Vec<Warning>,
 }

@@ -1,6 +1,7 @@
 //! What is wrong, in words, and what to do about it at the switch.
 //!
 //! A vendor is named only where its words are known for certain.
+//! Bounds: a fix has at most 128 characters, as a model's sentence takes no more of a value.
 
 use tapir_message::{Grade, MirrorCause, MirrorFigures, MirrorVlan};
 
@@ -37,14 +38,14 @@ fn words(cause: &str, f: &MirrorFigures) -> (String, &'static str) {
                 "{} packets are broadcast or multicast.",
                 of(f.group, f.packets)
             ),
-            "This is an ordinary port: connect the sensor to the destination port of the monitor session, or make this port that destination.",
+            "Connect the sensor to the destination port of the monitor session: this is an ordinary port.",
         ),
         "one_way" => (
             format!(
                 "{} TCP flows were seen in one direction only.",
                 of(f.one_way, f.flows)
             ),
-            "Mirror both directions of every source (on Cisco: `monitor session 1 source interface … both`), and every line over which answers may come back.",
+            "Mirror both directions of every source (on Cisco: `both`), and every line over which answers may come back.",
         ),
         "lost" => (
             format!(
@@ -66,21 +67,21 @@ fn words(cause: &str, f: &MirrorFigures) -> (String, &'static str) {
                 "{} flows came three times or more.",
                 of(f.tripled, f.flows_all)
             ),
-            "Look for a loop: a monitor session whose destination is among its own sources, or several sessions that copy the same ports.",
+            "Look for a loop: a monitor session whose destination is among its own sources, or two sessions with the same sources.",
         ),
         "copies" => (
             format!(
                 "{} packets are copies of another; each is counted once.",
                 of(f.copies, f.flow_packets.saturating_add(f.copies))
             ),
-            "Ports mirrored on entry and exit show each packet between them twice: mirror only what enters (`rx`) on all of them, or both directions of the uplink alone.",
+            "Mirror only what enters (`rx`) on every port, or the uplink alone both ways: between mirrored ports each packet shows twice.",
         ),
         "other_vlan" => (
             format!(
                 "{} flows were seen in two VLANs at once, and so count twice.",
                 of(f.other_vlan, f.flows_all)
             ),
-            "The router between the VLANs is mirrored before and after: mirror only what enters the VLANs, or leave the router's own port out.",
+            "The router between the VLANs is mirrored before and after: mirror only what enters them, or leave out the router's port.",
         ),
         "silent_hosts" => (
             format!(
@@ -108,7 +109,7 @@ fn words(cause: &str, f: &MirrorFigures) -> (String, &'static str) {
                 "{} TCP control segments have a wrong checksum.",
                 of(f.bad_checksums, f.checked)
             ),
-            "These packets were captured before the sending host's card finished them: capture at the switch, not on that host.",
+            "Captured before the sending host's card finished them: capture at the switch, not on that host.",
         ),
     }
 }

@@ -3,7 +3,8 @@
 //! Input:  censuses of the trackers, flows that ended, addresses that spoke ARP, in order of time.
 //! Output: a grade with at most three causes; rows `loss` and `mirror` at the end of each hour.
 //! Bounds: 256 VLANs, 4,096 hosts that spoke ARP, seven slots of ten minutes, 26 hours of losses.
-//! Not done: nothing is kept over a restart: the first hour after it is judged by itself.
+//! Not done: nothing is kept over a restart: the first hour after it is judged by itself. Our own resets,
+//!         where the mirror shows them, are taken out by the capture's kernel filter and not counted.
 
 mod causes;
 mod grade;

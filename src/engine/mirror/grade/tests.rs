@@ -121,3 +121,12 @@ fn drops_of_the_ring_are_known_later() {
     assert_eq!(with_ring(mirror.clone(), 0), mirror);
     assert_eq!(with_ring(mirror, 3_000).grade, Some(Grade::D));
 }
+
+/// A model's sentence cuts what is longer.
+#[test]
+fn every_fix_fits_into_a_sentence() {
+    for suspect in suspects(&right()) {
+        let cause = causes::cause(suspect.cause, Grade::C, &right(), Vec::new());
+        assert!(cause.fix.chars().count() <= 128, "{}", cause.fix);
+    }
+}
