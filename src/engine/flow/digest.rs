@@ -15,7 +15,7 @@ const SEGMENT_LEN: usize = 148;
 
 /// The digest of an IP packet.
 #[must_use]
-pub fn digest(ip: &Ip<'_>) -> u32 {
+pub fn digest(ip: &Ip<'_>) -> u64 {
     let mut hash = Fold(u64::from(ip.len));
     match ip.header.split_at_checked(12) {
         Some((&[a, b, c, d, e, f, g, h, _ttl, proto, _, _], rest)) if a >> 4 == 4 => {
@@ -47,7 +47,7 @@ pub fn digest(ip: &Ip<'_>) -> u32 {
         }
         None => hash.bytes(payload),
     }
-    hash.finish()
+    hash.0
 }
 
 /// A multiply-and-fold hash, fixed for all time.
@@ -105,17 +105,12 @@ impl Fold {
             self.word(lane.0);
         }
     }
-
-    fn finish(&self) -> u32 {
-        let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
-        u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
-    }
 }
 
 /// Frames without IP that were just seen.
 #[derive(Debug)]
 pub struct NonIp {
-    entries: Vec<(u32, Timestamp)>,
+    entries: Vec<(u64, Timestamp)>,
 }
 
 impl Default for NonIp {
@@ -132,7 +127,7 @@ impl NonIp {
         let mut hash = Fold(0);
         hash.bytes(frame.get(..256).unwrap_or(frame));
         hash.word(u64::try_from(frame.len()).unwrap_or(0));
-        let digest = hash.finish();
+        let digest = hash.0;
         let at = usize::try_from(digest & 1_023).unwrap_or(0);
         let Some(entry) = self.entries.get_mut(at) else {
             return false;

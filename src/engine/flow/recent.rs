@@ -4,7 +4,7 @@
 //! so not the flow but the tracker remembers what it just saw. Only flows still looked at are in here,
 //! see `duplicate`; the others cost nothing.
 //!
-//! Bounds: 16,384 packets, which is 2 ms at 8 million packets a second; an older one that still counted is
+//! Bounds: 32,768 packets, which is 2 ms at 16 million packets a second; an older one that still counted is
 //!         overwritten, and that is counted. A chain is followed for 32 packets. The key decides only
 //!         which chain a packet is in, never what is found.
 
@@ -16,9 +16,9 @@ pub(super) const WINDOW_NS: i64 = 2_000_000;
 /// a sender of one packet a millisecond is known by its second pair.
 const AGAIN_NS: i64 = 4 * WINDOW_NS;
 /// Packets remembered; a power of two.
-const RING_LEN: usize = 1 << 14;
+const RING_LEN: usize = 1 << 15;
 /// Chains; a power of two.
-const CHAINS: usize = 1 << 12;
+const CHAINS: usize = 1 << 13;
 /// Packets of a chain that are looked at.
 const CHAIN_LOOKED_AT: u32 = 32;
 
@@ -26,7 +26,7 @@ const CHAIN_LOOKED_AT: u32 = 32;
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     ts: Timestamp,
-    digest: u32,
+    digest: u64,
     /// Number of the packet before it in its chain.
     older: u32,
     vlan: u16,
@@ -56,7 +56,7 @@ pub struct Recent {
     heads: Vec<u32>,
     /// Number of the next packet; a packet's place is its number modulo the ring's length.
     next: u32,
-    key: u32,
+    key: u64,
     /// Packets overwritten within the window.
     pub overrun: u64,
 }
@@ -73,20 +73,19 @@ impl Recent {
             copies: 0,
             run: 0,
         };
-        let [a, b, c, d, e, f, g, h] = seed.0.to_le_bytes();
         Self {
             ring: vec![none; RING_LEN],
             heads: vec![0; CHAINS],
             // The numbers that empty heads hold are behind the ring.
             next: u32::try_from(RING_LEN).unwrap_or(0).saturating_add(1),
-            key: u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h]),
+            key: seed.0,
             overrun: 0,
         }
     }
 
     /// Looks for a packet and remembers it, unless it is a copy. Each packet has `copies_max` copies at
     /// most: what comes after them was sent again.
-    pub fn look(&mut self, ts: Timestamp, digest: u32, vlan: u16, copies_max: u8) -> Look {
+    pub fn look(&mut self, ts: Timestamp, digest: u64, vlan: u16, copies_max: u8) -> Look {
         let chain = self.chain(digest);
         let mut look = Look {
             run: 1,
@@ -133,7 +132,7 @@ impl Recent {
         self.next = self.next.wrapping_add(u32::try_from(RING_LEN).unwrap_or(0));
     }
 
-    fn remember(&mut self, ts: Timestamp, digest: u32, vlan: u16, run: u8, chain: usize) {
+    fn remember(&mut self, ts: Timestamp, digest: u64, vlan: u16, run: u8, chain: usize) {
         let number = self.next;
         self.next = number.wrapping_add(1);
         let (Some(entry), Some(head)) =
@@ -164,9 +163,9 @@ impl Recent {
 
     /// The chain of a digest. Mixed with the key, so that nobody can fill one on purpose.
     #[inline]
-    fn chain(&self, digest: u32) -> usize {
-        let mixed = u64::from(digest ^ self.key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        usize::try_from(mixed >> 52).unwrap_or(0) & (CHAINS - 1)
+    fn chain(&self, digest: u64) -> usize {
+        let mixed = (digest ^ self.key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        usize::try_from(mixed >> 51).unwrap_or(0) & (CHAINS - 1)
     }
 }
 
@@ -187,8 +186,8 @@ mod tests {
     #[test]
     fn a_copy_is_found_behind_a_burst_and_only_once() {
         let mut recent = Recent::new(Seed(7));
-        for n in 0..500 {
-            assert_eq!(recent.look(us(i64::from(n)), n, 0, 1).run, 1);
+        for n in 0..500_u32 {
+            assert_eq!(recent.look(us(i64::from(n)), n.into(), 0, 1).run, 1);
         }
         assert!(recent.look(us(1_500), 0, 0, 1).copy);
         let third = recent.look(us(1_600), 0, 0, 1);
@@ -212,7 +211,7 @@ mod tests {
     fn what_is_overwritten_too_early_is_counted_and_an_old_ring_is_empty() {
         let mut recent = Recent::new(Seed(7));
         for n in 0..u32::try_from(RING_LEN).unwrap() + 5 {
-            recent.look(us(1), n, 0, 1);
+            recent.look(us(1), n.into(), 0, 1);
         }
         assert_eq!(recent.overrun, 5);
         recent.clear();

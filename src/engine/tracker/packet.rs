@@ -40,7 +40,7 @@ impl Tracker {
         let v6 = ip.header.len() == 40;
         self.stats.encapsulations.fragment(v6);
         // Nobody sends a fragment of the same datagram twice within 2 ms; its datagram would not count.
-        let digest = digest(ip) ^ carrier.hash;
+        let digest = digest(ip) ^ u64::from(carrier.hash);
         if self.recent.look(ts, digest, frame.vlan, u8::MAX).copy {
             self.count_copies(carrier, 1, 0);
             return;
@@ -213,10 +213,12 @@ impl Tracker {
             return false;
         };
         // What is seen inside a tunnel and outside it is no copy: its flows are two.
-        let digest = digest(original) ^ carrier.hash;
-        let look = self
+        let digest = digest(original) ^ u64::from(carrier.hash);
+        let mut look = self
             .recent
             .look(arrival.ts, digest, vlan, flow.copies_max());
+        // A copy has its original in the same flow, which therefore does not begin with it.
+        look.copy &= !found.new;
         self.stats.copies_overrun = self.recent.overrun;
         let (copied, back) = flow.copied(found.dir, arrival.ts, arrival.bytes, look);
         let copy = copied == Copied::Yes;
