@@ -19,98 +19,103 @@ pub(super) fn cause(
     f: &MirrorFigures,
     examples: Vec<String>,
 ) -> MirrorCause {
-    let (text, fix) = words(cause, f);
     MirrorCause {
         cause: cause.to_owned(),
         grade,
-        text,
-        fix: fix.to_owned(),
+        text: text(cause, f),
+        fix: fix(cause).to_owned(),
         examples,
     }
 }
 
-/// What was seen, and what to change.
-fn words(cause: &str, f: &MirrorFigures) -> (String, &'static str) {
+/// What was seen.
+fn text(cause: &str, f: &MirrorFigures) -> String {
     let of = |part: u64, whole: u64| format!("{part} of {whole} ({})", percent(part, whole));
     match cause {
-        "only_broadcast" => (
-            format!(
-                "{} packets are broadcast or multicast.",
-                of(f.group, f.packets)
-            ),
-            "Connect the sensor to the destination port of the monitor session: this is an ordinary port.",
+        "only_broadcast" => format!(
+            "{} packets are broadcast or multicast.",
+            of(f.group, f.packets)
         ),
-        "one_way" => (
-            format!(
-                "{} TCP flows were seen in one direction only.",
-                of(f.one_way, f.flows)
-            ),
-            "Mirror both directions of every source (on Cisco: `both`), and every line over which answers may come back.",
+        "one_way" => format!(
+            "{} TCP flows were seen in one direction only.",
+            of(f.one_way, f.flows)
         ),
-        "lost" => (
-            format!(
-                "{} of TCP content were acknowledged and never seen ({}).",
-                bytes(f.missed),
-                percent(f.missed, f.missed.saturating_add(f.content))
-            ),
-            "The mirror port is fuller than its line: mirror fewer ports or one direction of each, or use a faster destination port.",
+        "lost" => format!(
+            "{} of TCP content were acknowledged and never seen ({}).",
+            bytes(f.missed),
+            percent(f.missed, f.missed.saturating_add(f.content))
         ),
-        "ring" => (
-            format!(
-                "{} packets were dropped in this sensor for want of room in the ring.",
-                of(f.ring_dropped, f.packets.saturating_add(f.ring_dropped))
-            ),
-            "Give the sensor more queues or blocks (capture.queues, capture.blocks), or mirror less.",
+        "ring" => format!(
+            "{} packets were dropped in this sensor for want of room in the ring.",
+            of(f.ring_dropped, f.packets.saturating_add(f.ring_dropped))
         ),
-        "loop" => (
-            format!(
-                "{} flows came three times or more.",
-                of(f.tripled, f.flows_all)
-            ),
-            "Look for a loop: a monitor session whose destination is among its own sources, or two sessions with the same sources.",
+        "loop" => format!(
+            "{} flows came three times or more.",
+            of(f.tripled, f.flows_all)
         ),
-        "copies" => (
-            format!(
-                "{} packets are copies of another; each is counted once.",
-                of(f.copies, f.flow_packets.saturating_add(f.copies))
-            ),
-            "Mirror only what enters (`rx`) on every port, or the uplink alone both ways: between mirrored ports each packet shows twice.",
+        "copies" => format!(
+            "{} packets are copies of another; each is counted once.",
+            of(f.copies, f.flow_packets.saturating_add(f.copies))
         ),
-        "other_vlan" => (
-            format!(
-                "{} flows were seen in two VLANs at once, and so count twice.",
-                of(f.other_vlan, f.flows_all)
-            ),
-            "The router between the VLANs is mirrored before and after: mirror only what enters them, or leave out the router's port.",
+        "other_vlan" => format!(
+            "{} flows were seen in two VLANs at once, and so count twice.",
+            of(f.other_vlan, f.flows_all)
         ),
-        "silent_hosts" => (
-            format!(
-                "{} hosts that speak ARP were never heard otherwise.",
-                of(f.silent, f.hosts)
-            ),
-            "Add the ports or the switch they are on to the sources of the monitor session.",
+        "silent_hosts" => format!(
+            "{} hosts that speak ARP were never heard otherwise.",
+            of(f.silent, f.hosts)
         ),
-        "snapped" => (
-            format!(
-                "Only the beginning was captured of {} packets.",
-                of(f.truncated, f.packets)
-            ),
-            "Let the mirror (or whoever recorded this) copy whole frames: no truncation or slicing, a snap length of 262144.",
+        "snapped" => format!(
+            "Only the beginning was captured of {} packets.",
+            of(f.truncated, f.packets)
         ),
-        "offload" => (
-            format!(
-                "{} packets are longer than any frame on a wire.",
-                of(f.oversize, f.packets)
-            ),
-            "The network card merges packets: switch GRO and LRO off on the port that captures (`ethtool -K PORT gro off lro off`).",
+        "offload" => format!(
+            "{} packets are longer than any frame on a wire.",
+            of(f.oversize, f.packets)
         ),
-        _ => (
-            format!(
-                "{} TCP control segments have a wrong checksum.",
-                of(f.bad_checksums, f.checked)
-            ),
-            "Captured before the sending host's card finished them: capture at the switch, not on that host.",
+        _ => format!(
+            "{} TCP control segments have a wrong checksum.",
+            of(f.bad_checksums, f.checked)
         ),
+    }
+}
+
+/// What to change.
+fn fix(cause: &str) -> &'static str {
+    match cause {
+        "only_broadcast" => {
+            "Connect the sensor to the destination port of the monitor session: this is an ordinary port."
+        }
+        "one_way" => {
+            "Mirror both directions of every source (on Cisco: `both`), and every line over which answers may come back."
+        }
+        "lost" => {
+            "The mirror port is fuller than its line: mirror fewer ports or one direction of each, or use a faster destination port."
+        }
+        "ring" => {
+            "Give the sensor more queues or blocks (capture.queues, capture.blocks), or mirror less."
+        }
+        "loop" => {
+            "Look for a loop: a monitor session whose destination is among its own sources, or two sessions with the same sources."
+        }
+        "copies" => {
+            "Mirror only what enters (`rx`) on every port, or the uplink alone both ways: between mirrored ports each packet shows twice."
+        }
+        "other_vlan" => {
+            "The router between the VLANs is mirrored before and after: mirror only what enters them, or leave out the router's port."
+        }
+        "silent_hosts" => {
+            "Add the ports or the switch they are on to the sources of the monitor session."
+        }
+        "snapped" => {
+            "Let the mirror (or whoever recorded this) copy whole frames: no truncation or slicing, a snap length of 262144."
+        }
+        "offload" => {
+            "The network card merges packets: switch GRO and LRO off on the port that captures (`ethtool -K PORT gro off lro off`)."
+        }
+        _ => {
+            "Captured before the sending host's card finished them: capture at the switch, not on that host."
+        }
     }
 }
 

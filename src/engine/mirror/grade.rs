@@ -40,6 +40,18 @@ struct Suspect {
     limits: [f64; 4],
 }
 
+impl Suspect {
+    fn new(cause: &'static str, part: u64, whole: u64, min: u64, limits: [f64; 4]) -> Self {
+        Self {
+            cause,
+            part,
+            whole,
+            min,
+            limits,
+        }
+    }
+}
+
 /// A limit that nothing reaches.
 const NEVER: f64 = 2.0;
 
@@ -123,81 +135,85 @@ pub fn with_ring(mut mirror: Mirror, dropped: u64) -> Mirror {
 }
 
 /// Everything that can be wrong, with its limits; see the module for why they are what they are.
-fn suspects(f: &MirrorFigures) -> [Suspect; 11] {
+fn suspects(f: &MirrorFigures) -> impl Iterator<Item = Suspect> {
+    by_packet(f).into_iter().chain(by_flow(f))
+}
+
+/// What frames tell by themselves.
+fn by_packet(f: &MirrorFigures) -> [Suspect; 5] {
     let all = f.packets;
-    let suspect = |cause, part, whole, min, limits| Suspect {
-        cause,
-        part,
-        whole,
-        min,
-        limits,
-    };
     [
-        suspect(
+        Suspect::new(
             "only_broadcast",
             f.group,
             all,
             PACKETS_MIN,
             [NEVER, NEVER, NEVER, 0.99],
         ),
-        suspect("one_way", f.one_way, f.flows, 20, [0.03, 0.1, 0.3, 0.6]),
-        // Below 100 kB a share of bytes is a share of a few packets.
-        suspect(
-            "lost",
-            f.missed,
-            f.missed.saturating_add(f.content),
-            100_000,
-            [0.000_1, 0.001, 0.01, 0.1],
-        ),
-        suspect(
+        Suspect::new(
             "ring",
             f.ring_dropped,
             all.saturating_add(f.ring_dropped),
             1_000,
             [0.000_1, 0.001, 0.01, 0.1],
         ),
-        suspect("loop", f.tripled, f.flows_all, 20, [0.01, 0.05, 0.1, 0.3]),
-        suspect(
-            "copies",
-            f.copies,
-            f.flow_packets.saturating_add(f.copies),
-            PACKETS_MIN,
-            [0.02, 0.1, 0.3, NEVER],
-        ),
-        suspect(
-            "other_vlan",
-            f.other_vlan,
-            f.flows_all,
-            20,
-            [0.02, 0.1, NEVER, NEVER],
-        ),
-        suspect(
-            "silent_hosts",
-            f.silent,
-            f.hosts,
-            1,
-            [0.0, 0.2, if f.hosts < 6 { NEVER } else { 0.5 }, NEVER],
-        ),
-        suspect(
+        Suspect::new(
             "snapped",
             f.truncated,
             all,
             PACKETS_MIN,
             [0.001, 0.01, 0.3, NEVER],
         ),
-        suspect(
+        Suspect::new(
             "offload",
             f.oversize,
             all,
             PACKETS_MIN,
             [0.001, 0.05, NEVER, NEVER],
         ),
-        suspect(
+        Suspect::new(
             "checksums",
             f.bad_checksums,
             f.checked,
             100,
             [0.5, NEVER, NEVER, NEVER],
+        ),
+    ]
+}
+
+/// What flows and hosts tell.
+fn by_flow(f: &MirrorFigures) -> [Suspect; 6] {
+    [
+        Suspect::new("one_way", f.one_way, f.flows, 20, [0.03, 0.1, 0.3, 0.6]),
+        // Below 100 kB a share of bytes is a share of a few packets.
+        Suspect::new(
+            "lost",
+            f.missed,
+            f.missed.saturating_add(f.content),
+            100_000,
+            [0.000_1, 0.001, 0.01, 0.1],
+        ),
+        Suspect::new("loop", f.tripled, f.flows_all, 20, [0.01, 0.05, 0.1, 0.3]),
+        Suspect::new(
+            "copies",
+            f.copies,
+            f.flow_packets.saturating_add(f.copies),
+            PACKETS_MIN,
+            [0.02, 0.1, 0.3, NEVER],
+        ),
+        Suspect::new(
+            "other_vlan",
+            f.other_vlan,
+            f.flows_all,
+            20,
+            [0.02, 0.1, NEVER, NEVER],
+        ),
+        Suspect::new(
+            "silent_hosts",
+            f.silent,
+            f.hosts,
+            1,
+            [0.0, 0.2, if f.hosts < 6 { NEVER } else { 0.5 }, NEVER],
         ),
     ]
 }

@@ -62,7 +62,7 @@ impl Counted {
         if known.is_none() && vlans.len() < VLANS_MAX {
             vlans.push((vlan, 0));
         }
-        let Some(at) = known.or(vlans.len().checked_sub(1)) else {
+        let Some(at) = known.or_else(|| vlans.len().checked_sub(1)) else {
             return;
         };
         if let Some((_, packets)) = vlans.get_mut(at).filter(|(id, _)| *id == vlan) {
