@@ -10,7 +10,7 @@ use std::io::{self, Read};
 
 /// One buffer: also the largest pcapng block that is looked into. Smaller costs system calls,
 /// larger leaves the second-level cache.
-pub(crate) const BUFFER_BYTES: usize = 1 << 20;
+pub(crate) const BUFFER_BYTES: usize = 1 << 18;
 
 /// What stands between a request and its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

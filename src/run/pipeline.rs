@@ -20,9 +20,9 @@ use super::pending::{Moment, Pending};
 use super::round::{Boundary, ROUND_BYTES, ROUND_FRAMES, Rounds};
 
 /// Observations a round has room for at first.
-const ROUND_OBSERVATIONS: usize = 2_048;
+const ROUND_OBSERVATIONS: usize = 1_024;
 /// Flows closed in one go when all of them end.
-const PART_FLOWS: usize = 4_096;
+const PART_FLOWS: usize = 1_024;
 /// Rounds in flight per queue.
 const QUEUE_ROUNDS: usize = 4;
 
@@ -145,10 +145,11 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
             let Ok(tracked) = answer.tracked.recv() else {
                 return;
             };
-            let mut observations = tracked.observations;
-            pending.add(&mut observations);
-            // Emptied, it goes back to be filled again; a full queue has spares enough.
-            let _spare = answer.spare.try_send(observations);
+            pending.add(tracked.observations);
+            // What is emptied goes back to be filled again; a full queue has spares enough.
+            if let Some(spare) = pending.spare() {
+                let _spare = answer.spare.try_send(spare);
+            }
             let said = (tracked.boundary, tracked.watermark, tracked.until);
             match told.get_mut(worker) {
                 Some(told) => *told = said,

@@ -14,7 +14,7 @@ pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
     let mut json = Json::open(out);
     json.field(",\"ts\":", Value::Time(record.ts));
     if named {
-        json.field(",\"uid\":", Value::Str(flow.uid(sensor_id).as_str()));
+        json.word(",\"uid\":", flow.uid(sensor_id).as_str());
         json.field(",\"id.orig_h\":", Value::Addr(flow.orig.ip()));
         json.field(",\"id.orig_p\":", Value::Int(flow.orig.port.into()));
         json.field(",\"id.resp_h\":", Value::Addr(flow.resp.ip()));
@@ -26,17 +26,16 @@ pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
         json.field(",\"local_resp\":", Value::Bool(resp));
     }
     if named {
-        let id = community_id(flow, 0);
-        json.field(",\"community_id\":", Value::Str(id.as_str()));
+        json.word(",\"community_id\":", community_id(flow, 0).as_str());
     }
     if flow.vlan != 0 {
         json.field(",\"vlan\":", Value::Int(flow.vlan.into()));
     }
     if let Some(device) = &record.orig_device {
-        json.field(",\"orig_device\":", Value::Str(device.as_str()));
+        json.word(",\"orig_device\":", device.as_str());
     }
     if let Some(device) = &record.resp_device {
-        json.field(",\"resp_device\":", Value::Str(device.as_str()));
+        json.word(",\"resp_device\":", device.as_str());
     }
     json.close();
 }

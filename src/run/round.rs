@@ -8,9 +8,9 @@ use tapir_capture::Frame;
 use tapir_engine::types::Timestamp;
 
 /// Frames a round.
-pub(super) const ROUND_FRAMES: usize = 4_096;
+pub(super) const ROUND_FRAMES: usize = 1_024;
 /// Bytes a round, so that large frames, and what parsers make of them, do not pile up.
-pub(super) const ROUND_BYTES: usize = 1024 * 1024;
+pub(super) const ROUND_BYTES: usize = 256 * 1024;
 /// Rounds after which time must have moved on by [`MOVED_NS`].
 const EXACT_EVERY: usize = 8;
 /// Two ticks of the flow table's timing wheel: a watermark lags by less than one.

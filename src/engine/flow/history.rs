@@ -6,7 +6,7 @@
 //! Bounds: sixteen letters; later ones are not kept.
 
 use crate::flow::Dir;
-use crate::types::{FieldType, FieldValue, Value};
+use crate::types::{FieldType, FieldValue, Json, Value};
 
 /// The letters; a letter is kept as its place here. The last place says that there is none.
 const LETTERS: &[u8; 16] = b"SHADFRCGTWIQ^   ";
@@ -102,6 +102,10 @@ impl FieldValue for Letters {
 
     fn value(&self) -> Value<'_> {
         Value::Str(self.as_str())
+    }
+
+    fn write(&self, key: &str, json: &mut Json<'_>) {
+        json.word(key, self.as_str());
     }
 }
 

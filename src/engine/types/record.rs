@@ -133,9 +133,10 @@ macro_rules! record {
             }
 
             fn write(&self, json: &mut $crate::types::Json<'_>) {
-                $( json.field(
+                $( $crate::types::FieldValue::write(
+                    &self.$field,
                     concat!(",\"", $json, "\":"),
-                    $crate::types::FieldValue::value(&self.$field),
+                    json,
                 ); )*
             }
         }

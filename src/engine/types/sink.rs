@@ -32,16 +32,30 @@ impl<'a> Json<'a> {
     /// value is `None`.
     #[inline]
     pub fn field(&mut self, key: &str, value: Value<'_>) {
-        if matches!(value, Value::None) {
-            return;
+        if !matches!(value, Value::None) {
+            self.key(key);
+            put(self.out, value);
         }
+    }
+
+    /// The same for a text of our own in which nothing needs to be escaped: a name of a state, an id.
+    #[inline]
+    pub fn word(&mut self, key: &str, word: &str) {
+        debug_assert!(is_plain(word), "{word:?} needs to be escaped");
+        self.key(key);
+        self.out.push('"');
+        self.out.push_str(word);
+        self.out.push('"');
+    }
+
+    #[inline]
+    fn key(&mut self, key: &str) {
         let key = if std::mem::take(&mut self.first) {
             key.get(1..).unwrap_or_default()
         } else {
             key
         };
         self.out.push_str(key);
-        put(self.out, value);
     }
 
     /// Writes one member; nothing if the value is `None`. `name` is a field's name: plain ASCII.
@@ -144,14 +158,19 @@ fn list<T>(out: &mut String, items: &[T], one: impl Fn(&mut String, &T)) {
     out.push(']');
 }
 
+/// Whether nothing in a text needs to be escaped.
+#[inline]
+fn is_plain(text: &str) -> bool {
+    // Without an early exit the loop runs over many bytes at a time.
+    text.bytes().fold(true, |all, b| {
+        all & (b' '..=b'~').contains(&b) & (b != b'"') & (b != b'\\')
+    })
+}
+
 /// Writes a string with quotes, escaped.
 fn quoted(out: &mut String, text: &str) {
     out.push('"');
-    // Without an early exit the loop runs over many bytes at a time.
-    let plain = text.bytes().fold(true, |all, b| {
-        all & (b' '..=b'~').contains(&b) & (b != b'"') & (b != b'\\')
-    });
-    if plain {
+    if is_plain(text) {
         out.push_str(text);
     } else {
         for character in text.chars() {

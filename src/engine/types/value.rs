@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Text, Timestamp};
+use super::{Json, Text, Timestamp};
 
 /// Type of a field, as the model language and the documentation know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +77,24 @@ pub trait FieldValue {
     const TYPE: FieldType;
     /// The value, borrowed.
     fn value(&self) -> Value<'_>;
+    /// Writes the value, if there is one, behind `key`; see [`Json::field`].
+    #[inline]
+    fn write(&self, key: &str, json: &mut Json<'_>) {
+        json.field(key, self.value());
+    }
+}
+
+impl FieldValue for &'static str {
+    const TYPE: FieldType = FieldType::Str;
+
+    fn value(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+
+    #[inline]
+    fn write(&self, key: &str, json: &mut Json<'_>) {
+        json.word(key, self);
+    }
 }
 
 macro_rules! field_values {
@@ -100,7 +118,6 @@ field_values! {
     i64, Int, |v| Value::Int(*v);
     f64, Num, |v| Value::Num(*v);
     Text, Str, |v| Value::Str(v);
-    &'static str, Str, |v| Value::Str(v);
     IpAddr, Addr, |v| Value::Addr(*v);
     Ipv4Addr, Addr, |v| Value::Addr(IpAddr::V4(*v));
     Ipv6Addr, Addr, |v| Value::Addr(IpAddr::V6(*v));
@@ -115,5 +132,12 @@ impl<T: FieldValue> FieldValue for Option<T> {
     const TYPE: FieldType = T::TYPE;
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::None, FieldValue::value)
+    }
+
+    #[inline]
+    fn write(&self, key: &str, json: &mut Json<'_>) {
+        if let Some(value) = self {
+            value.write(key, json);
+        }
     }
 }

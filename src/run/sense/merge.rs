@@ -69,13 +69,15 @@ impl Merge {
         let Some(stream) = behind else {
             return self.together();
         };
-        let mut tracked = match stream.answers.tracked.recv_timeout(wait) {
+        let tracked = match stream.answers.tracked.recv_timeout(wait) {
             Ok(tracked) => tracked,
             Err(RecvTimeoutError::Timeout) => return Step::Idle,
             Err(RecvTimeoutError::Disconnected) => return Step::Gone,
         };
-        self.pending.add(&mut tracked.observations);
-        let _spare = stream.answers.spare.try_send(tracked.observations);
+        self.pending.add(tracked.observations);
+        if let Some(spare) = self.pending.spare() {
+            let _spare = stream.answers.spare.try_send(spare);
+        }
         stream.watermark = tracked.watermark;
         if !matches!(
             tracked.boundary,
