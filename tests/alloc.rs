@@ -121,11 +121,13 @@ fn hand(tracker: &mut Tracker, ts_ns: i64, frame: &[u8], out: &mut Observations)
     out.clear();
 }
 
-/// 700 flows of seven kinds, both directions, for three minutes after a warm-up of one.
+/// 700 flows of seven kinds, both directions, for three minutes after a warm-up of one. Once a minute the
+/// frames counted for the mirror are told, in a box with a list of VLANs.
 #[test]
 fn packets_of_living_flows_take_no_memory() {
     const FLOWS_PER_KIND: u16 = 100;
     const ROUND_NS: i64 = 2_000_000_000;
+    const PER_MINUTE: u64 = 2;
     for kind in Mix::ALL {
         let mut tracker = Tracker::new(TrackerConfig::default());
         let mut out = Observations::with_capacity(4_096);
@@ -147,7 +149,10 @@ fn packets_of_living_flows_take_no_memory() {
         };
         let _warm_up: u64 = (1..30).map(|number| round(&mut tracker, number)).sum();
         let counted: u64 = (30..120).map(|number| round(&mut tracker, number)).sum();
-        assert_eq!(counted, 0, "{kind:?}: allocations in 18,000 packets");
+        assert!(
+            counted <= 3 * PER_MINUTE,
+            "{kind:?}: {counted} allocations in 18,000 packets"
+        );
         // The outer flows: GRE, and VXLAN from another port in each direction.
         let outer = if matches!(kind, Mix::Tunnelled) { 3 } else { 0 };
         assert_eq!(

@@ -8,6 +8,7 @@ mod evasion;
 mod forward;
 mod fuzz;
 mod golden;
+mod honest;
 mod licences;
 mod live;
 mod mutations;

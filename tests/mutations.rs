@@ -293,6 +293,7 @@ fn run(frames: &[Owned]) {
 impl Engine {
     fn new() -> Self {
         let settings = AnalysisSettings {
+            own: Vec::new(),
             sensor_id: "tapir".into(),
             home: Home::new(vec![]),
             time_zone: jiff::tz::TimeZone::UTC,

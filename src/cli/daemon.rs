@@ -47,17 +47,20 @@ impl Daemon {
             Err(code) => return code,
         };
         match control::ask(&socket, request) {
-            Ok(answer) => {
-                let text = if self.json {
-                    json_line(&answer)
-                } else {
-                    view::answer(&answer, look(filtered))
-                };
-                print(&text);
-                worst(&answer)
-            }
+            Ok(answer) => self.tell(&answer, filtered),
             Err(error) => refused(&error),
         }
+    }
+
+    /// Shows an answer.
+    pub(super) fn tell(&self, answer: &Answer, filtered: bool) -> ExitCode {
+        let text = if self.json {
+            json_line(answer)
+        } else {
+            view::answer(answer, look(filtered))
+        };
+        print(&text);
+        worst(answer)
     }
 }
 

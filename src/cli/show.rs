@@ -1,13 +1,14 @@
 //! `tapir show …`: what the daemon knows.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args as ClapArgs, Subcommand};
-use tapir_message::Timestamp;
+use tapir_message::{Stats, Timestamp};
 
-use super::daemon::Daemon;
-use crate::control::Request;
+use super::daemon::{Daemon, fail};
+use crate::control::{Answer, Request, Site};
 
 /// Entries of a list that are shown unless told otherwise.
 const LIMIT: usize = 50;
@@ -23,6 +24,8 @@ pub(crate) enum Show {
     Incidents(Listed),
     /// Whether the sensor is well, and if not, why; exit 1 if it does not watch.
     Status(Status),
+    /// How well the mirror port shows the network, graded A to F, and what to change at the switch.
+    Mirror(Mirror),
     /// What was decided and done, and what waits for a person.
     Responses(Responses),
 }
@@ -62,6 +65,16 @@ pub(crate) struct Listed {
 /// Of which daemon.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Status {
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// Of which daemon, or of which capture.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Mirror {
+    /// The results of `tapir analyze` in this folder, instead of a daemon.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -134,6 +147,13 @@ pub(crate) fn run(show: Show) -> ExitCode {
             args.daemon.show(&request, filtered)
         }
         Show::Status(args) => args.daemon.show(&Request::Status, false),
+        Show::Mirror(args) => match &args.from {
+            None => args.daemon.show(&Request::Mirror, false),
+            Some(folder) => match of_results(folder) {
+                Ok(answer) => args.daemon.tell(&answer, false),
+                Err(error) => fail(&error),
+            },
+        },
         Show::Responses(args) => {
             let request = Request::Responses {
                 since: args.since.map(Since::time),
@@ -142,6 +162,25 @@ pub(crate) fn run(show: Show) -> ExitCode {
             args.daemon.show(&request, false)
         }
     }
+}
+
+/// The mirror as the results in `folder` have it.
+fn of_results(folder: &Path) -> Result<Answer, String> {
+    let path = folder.join("stats.json");
+    let unread = |error: &dyn std::fmt::Display| {
+        let path = path.display();
+        format!("{path}: {error}; give a folder that `tapir analyze --out` wrote")
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| unread(&error))?;
+    let stats: Stats = serde_json::from_str(&text).map_err(|error| unread(&error))?;
+    Ok(Answer::Mirror {
+        site: Site {
+            sensor_id: folder.display().to_string(),
+            time_zone: "UTC".to_owned(),
+            devices: 0,
+        },
+        mirror: Box::new(stats.mirror),
+    })
 }
 
 impl Listed {

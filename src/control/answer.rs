@@ -1,7 +1,7 @@
 //! What the daemon answers: one envelope a line, its shape named in `schema`.
 
 use serde::{Deserialize, Serialize};
-use tapir_message::{Breach, Decision, Device, Incident, Mode, Response};
+use tapir_message::{Breach, Decision, Device, Incident, Mirror, Mode, Response};
 
 use super::Status;
 
@@ -169,6 +169,14 @@ pub enum Answer {
         site: Site,
         /// The status.
         status: Box<Status>,
+    },
+    /// What the mirror port shows.
+    #[serde(rename = "tapir.mirror/1")]
+    Mirror {
+        /// Whose.
+        site: Site,
+        /// Graded.
+        mirror: Box<Mirror>,
     },
     /// Decisions and actions.
     #[serde(rename = "tapir.responses/1")]

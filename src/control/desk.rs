@@ -134,6 +134,13 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
             }
         }
         Request::Explain { breach } => explain(desk, site, breach, rights),
+        Request::Mirror => {
+            let stats = desk.status().stats.unwrap_or_default();
+            Answer::Mirror {
+                site,
+                mirror: Box::new(stats.mirror),
+            }
+        }
         _ => Answer::Status {
             site,
             status: Box::new(desk.status()),

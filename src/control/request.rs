@@ -48,6 +48,8 @@ pub enum Request {
     },
     /// How the sensor is doing.
     Status,
+    /// What the mirror port shows, graded.
+    Mirror,
     /// Decisions and what became of them, the newest first.
     Responses {
         /// Only those not older.

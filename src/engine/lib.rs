@@ -27,6 +27,8 @@ pub mod proto;
 
 pub mod device;
 
+pub mod mirror;
+
 pub mod baseline;
 
 pub mod model;
@@ -55,8 +57,8 @@ pub fn schemas() -> Vec<(&'static str, &'static [types::FieldInfo])> {
         of::<baseline::Beacon>(),
         of::<baseline::Upload>(),
         of::<baseline::Window>(),
-        of::<baseline::Loss>(),
-        of::<baseline::Mirror>(),
+        of::<mirror::Loss>(),
+        of::<mirror::Row>(),
     ]);
     all
 }

@@ -10,11 +10,12 @@
 //!         (what is missing is given up), fragments, hardware addresses told; each counted.
 //! Direction: the originator sent the first packet, unless that is a SYN-ACK, or has no SYN and comes
 //!         from a server's port to one that is none (history `^`, as in Zeek).
-//! Duplicates: once 8 of a flow's first 32 packets came twice, second copies are counted as such and
-//!         nowhere else; those counted before are taken off the totals, at most 64 KiB a direction.
-//!         Events told before, history letters and datagrams parsed twice are not taken back.
+//! Duplicates: a packet seen within the last 2 ms is left out, on probation for as long as it may be its
+//!         sender who repeats himself (see `flow::duplicate`); what was left out wrongly is counted later.
+//!         A fragment is identified by its datagram, and left out at once.
 
 mod content;
+mod counted;
 mod encapsulations;
 mod flow;
 mod packet;
@@ -28,12 +29,13 @@ pub use encapsulations::Encapsulations;
 pub use stats::{Numbers, TrackerStats};
 
 use crate::decode::{self, Network, Refused};
-use crate::flow::{Carrier, Carriers, Fragments, Index, NonIp, Room, Table};
+use crate::flow::{Carrier, Carriers, Fragments, Index, NonIp, Recent, Room, Table};
 use crate::proto::driver::App;
 use crate::types::{
     Body, FlowKey, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp,
 };
 
+use counted::Counted;
 use sightings::Sightings;
 
 /// Bounds and key of a tracker.
@@ -67,9 +69,11 @@ pub struct Tracker {
     closing: Option<std::vec::IntoIter<Index>>,
     table: Table<App>,
     fragments: Fragments,
+    recent: Recent,
     carriers: Carriers,
     non_ip: NonIp,
     sightings: Sightings,
+    counted: Counted,
     room: Room,
     stats: TrackerStats,
 }
@@ -84,9 +88,11 @@ impl Tracker {
             closing: None,
             table: Table::new(config.flows_max, config.seed),
             fragments: Fragments::new(config.seed),
+            recent: Recent::new(config.seed),
             carriers: Carriers::new(config.seed),
             non_ip: NonIp::default(),
             sightings: Sightings::new(config.seed),
+            counted: Counted::default(),
             room: Room {
                 used: 0,
                 max: config.reassembly_bytes_max,
@@ -111,6 +117,9 @@ impl Tracker {
         if self.table.is_due(ts) {
             self.fire(ts, out);
         }
+        if self.counted.is_due(ts) {
+            self.counted.turn(ts, out);
+        }
         let have = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         let wire_len = wire_len.max(have);
         let truncated = have < wire_len;
@@ -118,6 +127,7 @@ impl Tracker {
         stats.packets = stats.packets.saturating_add(1);
         stats.bytes = stats.bytes.saturating_add(u64::from(wire_len));
         stats.truncated = stats.truncated.saturating_add(u64::from(truncated));
+        self.counted.frame(wire_len, truncated);
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
         let decoded = match decode::decode(link, wire_len, frame) {
@@ -133,6 +143,7 @@ impl Tracker {
                 return;
             }
         };
+        self.counted.decoded(decoded.dst_mac, decoded.vlan);
         match &decoded.network {
             Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
                 return self.ip(ts, &decoded, ip, Carrier::NONE, out);
@@ -155,6 +166,9 @@ impl Tracker {
         self.now = self.now.max(ts);
         if self.table.is_due(self.now) {
             self.fire(self.now, out);
+        }
+        if self.counted.is_due(self.now) {
+            self.counted.turn(self.now, out);
         }
     }
 
@@ -179,6 +193,7 @@ impl Tracker {
         self.flush(out);
         self.sightings.clear();
         self.non_ip = NonIp::default();
+        self.recent.clear();
         self.table.restart(ts);
         (self.now, self.settled) = (ts, ts);
     }
@@ -227,6 +242,7 @@ impl Tracker {
             Some(closing) => closing,
             None => {
                 self.settle(self.now, out);
+                self.counted.flush(self.now, out);
                 self.table.sorted().into_iter()
             }
         };

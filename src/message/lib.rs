@@ -13,6 +13,7 @@ mod device;
 mod health;
 mod incident;
 mod mac;
+mod mirror;
 mod rate;
 mod stats;
 mod time;
@@ -25,6 +26,7 @@ pub use device::{Address, Claim, Device, DeviceName};
 pub use health::{Health, LinkState, QueueHealth};
 pub use incident::{Incident, Moment};
 pub use mac::MacAddr;
+pub use mirror::{Grade, Mirror, MirrorCause, MirrorFigures, MirrorVlan};
 pub use rate::Rate;
 pub use stats::{Stats, Warning};
 pub use time::Timestamp;
@@ -32,4 +34,4 @@ pub use to_sense::ToSense;
 pub use to_serve::{Final, Notice, Numbered, RecordLine, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;

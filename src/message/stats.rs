@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Mirror, Timestamp};
 
 /// One thing the operator should know about the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,13 @@ pub struct Stats {
     pub clamped: u64,
     /// Epoch changes accepted.
     pub epochs: u64,
+    /// Packets that were sent to the sensor and never examined, by what lost them; live only. All that
+    /// came is `packets` and these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, u64>,
     /// What the operator should know.
     pub warnings: Vec<Warning>,
+    /// What the mirror port shows: of the last hour while the run goes on, of all of it at its end.
+    #[serde(default)]
+    pub mirror: Mirror,
 }

@@ -8,6 +8,7 @@ use tapir_message::Breach;
 
 use super::band::Band;
 use super::findings::{Findings, doubts, new_devices, sure};
+use super::mirror::mirror_line;
 use super::screen::{Screen, ink, short_title};
 use super::words::{
     bytes, count, cut, duration, number, plural, share, short_span, span_days, whole, width,
@@ -119,6 +120,9 @@ fn fill(
     let missed = missed(summary);
     if !missed.is_empty() {
         screen.paragraph("Missed", FIELD, &missed, 2);
+    }
+    if summary.stats.packets > 0 {
+        screen.paragraph("Mirror", FIELD, &mirror_line(&summary.stats.mirror), 1);
     }
     if let Some(health) = health(findings) {
         screen.paragraph("Sensor", FIELD, &health, 2);

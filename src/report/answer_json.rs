@@ -8,7 +8,7 @@ use std::io;
 
 use serde::Serialize;
 use tapir_engine::types::is_hostile;
-use tapir_message::{Rate, Timestamp, Warning};
+use tapir_message::{Mirror, Rate, Timestamp, Warning};
 
 use super::band::Band;
 use super::findings::{Findings, doubts, new_devices, sure};
@@ -60,6 +60,7 @@ struct Answer<'a> {
     breaches: usize,
     breaches_worst: Vec<BreachLine<'a>>,
     health: Vec<HealthLine<'a>>,
+    mirror: &'a Mirror,
     missed: Missed<'a>,
     learning: &'a str,
     out_dir: Option<&'a str>,
@@ -153,6 +154,7 @@ impl<'a> Answer<'a> {
             breaches: findings.breaches().count(),
             breaches_worst: breaches(&findings),
             health: health(&findings),
+            mirror: &stats.mirror,
             missed: Missed {
                 not_decoded: &stats.not_decoded,
                 not_understood: &stats.not_understood,

@@ -14,6 +14,7 @@ mod answer;
 mod answer_json;
 mod chart;
 mod html;
+mod mirror;
 mod view;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use answer::answer;
 pub use answer_json::answer_json;
 pub(crate) use answer_json::json_line;
 pub use html::html;
+pub(crate) use mirror::mirror_line;
 
 /// Breaches shown on the page; a browser still opens this many at once.
 pub const BREACHES_MAX: usize = 200;

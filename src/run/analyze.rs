@@ -151,6 +151,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         home: Home::new(site.home.clone()),
         time_zone: site.time_zone.clone(),
         seed: Seed(options.hash_key),
+        own: site.own.clone(),
         // A file is over: there is nothing left to act on.
         response: PolicySettings::default(),
     };
@@ -175,6 +176,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &trackers,
         &analysis,
         &written.output.counts(),
+        analysis.mirror(true),
     );
     let site_days = analysis.site_days();
     let outcome = Outcome {

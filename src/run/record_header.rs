@@ -2,6 +2,8 @@
 //!
 //! Format: one line of JSON in the comment of each pcapng section.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tapir_capture::RECORD_COMMENT_START;
 
@@ -18,6 +20,9 @@ pub(super) struct RecordHeader {
     pub(super) time_zone: String,
     /// Networks of the site.
     pub(super) home: Vec<String>,
+    /// Addresses of the sensor itself.
+    #[serde(default)]
+    pub(super) own: Vec<IpAddr>,
     /// Port it was taken at.
     pub(super) interface: String,
     /// BLAKE3 over the models.
@@ -30,13 +35,19 @@ pub(super) struct RecordHeader {
 
 impl RecordHeader {
     /// The header of a run; `state` is the JSON text of what the analysis knows at its start.
-    pub(super) fn new(settings: &crate::config::Settings, models: &str, state: &str) -> Self {
+    pub(super) fn new(
+        settings: &crate::config::Settings,
+        own: &[IpAddr],
+        models: &str,
+        state: &str,
+    ) -> Self {
         let sensor = &settings.sensor;
         Self {
             tapir_record: VERSION,
             sensor_id: sensor.id.clone(),
             time_zone: sensor.time_zone_name.clone(),
             home: sensor.home_names.clone(),
+            own: own.to_vec(),
             interface: settings.capture.interface.clone().unwrap_or_default(),
             models: models.to_owned(),
             facts: String::new(),
@@ -87,7 +98,7 @@ mod tests {
     #[test]
     fn a_header_is_what_readers_look_for_and_nothing_known_has_no_hash() {
         let settings = crate::config::Settings::of_text(None, "", &Default::default()).unwrap();
-        let header = RecordHeader::new(&settings, "m", "");
+        let header = RecordHeader::new(&settings, &[], "m", "");
         assert!(header.comment().starts_with(RECORD_COMMENT_START));
         assert_eq!(RecordHeader::parse(&header.comment()).unwrap(), header);
         let nothing = serde_json::to_string(&tapir_engine::SavedState::default()).unwrap();

@@ -1,5 +1,7 @@
 //! Whose traffic a capture is: what was said on the command line, else what a live run's record says.
 
+use std::net::IpAddr;
+
 use jiff::tz::TimeZone;
 use tapir_engine::SavedState;
 use tapir_engine::device::Net;
@@ -18,6 +20,8 @@ pub(super) struct Site {
     pub(super) sensor_id: String,
     pub(super) time_zone: TimeZone,
     pub(super) home: Vec<Net>,
+    /// Addresses of the sensor that took the record.
+    pub(super) own: Vec<IpAddr>,
     /// Names of what was read.
     pub(super) inputs: Vec<String>,
 }
@@ -68,6 +72,7 @@ impl Site {
                 .or_else(zone)
                 .unwrap_or(TimeZone::UTC),
             home: options.home.clone().or_else(home).unwrap_or_default(),
+            own: recorded.map_or_else(Vec::new, |header| header.own.clone()),
             inputs: match recorded {
                 Some(header) => vec![header.interface.clone()],
                 None => names.collect(),

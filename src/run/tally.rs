@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tapir_capture::{Frame, InputReport, LinkType};
 use tapir_engine::types::Timestamp;
 use tapir_engine::{Analysis, TrackerStats};
-use tapir_message::{Stats, Warning};
+use tapir_message::{Mirror, Stats, Warning};
 
 use super::pipeline::Watcher;
 
@@ -138,6 +138,7 @@ pub(super) fn stats(
     trackers: &[TrackerStats],
     analysis: &Analysis,
     records: &BTreeMap<String, u64>,
+    mirror: Mirror,
 ) -> Stats {
     let mut stats = Stats {
         first_ts: tally.first.map(Timestamp::from_nanos),
@@ -145,6 +146,7 @@ pub(super) fn stats(
         records: records.clone(),
         clamped: input.clamped,
         epochs: input.epochs,
+        mirror,
         ..Stats::default()
     };
     for tracker in trackers {

@@ -98,6 +98,7 @@ pub(crate) fn state(data: &[u8]) {
         return;
     };
     let settings = AnalysisSettings {
+        own: Vec::new(),
         sensor_id: "tapir".into(),
         home: Home::new(vec![]),
         time_zone: jiff::tz::TimeZone::UTC,

@@ -8,6 +8,7 @@ mod devices;
 mod event;
 mod explain;
 mod incidents;
+mod mirror;
 mod responses;
 mod status;
 mod table;
@@ -65,6 +66,7 @@ pub(crate) fn answer(answer: &Answer, look: Look) -> String {
             total,
             incidents,
         } => incidents::show(page, &zone(site), incidents, *total, look.filtered),
+        Answer::Mirror { site, mirror } => mirror::show(page, site, &zone(site), mirror),
         Answer::Status { site, status } => status::show(page, site, &zone(site), status),
         Answer::Responses {
             site,

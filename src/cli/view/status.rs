@@ -1,7 +1,7 @@
 //! `show status`: is the sensor well, and if not, why.
 
 use jiff::tz::TimeZone;
-use tapir_message::{LinkState, QueueHealth};
+use tapir_message::{LinkState, QueueHealth, Stats};
 
 use super::responses::mode_words;
 use crate::control::{OutputStatus, ProcessStatus, Site, State, Status};
@@ -37,6 +37,10 @@ pub(super) fn show(screen: &mut Screen, site: &Site, zone: &TimeZone, status: &S
         }
     }
     field("Traffic", &traffic(status));
+    if let Some(stats) = &status.stats {
+        field("Lost", &lost(status, stats));
+        field("Mirror", &crate::report::mirror_line(&stats.mirror));
+    }
     field("Known", &known(status));
     field("Response", &response(status));
     field("Journal", &journal(status, zone));
@@ -107,6 +111,23 @@ fn traffic(status: &Status) -> String {
         ));
     }
     text
+}
+
+/// What did not reach the parsers, by where it was lost; what is lost nowhere else is said as well.
+fn lost(status: &Status, stats: &Stats) -> String {
+    let ring = status.health.as_ref().map_or(0, |health| {
+        health.queues.iter().map(|queue| queue.dropped).sum::<u64>()
+    });
+    let figures = &stats.mirror.figures;
+    format!(
+        "{} packets in the ring, 0 between threads (they wait), 0 shed; {} refused at a full table, {} of content missing in the last hour",
+        count(ring),
+        count(stats.refused.values().sum()),
+        share(
+            figures.missed,
+            figures.missed.saturating_add(figures.content)
+        ),
+    )
 }
 
 fn known(status: &Status) -> String {

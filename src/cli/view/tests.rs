@@ -75,6 +75,13 @@ fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
                 status: Box::new(status()),
             },
         ),
+        (
+            "mirror",
+            Answer::Mirror {
+                site: fixture::site(),
+                mirror: Box::new(office.stats.mirror.clone()),
+            },
+        ),
         ("explain-asks", explanation(office, 4)),
         ("explain-acted", explanation(office, 3)),
         ("explain-sensor", explanation(office, 5)),

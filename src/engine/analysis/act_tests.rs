@@ -83,6 +83,7 @@ fn settings(mode: Mode) -> AnalysisSettings {
     let signature = key.sign(RULE.as_bytes()).to_bytes();
     let signature = base64::engine::general_purpose::STANDARD.encode(signature);
     AnalysisSettings {
+        own: Vec::new(),
         sensor_id: "tapir".to_owned(),
         home: Home::new(vec![]),
         time_zone: TimeZone::UTC,

@@ -123,7 +123,7 @@ impl Analysis {
             flow,
             family: about.family,
             exposure: self.site.exposure(),
-            loss: self.site.loss(),
+            loss: self.site.loss(about.seen),
             cumulative: about.cumulative,
             peer: peer.as_deref(),
             mac: entry.and_then(|e| e.device.mac),

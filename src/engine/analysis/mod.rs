@@ -5,6 +5,7 @@
 
 mod act;
 mod judge;
+mod mirror;
 mod row;
 mod state;
 
@@ -16,7 +17,7 @@ use std::net::IpAddr;
 use jiff::tz::TimeZone;
 use tapir_message::{Breach, Decision, Device, Incident, Mode};
 
-use crate::baseline::{Contact, Ended, Feature, Site, SiteSettings, Span, Verdict};
+use crate::baseline::{Contact, Feature, Site, SiteSettings, Span, Verdict};
 use crate::breach::{Channels, Ledger};
 use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::flow::Conn;
@@ -49,6 +50,8 @@ pub struct AnalysisSettings {
     pub seed: Seed,
     /// How far responses may go; off by default.
     pub response: PolicySettings,
+    /// Addresses of the sensor itself: what it sends is counted and not judged.
+    pub own: Vec<IpAddr>,
 }
 
 /// What comes out.
@@ -131,15 +134,23 @@ impl Analysis {
     pub fn observe(&mut self, observation: Observation) {
         let Observation { ts, flow, body } = observation;
         self.advance(ts);
+        // A count of frames is no sign of life: what they were was told when they came.
+        if let Body::Census(census) = &body {
+            return self.site.mirror.census(ts, census);
+        }
         self.site.heard(ts);
         match body {
             Body::Sighting(sighting) => {
+                if let Some(ip) = sighting.ip.filter(|_| sighting.evidence == "arp") {
+                    self.sign(ts, ip);
+                }
                 self.devices.sighted(ts, &sighting);
                 self.introduce(ts);
             }
             Body::Clue(clue) => self.clue(ts, &clue),
             Body::Record(record) => self.record(ts, record),
             Body::Flow(event) => self.flow(ts, &flow, &event),
+            Body::Census(_) => {}
             Body::Mark(Mark::Epoch) => {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
@@ -262,6 +273,9 @@ impl Analysis {
         if let (ClueKind::DnsName, Some(ip)) = (clue.kind, clue.ip) {
             self.name(ip, &clue.value);
         }
+        if let (ClueKind::Lease, Some(ip)) = (clue.kind, clue.ip) {
+            self.sign(ts, ip);
+        }
         self.devices.clue(ts, clue);
         self.introduce(ts);
     }
@@ -292,8 +306,13 @@ impl Analysis {
         if let Some(ends) = record.ends.filter(|_| self.is_armed()) {
             self.watch.lives(&flow, ends);
         }
-        self.learn_from(ts, &record.body, &flow, &ends);
-        self.judge_record(ts, &record, ends.orig, ends.resp);
+        if let Some(conn) = (&record.body as &dyn Any).downcast_ref::<Conn>() {
+            self.mirrored(ts, conn, &flow);
+        }
+        if !self.is_own(&flow) {
+            self.learn_from(ts, &record.body, &flow, &ends);
+            self.judge_record(ts, &record, ends.orig, ends.resp);
+        }
         self.effects.push_back(Effect::Record(record));
     }
 
@@ -336,19 +355,10 @@ impl Analysis {
         }
     }
 
-    /// A flow's last word: its size for the rhythm, its gaps for the mirror.
+    /// A flow's last word: its size for the rhythm.
     fn flow_over(&mut self, conn: &Conn, flow: &FlowRef, ends: &Ends) {
         let bytes = |side: Option<u64>| side.unwrap_or(0);
         let content = bytes(conn.orig_bytes).saturating_add(bytes(conn.resp_bytes));
-        if flow.proto == 6 {
-            // The byte counts follow sequence numbers and so include what is missing.
-            self.site.mirrored(&Ended {
-                missed: conn.missed_bytes,
-                content: content.saturating_sub(conn.missed_bytes),
-                packets: [conn.orig_pkts, conn.resp_pkts],
-                duplicated: conn.duplicated == Some(true),
-            });
-        }
         if let Some(device) = ends.orig.filter(|_| !ends.inside(flow.resp.ip())) {
             let endpoint = endpoint(&self.devices, &self.names, flow.resp.ip());
             self.site.ended(
@@ -373,6 +383,10 @@ impl Analysis {
         let (orig_ip, resp_ip) = (flow.orig.ip(), flow.resp.ip());
         self.devices
             .flow(ts, (orig_ip, ends.orig), (resp_ip, ends.resp), event);
+        self.seen_at_mirror(ts, flow, event);
+        if self.is_own(flow) {
+            return;
+        }
         if self.is_armed() {
             let user = ends.orig.and_then(|ix| self.devices.entry(ix));
             let user = user.map(|entry| entry.device.id.as_str());

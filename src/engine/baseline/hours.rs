@@ -3,7 +3,6 @@
 use super::counts::{BUCKETS, Taken};
 use super::device::{Baseline, Hour, Watch};
 use super::features::{Counts, FEATURES, Feature, Upload, Window};
-use super::health::share;
 use super::novelty::stable_hash;
 use super::site::{
     Contact, EVIDENCE_DRIFT, EVIDENCE_KEEP, EVIDENCE_MAX, Family, HOUR_NS, LEARNING_NS, PAST_DAYS,
@@ -11,6 +10,7 @@ use super::site::{
 };
 use super::tail::Tail;
 use crate::device::DeviceIx;
+use crate::mirror::share;
 use crate::types::{FlowRef, RecordBody, Timestamp};
 
 /// Weight of an hour in which a breach was open (design §6).
@@ -44,13 +44,16 @@ impl Site {
     /// Judges every device's open hour, and the mirror, at its end or where the input ends before.
     pub(super) fn judge_hour(&mut self, end: Timestamp) {
         let start = Timestamp::from_nanos(self.hour.saturating_mul(HOUR_NS));
-        if let Some((loss, mirror)) = std::mem::take(&mut self.health).judge() {
-            self.last_loss = loss.ratio;
+        if self.mirror_due {
+            self.mirror_due = false;
+            let (loss, mirror) = self.mirror.judge(end);
             let hour = Span {
                 first_ts: self.started.map_or(start, |first| first.max(start)),
                 last_ts: end,
             };
-            for row in [Box::new(loss) as Box<dyn RecordBody>, Box::new(mirror)] {
+            let loss = loss.map(|row| Box::new(row) as Box<dyn RecordBody>);
+            let mirror = mirror.map(|row| Box::new(row) as Box<dyn RecordBody>);
+            for row in loss.into_iter().chain(mirror) {
                 self.verdicts.push(Verdict {
                     ts: end,
                     seen: hour,

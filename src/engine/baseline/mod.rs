@@ -9,7 +9,6 @@ mod beacon;
 mod counts;
 mod device;
 mod features;
-mod health;
 mod hours;
 mod negbin;
 mod novelty;
@@ -19,7 +18,6 @@ mod tail;
 
 pub use beacon::Beacon;
 pub use features::{Feature, Upload, Window};
-pub use health::{Ended, Loss, Mirror};
 pub use novelty::stable_hash;
 pub use scan::Scan;
 pub use site::{Contact, Family, Saved, Site, SiteSettings, Span, Verdict};

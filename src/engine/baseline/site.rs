@@ -10,11 +10,11 @@ use super::beacon::{Beacon, Endpoint, NAME_LEN_MAX, Rhythm};
 use super::counts::Levels;
 use super::device::{Hour, Watch};
 use super::features::{FEATURES, Feature};
-use super::health;
 use super::hours::{baseline, edge_key, watch};
 use super::novelty::stable_hash;
 use super::tail::{Prior, Tail};
 use crate::device::DeviceIx;
+use crate::mirror::{Ended, MirrorWatch};
 use crate::types::{FlowRef, Interval, Map, RecordBody, Seed, Timestamp};
 
 pub(super) const HOUR_NS: i64 = 3_600 * 1_000_000_000;
@@ -159,8 +159,10 @@ pub struct Site {
     pub(super) rhythm: Rhythm,
     pub(super) endpoints: Map<u64, Endpoint>,
     pub(super) watches: Vec<Option<Box<Watch>>>,
-    pub(super) health: health::Hour,
-    pub(super) last_loss: f64,
+    /// What the mirror port shows.
+    pub mirror: MirrorWatch,
+    /// Whether a flow ended in the open hour: before, there is nothing to say of its mirror.
+    pub(super) mirror_due: bool,
     pub(super) device_days: f64,
     pub(super) verdicts: Vec<Verdict>,
 }
@@ -169,7 +171,8 @@ impl Site {
     /// A site with what it knew before.
     #[must_use]
     pub fn new(settings: SiteSettings, saved: Saved) -> Self {
-        let mut endpoints = Map::new(ENDPOINTS_MAX, settings.seed);
+        let seed = settings.seed;
+        let mut endpoints = Map::new(ENDPOINTS_MAX, seed);
         for (key, endpoint) in saved.endpoints {
             endpoints.insert(key, endpoint);
         }
@@ -188,8 +191,8 @@ impl Site {
             rhythm: saved.rhythm,
             endpoints,
             watches: saved.watches,
-            health: health::Hour::default(),
-            last_loss: 0.0,
+            mirror: MirrorWatch::new(seed),
+            mirror_due: false,
             device_days: saved.device_days,
             verdicts: Vec::new(),
         }
@@ -231,10 +234,10 @@ impl Site {
         self.device_days / 7_000.0
     }
 
-    /// Share of content lost in the last hour judged.
+    /// Share of content lost while something was seen, as far as it is known.
     #[must_use]
-    pub fn loss(&self) -> f64 {
-        self.last_loss
+    pub fn loss(&self, seen: Span) -> f64 {
+        self.mirror.loss(seen.first_ts, seen.last_ts)
     }
 
     /// Endpoints refused because the table was full.
@@ -301,6 +304,7 @@ impl Site {
     pub fn epoch(&mut self, ts: Timestamp) {
         self.hour = ts.nanos().div_euclid(HOUR_NS);
         self.heard = Some(ts);
+        self.mirror.epoch();
         self.alive = false;
         for watch in self.watches.iter_mut().flatten() {
             if let Some(baseline) = &mut watch.baseline {
@@ -413,9 +417,10 @@ impl Site {
         }
     }
 
-    /// A TCP flow is over: what it says of the mirror.
-    pub fn mirrored(&mut self, flow: &health::Ended) {
-        self.health.ended(flow);
+    /// A flow is over: what it says of the mirror.
+    pub fn mirrored(&mut self, ts: Timestamp, flow: &Ended) {
+        self.mirror_due = true;
+        self.mirror.ended(ts, flow);
     }
 
     /// Adds to a count of the open hour.

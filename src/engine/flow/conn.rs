@@ -34,6 +34,10 @@ record! {
         /// True if every packet came twice, as from a mirror of both directions of a port; the second
         /// copies are not counted.
         pub duplicated: Option<bool> = "duplicated",
+        /// Copies that were not counted.
+        pub copies: Option<u64> = "copies",
+        /// Another VLAN in which the same packets were seen at the same time.
+        pub other_vlan: Option<u16> = "other_vlan",
         /// VLAN id of the second tag, behind that in `vlan`.
         pub inner_vlan: Option<u16> = "inner_vlan",
         /// Tunnels it lies in, outermost first, such as `vxlan:100` or `mpls:16/17>gre`.

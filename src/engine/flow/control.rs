@@ -7,7 +7,7 @@
 
 use super::state::{Tcp as State, bit};
 use super::tcp::ahead;
-use super::{Dir, Flow, Weirds};
+use super::{Checksum, Dir, Flow, Weirds};
 use crate::decode::{Ip, Tcp, flag, is_signed};
 
 /// Farthest a RST or FIN may lie from what is expected to be believed.
@@ -16,17 +16,19 @@ const AWAY_MAX: u32 = 1 << 20;
 const TTL_JUMP_MIN: u8 = 2;
 
 impl<A> Flow<A> {
-    /// Looks at a SYN, FIN or RST before it counts. False if its receiver will drop it for its checksum.
-    pub fn judge(&mut self, dir: Dir, ip: &Ip<'_>, tcp: &Tcp<'_>) -> bool {
-        if self.is_forged(dir, ip) {
-            return false;
+    /// Looks at a SYN, FIN or RST before it counts. Gives its checksum: for one that is forged its receiver
+    /// will drop it.
+    pub fn judge(&mut self, dir: Dir, ip: &Ip<'_>, tcp: &Tcp<'_>) -> Checksum {
+        let checksum = self.checksum(dir, ip);
+        if checksum == Checksum::Forged {
+            return checksum;
         }
         let signed = is_signed(ip.payload);
         if tcp.has(flag::SYN) && signed {
             self.flags |= bit::SIGNED;
         }
         if !tcp.has(flag::RST | flag::FIN) {
-            return true;
+            return checksum;
         }
         if signed && self.is(bit::FROM_START) && !self.is(bit::SIGNED) {
             self.doubt(Weirds::UNEXPECTED_SIGNATURE);
@@ -47,7 +49,7 @@ impl<A> Flow<A> {
         if tcp.has(flag::RST) && !tcp.payload.is_empty() {
             self.note(Weirds::RST_WITH_DATA);
         }
-        true
+        checksum
     }
 
     /// Notes the TTL of a segment.
@@ -224,7 +226,7 @@ impl<A> Flow<A> {
 }
 
 /// The bit of [`Flow::flags`] that says `dir` has sent a FIN in order.
-fn fin_in_order(dir: Dir) -> u16 {
+fn fin_in_order(dir: Dir) -> u32 {
     match dir {
         Dir::Orig => bit::FIN_IN_ORDER,
         Dir::Resp => bit::FIN_IN_ORDER << 1,

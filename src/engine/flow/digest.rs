@@ -1,21 +1,21 @@
 //! Second copies of a packet, as a mirror of both ingress and egress makes them.
 //!
 //! A digest is taken from the IP header on, without what a switch or router changes: TTL, hop limit and
-//! checksums. It covers the headers, the first 128 bytes of payload and the lengths. It has no key:
-//! what is a copy must not depend on one.
-//! Bounds: two digests a direction of a flow; a table of 1,024 for frames without IP.
+//! checksums. It covers the headers, the lengths and the whole payload: the two first messages of DHCP
+//! differ only behind 300 bytes. Of TCP it covers the beginning, as sequence numbers tell segments apart.
+//! It has no key: what is a copy must not depend on one.
+//! Bounds: see `recent` for packets; a table of 1,024 for frames without IP.
 
+use super::recent::WINDOW_NS;
 use crate::decode::Ip;
 use crate::types::Timestamp;
 
-/// Copies come within 2 ms.
-const WINDOW_NS: i64 = 2_000_000;
-/// Payload bytes that count.
-const PREFIX_LEN: usize = 148;
+/// Bytes of a TCP segment that count: its header, and 88 bytes of content or more.
+const SEGMENT_LEN: usize = 148;
 
 /// The digest of an IP packet.
 #[must_use]
-pub fn digest(ip: &Ip<'_>) -> u32 {
+pub fn digest(ip: &Ip<'_>) -> u64 {
     let mut hash = Fold(u64::from(ip.len));
     match ip.header.split_at_checked(12) {
         Some((&[a, b, c, d, e, f, g, h, _ttl, proto, _, _], rest)) if a >> 4 == 4 => {
@@ -30,7 +30,10 @@ pub fn digest(ip: &Ip<'_>) -> u32 {
         }
         _ => hash.bytes(ip.header),
     }
-    let payload = ip.payload.get(..PREFIX_LEN).unwrap_or(ip.payload);
+    let payload = match ip.proto {
+        6 => ip.payload.get(..SEGMENT_LEN).unwrap_or(ip.payload),
+        _ => ip.payload,
+    };
     let checksum_at = match ip.proto {
         6 => 16,
         17 => 6,
@@ -44,17 +47,24 @@ pub fn digest(ip: &Ip<'_>) -> u32 {
         }
         None => hash.bytes(payload),
     }
-    hash.finish()
+    hash.0
 }
 
 /// A multiply-and-fold hash, fixed for all time.
 struct Fold(u64);
 
+/// Where the lanes of a long run of bytes begin; the first goes on from what was before.
+const LANES: [u64; 4] = [
+    0,
+    0x243f_6a88_85a3_08d3,
+    0x1319_8a2e_0370_7344,
+    0xa409_3822_299f_31d0,
+];
+
 impl Fold {
     #[inline]
     fn word(&mut self, word: u64) {
-        let product =
-            u128::from(self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let product = u128::from(self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = product.to_le_bytes();
         self.0 = u64::from_le_bytes([a, b, c, d, e, f, g, h])
             ^ u64::from_le_bytes([i, j, k, l, m, n, o, p]);
@@ -62,7 +72,11 @@ impl Fold {
 
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
-        let (chunks, rest) = bytes.as_chunks::<8>();
+        let (blocks, rest) = bytes.as_chunks::<32>();
+        if !blocks.is_empty() {
+            self.blocks(blocks);
+        }
+        let (chunks, rest) = rest.as_chunks::<8>();
         for chunk in chunks {
             self.word(u64::from_le_bytes(*chunk));
         }
@@ -75,43 +89,28 @@ impl Fold {
         );
     }
 
-    fn finish(&self) -> u32 {
-        let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
-        u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
+    /// Four words at a time, none of which waits for another's product.
+    fn blocks(&mut self, blocks: &[[u8; 32]]) {
+        let mut lanes = LANES.map(Fold);
+        if let Some(first) = lanes.first_mut() {
+            first.0 ^= self.0;
+        }
+        for block in blocks {
+            let (words, _) = block.as_chunks::<8>();
+            for (lane, word) in lanes.iter_mut().zip(words) {
+                lane.word(u64::from_le_bytes(*word));
+            }
+        }
+        for lane in &lanes {
+            self.word(lane.0);
+        }
     }
-}
-
-/// Time of a packet as kept beside its digest: units of 2^16 ns, which come round every 4.3 s.
-#[inline]
-fn coarse(ts: Timestamp) -> u16 {
-    let [_, _, a, b, ..] = ts.nanos().to_le_bytes();
-    u16::from_le_bytes([a, b])
-}
-
-/// Notes a packet's digest and says whether one of the last two had the same within 2 ms.
-#[inline]
-pub(super) fn is_copy(
-    digests: &mut [u32; 2],
-    times: &mut [u16; 2],
-    last_ts: Timestamp,
-    ts: Timestamp,
-    digest: u32,
-) -> bool {
-    let now = coarse(ts);
-    let recent = ts.since(last_ts) <= WINDOW_NS;
-    let same = |d: u32, t: u16| d == digest && now.wrapping_sub(t) <= 30;
-    let ([d0, d1], [t0, t1]) = (*digests, *times);
-    let copy = recent && (same(d0, t0) || same(d1, t1));
-    if !copy {
-        (*digests, *times) = ([digest, d0], [now, t0]);
-    }
-    copy
 }
 
 /// Frames without IP that were just seen.
 #[derive(Debug)]
 pub struct NonIp {
-    entries: Vec<(u32, Timestamp)>,
+    entries: Vec<(u64, Timestamp)>,
 }
 
 impl Default for NonIp {
@@ -128,7 +127,7 @@ impl NonIp {
         let mut hash = Fold(0);
         hash.bytes(frame.get(..256).unwrap_or(frame));
         hash.word(u64::try_from(frame.len()).unwrap_or(0));
-        let digest = hash.finish();
+        let digest = hash.0;
         let at = usize::try_from(digest & 1_023).unwrap_or(0);
         let Some(entry) = self.entries.get_mut(at) else {
             return false;

@@ -123,6 +123,9 @@ pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>, carrier: Option<&C
         resp_pkts: flow.resp.pkts,
         resp_ip_bytes: flow.resp.ip_bytes,
         duplicated: flow.is(bit::DUPLICATES).then_some(true),
+        copies: Some(u64::from(flow.copies)).filter(|copies| *copies > 0),
+        // One packet may be like another by chance or because a host is in both VLANs.
+        other_vlan: Some(flow.other_vlan.0).filter(|_| flow.other_vlan.1 > 1),
         inner_vlan: carrier.and_then(Carrier::inner_vlan),
         tunnel: carrier.and_then(Carrier::text),
     }

@@ -8,31 +8,37 @@ use crate::types::{FlowRef, MacAddr, Ordinal, Timestamp};
 /// Bits of [`Flow::flags`] and [`Side::seen`].
 pub mod bit {
     /// Endpoint `a` of the key is the originator.
-    pub const A_IS_ORIG: u16 = 1;
+    pub const A_IS_ORIG: u32 = 1;
     /// The first packet was a SYN, or the protocol has none.
-    pub const FROM_START: u16 = 2;
+    pub const FROM_START: u32 = 2;
     /// `Answered` was told.
-    pub const ANSWERED: u16 = 4;
+    pub const ANSWERED: u32 = 4;
     /// `Failed` was told.
-    pub const FAILED: u16 = 8;
+    pub const FAILED: u32 = 8;
     /// The SYN-ACK acknowledged the SYN.
-    pub const SYN_ACKED: u16 = 16;
+    pub const SYN_ACKED: u32 = 16;
     /// The handshake was seen complete both ways.
-    pub const HANDSHAKE: u16 = 32;
+    pub const HANDSHAKE: u32 = 32;
     /// The originator went on after the SYN-ACK.
-    pub const ESTABLISHED: u16 = 64;
+    pub const ESTABLISHED: u32 = 64;
     /// Second copies of packets are not counted.
-    pub const DUPLICATES: u16 = 128;
+    pub const DUPLICATES: u32 = 128;
     /// The originator has sent an acknowledgement; the responder's bit is the next.
-    pub const ACKS: u16 = 256;
+    pub const ACKS: u32 = 256;
     /// A bad checksum of the originator was told; the responder's bit is the next.
-    pub const BAD_CHECKSUM: u16 = 1_024;
+    pub const BAD_CHECKSUM: u32 = 1_024;
     /// A RST or FIN that its receiver may not have believed: the flow may go on.
-    pub const DOUBTED: u16 = 4_096;
+    pub const DOUBTED: u32 = 4_096;
     /// A SYN carried a TCP-MD5 or TCP-AO option.
-    pub const SIGNED: u16 = 8_192;
+    pub const SIGNED: u32 = 8_192;
     /// The originator's FIN came in order; the responder's bit is the next.
-    pub const FIN_IN_ORDER: u16 = 16_384;
+    pub const FIN_IN_ORDER: u32 = 16_384;
+    /// Its packets are no copies of each other: they are not looked at any more.
+    pub const GENUINE: u32 = 65_536;
+    /// Every packet came three times or more.
+    pub const TRIPLED: u32 = 131_072;
+    /// It lies in a tunnel that is itself a flow, which counts its packets.
+    pub const WITHIN_FLOW: u32 = 262_144;
 
     /// A SYN.
     pub const SYN: u8 = 1;
@@ -91,10 +97,6 @@ pub struct Side {
     pub ack: u32,
     /// TCP: the youngest range not seen, from its first byte to behind its last; equal if none.
     pub hole: (u32, u32),
-    /// Digests of the last two packets.
-    pub digests: [u32; 2],
-    /// Their times in units of 2^16 ns.
-    pub digest_times: [u16; 2],
     /// Last hardware address.
     pub mac: MacAddr,
     /// TCP state.
@@ -137,11 +139,22 @@ pub struct Flow<A> {
     /// See [`Ordinal`].
     pub ordinal: Ordinal,
     /// See [`bit`].
-    pub flags: u16,
-    /// Bytes of second copies, each direction; at most 64 KiB are known.
+    pub flags: u32,
+    /// Copies that were not counted.
+    pub copies: u32,
+    /// Bytes of the copies among the first packets, each direction.
     pub duplicate_bytes: (u16, u16),
-    /// Second copies, each direction.
+    /// Copies among the first packets, each direction.
     pub duplicates: (u8, u8),
+    /// How many of the first packets were like one just before, copies left out.
+    pub again: u8,
+    /// Most of them in a row.
+    pub run: u8,
+    /// When the last of the first packets came: time since the first in units of 2^16 ns, rounded up;
+    /// 0 before.
+    pub looked: u32,
+    /// Another VLAN in which its packets were seen as well, and how many of the first ones.
+    pub other_vlan: (u16, u8),
     /// Protocol sensed: 1 + its place in the list, 0 if none.
     pub service: u8,
     /// TCP: highest TTL or hop limit each direction sent with.
@@ -173,8 +186,13 @@ impl<A> Flow<A> {
             slot: 0,
             ordinal,
             flags: if a_is_orig { bit::A_IS_ORIG } else { 0 },
+            copies: 0,
             duplicate_bytes: (0, 0),
             duplicates: (0, 0),
+            again: 0,
+            run: 0,
+            looked: 0,
+            other_vlan: (0, 0),
             service: 0,
             ttls: (0, 0),
             history: History::default(),
@@ -204,7 +222,7 @@ impl<A> Flow<A> {
     /// Whether all of `mask` is set in the flags.
     #[inline]
     #[must_use]
-    pub fn is(&self, mask: u16) -> bool {
+    pub fn is(&self, mask: u32) -> bool {
         self.flags & mask == mask
     }
 

@@ -331,7 +331,7 @@ impl<A> Flow<A> {
 
 /// The bit of [`Flow::flags`] that says `dir` has sent an acknowledgement.
 #[inline]
-fn acks(dir: Dir) -> u16 {
+fn acks(dir: Dir) -> u32 {
     match dir {
         Dir::Orig => bit::ACKS,
         Dir::Resp => bit::ACKS << 1,

@@ -102,6 +102,9 @@ impl Tracker {
     fn carried(&mut self, index: Index, carrier: &Carrier) {
         self.carriers.begin(index, carrier);
         self.stats.carriers_refused = self.carriers.refused();
+        if let Some(flow) = self.table.get_mut(index).filter(|_| carrier.within_flow) {
+            flow.flags |= bit::WITHIN_FLOW;
+        }
     }
 
     /// Begins a flow.
@@ -175,8 +178,11 @@ impl Tracker {
         let step = match transport {
             Transport::Tcp(tcp) if arrival.whole => {
                 let len = ip.payload_len.saturating_sub(tcp.header_len);
-                if tcp.has(flag::SYN | flag::FIN | flag::RST) && !flow.judge(dir, ip, tcp) {
+                let looked = tcp.has(flag::SYN | flag::FIN | flag::RST);
+                if looked && self.counted.checksum(flow.judge(dir, ip, tcp)) {
                     self.stats.bad_checksums = self.stats.bad_checksums.saturating_add(1);
+                    // What its receiver throws away must not hide the same segment done right.
+                    self.recent.forget_last();
                     None
                 } else {
                     if !tcp.has(flag::FIN | flag::RST) {
@@ -244,6 +250,7 @@ impl Tracker {
         if flow.key.proto == proto::TCP {
             flow.settle();
         }
+        let back = flow.settle_copies();
         if let Some(mut app) = flow.app.take() {
             let before = out.len();
             let mut context = super::content::context(flow, ts, out, &mut self.room);
@@ -263,6 +270,11 @@ impl Tracker {
             0 => None,
             _ => self.carriers.end(index),
         };
+        if flow.is(bit::WITHIN_FLOW) {
+            self.stats.carried = self.stats.carried.saturating_add(back);
+        } else {
+            self.stats.duplicate = self.stats.duplicate.saturating_sub(back);
+        }
         let flow_ref = flow.flow_ref();
         let body = Body::Record(Record::new(
             flow.first_ts,

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Tracker;
 use super::flow::{Arrival, Found};
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
-use crate::flow::{Carrier, Copied, Datagram, FragmentOutcome, Key, Weirds, counterpart, digest};
+use crate::flow::{
+    Carrier, Copied, Datagram, FragmentOutcome, Key, Weirds, bit, counterpart, digest,
+};
 use crate::proto::Out;
 use crate::types::{
     Body, Endpoint, FlowRef, MacAddr, Observation, Observations, Sighting, Timestamp,
@@ -37,6 +39,12 @@ impl Tracker {
         };
         let v6 = ip.header.len() == 40;
         self.stats.encapsulations.fragment(v6);
+        // Nobody sends a fragment of the same datagram twice within 2 ms; its datagram would not count.
+        let digest = digest(ip) ^ u64::from(carrier.hash);
+        if self.recent.look(ts, digest, frame.vlan, u8::MAX).copy {
+            self.count_copies(carrier, 1, 0);
+            return;
+        }
         let key = Datagram {
             src: ip.src,
             dst: ip.dst,
@@ -125,7 +133,7 @@ impl Tracker {
         let found = self.find(arrival, (&key, from_a), carrier, &transport, out);
         if let Some(found) = found {
             let copy = original.is_some_and(|original| {
-                self.is_duplicate(found, arrival, carrier, || digest(original))
+                self.is_duplicate(found, arrival, (vlan, carrier), original)
             });
             if !copy {
                 self.arrive(found, arrival, ip, &transport, out);
@@ -177,30 +185,56 @@ impl Tracker {
         }
     }
 
-    /// Notes the packet's digest; true if it is a second copy that does not count.
+    /// Looks whether the packet was just seen; true if it is a copy that does not count.
     #[inline]
     fn is_duplicate(
         &mut self,
         found: Found,
         arrival: &Arrival,
-        carrier: &Carrier,
-        digest: impl FnOnce() -> u32,
+        at: (u16, &Carrier),
+        original: &Ip<'_>,
+    ) -> bool {
+        // Past its first packets nearly every flow is known to be no copy of itself.
+        match self.table.get_mut(found.index) {
+            Some(flow) if !flow.is(bit::GENUINE) => self.look_back(found, arrival, at, original),
+            _ => false,
+        }
+    }
+
+    /// The same for a flow of which it is not known.
+    fn look_back(
+        &mut self,
+        found: Found,
+        arrival: &Arrival,
+        (vlan, carrier): (u16, &Carrier),
+        original: &Ip<'_>,
     ) -> bool {
         let Some(flow) = self.table.get_mut(found.index) else {
             return false;
         };
-        let copied = flow.copied(found.dir, arrival.ts, arrival.bytes, digest);
-        let Copied::Yes(copies) = copied else {
-            return false;
-        };
+        // What is seen inside a tunnel and outside it is no copy: its flows are two.
+        let digest = digest(original) ^ u64::from(carrier.hash);
+        let mut look = self
+            .recent
+            .look(arrival.ts, digest, vlan, flow.copies_max());
+        // A copy has its original in the same flow, which therefore does not begin with it.
+        look.copy &= !found.new;
+        self.stats.copies_overrun = self.recent.overrun;
+        let (copied, back) = flow.copied(found.dir, arrival.ts, arrival.bytes, look);
+        let copy = copied == Copied::Yes;
+        self.count_copies(carrier, u64::from(copy), back);
+        copy
+    }
+
+    /// Counts packets left out, and takes back those counted after all.
+    fn count_copies(&mut self, carrier: &Carrier, left_out: u64, back: u64) {
         // A packet is counted once: by the outermost flow.
         let (duplicate, carried) = (&mut self.stats.duplicate, &mut self.stats.carried);
         if carrier.within_flow {
-            *carried = carried.saturating_sub(copies);
+            *carried = carried.saturating_sub(left_out).saturating_add(back);
         } else {
-            *duplicate = duplicate.saturating_add(copies);
+            *duplicate = duplicate.saturating_add(left_out).saturating_sub(back);
         }
-        true
     }
 }
 

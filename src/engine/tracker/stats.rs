@@ -80,6 +80,8 @@ pub struct TrackerStats {
     pub fragments_untold: u64,
     /// TCP control segments passed over for their checksum.
     pub bad_checksums: u64,
+    /// Packets forgotten before their copy could come.
+    pub copies_overrun: u64,
 }
 
 /// Counts by a number from the wire; bounded, in order of the number.
@@ -154,6 +156,7 @@ impl Default for TrackerStats {
             fragments_incomplete: 0,
             fragments_untold: 0,
             bad_checksums: 0,
+            copies_overrun: 0,
         }
     }
 }
@@ -217,6 +220,7 @@ impl TrackerStats {
             ("reassembly", self.reassembly_refused),
             ("fragments", self.fragments_refused),
             ("sightings", self.sightings_refused),
+            ("copies", self.copies_overrun),
             ("carriers", self.carriers_refused),
         ];
         for (table, n) in refused {

@@ -16,7 +16,8 @@ pub use base32::base32;
 pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
 pub use map::{Map, Seed};
 pub use observation::{
-    Body, Clue, ClueKind, Ends, FlowEvent, Heard, Mark, Observation, Observations, Phase, Sighting,
+    Body, Census, Clue, ClueKind, Ends, FlowEvent, Heard, Mark, Observation, Observations, Phase,
+    Sighting,
 };
 pub use record::{Fields, Record, RecordBody};
 pub use short_id::ShortId;

@@ -28,6 +28,8 @@ pub enum Body {
     Clue(Box<Clue>),
     /// A hardware address, with the address it spoke for.
     Sighting(Sighting),
+    /// Frames counted, whatever they were.
+    Census(Box<Census>),
     /// Something about the input as a whole.
     Mark(Mark),
     /// Nothing: what was here has been taken out.
@@ -195,6 +197,25 @@ pub enum ClueKind {
     Software,
     /// It offers this service, as `value` says.
     Serves,
+}
+
+/// Frames of one tracker within a minute of packet time, told at its last nanosecond.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Frames.
+    pub packets: u64,
+    /// Those to a group address.
+    pub group: u64,
+    /// Those of which the capture holds only the beginning.
+    pub truncated: u64,
+    /// Those longer than any frame on a wire.
+    pub oversize: u64,
+    /// TCP control segments whose checksum could be looked at.
+    pub checked: u64,
+    /// Those with a wrong one.
+    pub bad_checksums: u64,
+    /// Frames by outer VLAN id, in order of first sight.
+    pub vlans: Vec<(u16, u64)>,
 }
 
 /// Something about the input as a whole.

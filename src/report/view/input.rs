@@ -65,7 +65,7 @@ pub(super) fn gaps(stats: &Stats) -> Vec<Gap<'_>> {
         let part = share(n, stats.packets);
         format!("{why} ({part} of all packets).")
     };
-    let mut out = Vec::new();
+    let mut out: Vec<Gap<'_>> = mirror(stats).into_iter().collect();
     let maps = [
         (
             "Not decoded",
@@ -113,6 +113,22 @@ pub(super) fn gaps(stats: &Stats) -> Vec<Gap<'_>> {
     }
     out.extend(damage(stats));
     out
+}
+
+/// The mirror's grade, and what to change; nothing if it is as it should be.
+fn mirror(stats: &Stats) -> Option<Gap<'_>> {
+    let grade = stats.mirror.grade?;
+    let told = stats.mirror.causes.iter();
+    let told: Vec<String> = told.map(|c| format!("{} {}", c.text, c.fix)).collect();
+    if told.is_empty() {
+        return None;
+    }
+    Some(Gap::new(
+        "Mirror",
+        grade.letter().to_owned(),
+        told.join(" "),
+        &NONE,
+    ))
 }
 
 /// What happened to files, tables and times.

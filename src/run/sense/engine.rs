@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use tapir_capture::{Epochs, InputReport};
 use tapir_engine::device::Home;
+use tapir_engine::mirror::with_ring;
 use tapir_engine::types::{Observations, Record, Seed, Timestamp};
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, TrackerConfig};
 use tapir_message::{Device, Final, Health, LinkState, Notice, Stats, ToServe};
 
+use super::drops::Drops;
 use super::merge::{Merge, Step};
 use super::open::Prepared;
 use super::outbox::Outbox;
@@ -67,6 +69,7 @@ pub(super) struct Engine {
     begun: bool,
     state_every: Duration,
     stopping: bool,
+    drops: Drops,
     at: Clocked,
 }
 
@@ -102,6 +105,7 @@ impl Engine {
             time_zone: settings.sensor.time_zone.clone(),
             seed: Seed(key),
             response: prepared.policy(settings),
+            own: prepared.own.clone(),
         };
         let models = prepared.models.take().ok_or(RunError::NoInterface)?;
         let analysis = Analysis::new(analysis, models, saved);
@@ -127,6 +131,7 @@ impl Engine {
             begun: false,
             state_every: Duration::from_secs(settings.store.state_every_s.into()),
             stopping: false,
+            drops: Drops::default(),
             at: Clocked {
                 health: None,
                 devices: None,
@@ -297,7 +302,7 @@ impl Engine {
             self.tell_devices();
             let published = shared.published();
             let tally = Tally::sum(published.iter().map(|one| one.tally.clone()).collect());
-            let stats = self.stats(&published, &tally);
+            let stats = self.stats(&published, &tally, false);
             self.out.message(ToServe::Stats(Box::new(stats)));
         }
         if self.at.state.elapsed() >= self.state_every {
@@ -358,13 +363,29 @@ impl Engine {
         }
     }
 
-    fn stats(&self, published: &[Published], tally: &Tally) -> Stats {
+    /// All counters: of the mirror those of the last hour, or of the whole run if it is over.
+    fn stats(&mut self, published: &[Published], tally: &Tally, over: bool) -> Stats {
         let trackers: Vec<_> = published.iter().map(|one| one.tracker.clone()).collect();
         let input = InputReport {
             epochs: published.iter().map(|one| one.epochs).max().unwrap_or(0),
             ..InputReport::default()
         };
-        tally::stats(&input, tally, &trackers, &self.analysis, &self.counts)
+        let dropped: u64 = published.iter().map(|one| one.health.dropped).sum();
+        let recent = self.drops.last_hour(self.reached, dropped);
+        let mirror = self.analysis.mirror(over);
+        let mirror = with_ring(mirror, if over { dropped } else { recent });
+        let mut stats = tally::stats(
+            &input,
+            tally,
+            &trackers,
+            &self.analysis,
+            &self.counts,
+            mirror,
+        );
+        if dropped > 0 {
+            stats.dropped.insert("kernel_ring".to_owned(), dropped);
+        }
+        stats
     }
 
     /// Says the last word: final states, what was learned, and all counters.
@@ -380,9 +401,10 @@ impl Engine {
         self.tell_state();
         let tally = Tally::sum(tallies);
         let site_days = self.analysis.site_days();
+        let stats = self.stats(&published, &tally, true);
         self.out.end(Final {
             devices: self.analysis.devices(),
-            stats: self.stats(&published, &tally),
+            stats,
             traffic: tally.traffic(),
             learning: learning(site_days),
             site_days,

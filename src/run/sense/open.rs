@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub(super) struct Prepared {
     rules: Vec<Rule>,
     record: Record,
     notes: Vec<String>,
+    /// Addresses of this box: what it sends is its own work.
+    pub(super) own: Vec<IpAddr>,
 }
 
 /// The record of the run.
@@ -103,6 +106,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         rules,
         record,
         notes,
+        own: own_addresses(),
     };
     Ok(Opened {
         ports,
@@ -111,6 +115,20 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         used,
         prepared,
     })
+}
+
+/// Addresses of this box's interfaces, those of the loopback left out.
+fn own_addresses() -> Vec<IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let addresses = interfaces.filter_map(|interface| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+    });
+    let mut own: Vec<IpAddr> = addresses.filter(|ip| !ip.is_loopback()).collect();
+    own.sort_unstable();
+    own.dedup();
+    own
 }
 
 fn response_port(error: tapir_capture::PortError) -> RunError {
@@ -177,7 +195,7 @@ impl Prepared {
         if let Record::Open(_) = self.record
             && let Record::Open(file) = std::mem::replace(&mut self.record, Record::None)
         {
-            let header = RecordHeader::new(settings, &self.models_hash, state);
+            let header = RecordHeader::new(settings, &self.own, &self.models_hash, state);
             let (recording, senders) =
                 Recording::start(file, &header.comment(), queues).map_err(RunError::System)?;
             let gauge = recording.gauge();

@@ -31,10 +31,10 @@ fn a_tunnelled_flow_is_apart_from_others_with_its_ends() {
     bench
         .frame(0, &inner())
         .frame(1, &vxlan(1, &inner()))
-        .frame(2, &vxlan(1, &inner()))
-        .frame(3, &vxlan(2, &inner()))
+        .frame(5, &vxlan(1, &inner()))
+        .frame(6, &vxlan(2, &inner()))
         .frame(
-            4,
+            7,
             &ipv4([192, 0, 2, 1], [192, 0, 2, 2], 4, 3, 0, &inner()[14..]),
         )
         .finish(1_000);
