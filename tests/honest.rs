@@ -286,7 +286,7 @@ fn a_vlan_that_vanishes_is_named() {
 #[test]
 fn hosts_that_only_speak_arp_are_named() {
     let mut frames = OFFICE.clone();
-    let hidden = |mac: &[u8]| mac[0] & 1 == 0 && mac[5] % 3 == 0;
+    let hidden = |mac: &[u8]| mac[0] & 1 == 0 && mac[5].is_multiple_of(3);
     frames.retain(|(_, f)| !is_ip(f) || !(hidden(&f[0..6]) || hidden(&f[6..12])));
     let found = analyse(frames);
     assert!(found.grade().1.contains(&"silent_hosts"), "{}", found.shown);
