@@ -167,7 +167,10 @@ fn a_flood_of_addresses_leaves_memory_flat() {
     }
     let stats = run.tracker.stats();
     assert!(stats.sightings_refused > 900_000, "{stats:?}");
-    assert!(stats.flows_refused > 900_000, "{stats:?}");
+    assert!(
+        stats.flows_evicted.iter().sum::<u64>() > 900_000,
+        "{stats:?}"
+    );
     assert!(peak < 16 << 20, "{peak} bytes");
     run.finish();
 }
@@ -303,5 +306,6 @@ fn one_pair(n: u32) -> Vec<Vec<u8>> {
         };
         tcp(from, b, 0, segment(SYN, k, 0), b"")
     };
-    (0..n).map(flow).collect()
+    // So many that the table is at its bound nearly all the time, whatever `n`.
+    (0..n * 16).map(flow).collect()
 }
