@@ -307,6 +307,7 @@ impl Engine {
                 flows_max: 300,
                 reassembly_bytes_max: 1 << 18,
                 seed: Seed(7),
+                ..TrackerConfig::default()
             }),
             analysis: Analysis::new(settings, models, SavedState::default()),
             pending: Observations::new(),

@@ -59,9 +59,19 @@ pub(crate) struct Args {
     /// Merge overlapping files of two taps by time instead of reading one after another.
     #[arg(long)]
     merge: bool,
+    /// Which protocols to parse: all, or none for flows alone.
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Protocols::All)]
+    protocols: Protocols,
     /// Key of the hash tables; only for showing that it changes nothing.
     #[arg(long, value_name = "N", hide = true)]
     hash_key: Option<u64>,
+}
+
+/// Which protocols are parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Protocols {
+    All,
+    None,
 }
 
 /// Runs the command.
@@ -76,6 +86,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         force: args.force,
         sensor_id: args.sensor_id,
         time_zone: args.time_zone,
+        protocols: args.protocols == Protocols::All,
         filter: args.filter,
         merge: args.merge,
         hash_key: args.hash_key.unwrap_or_else(boot_key),

@@ -47,6 +47,8 @@ pub struct TrackerConfig {
     pub reassembly_bytes_max: usize,
     /// Key of the hash tables; influences no output.
     pub seed: Seed,
+    /// Whether payload is parsed; without, there are flows only.
+    pub protocols: bool,
 }
 
 impl Default for TrackerConfig {
@@ -55,6 +57,7 @@ impl Default for TrackerConfig {
             flows_max: 1_000_000,
             reassembly_bytes_max: 256 * 1024 * 1024,
             seed: Seed(0),
+            protocols: true,
         }
     }
 }
@@ -76,6 +79,7 @@ pub struct Tracker {
     counted: Counted,
     room: Room,
     stats: TrackerStats,
+    protocols: bool,
 }
 
 impl Tracker {
@@ -100,6 +104,7 @@ impl Tracker {
                 overflows: 0,
             },
             stats: TrackerStats::default(),
+            protocols: config.protocols,
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Options {
     pub time_zone: Option<TimeZone>,
     /// Take a live run's record even where models or state are not those of that run.
     pub force: bool,
+    /// Parse payload; without, there are flows and what follows from them.
+    pub protocols: bool,
     /// BPF filter.
     pub filter: Option<String>,
     /// Merge overlapping files by time instead of reading one after another.
@@ -159,6 +161,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let mut tally = Tally::new(options.progress);
     let config = TrackerConfig {
         seed: Seed(options.hash_key),
+        protocols: options.protocols,
         ..TrackerConfig::default()
     };
     let (source, trackers, written) = flow_through(

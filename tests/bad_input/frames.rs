@@ -28,6 +28,7 @@ impl Run {
                 flows_max: 5_000,
                 reassembly_bytes_max: 1 << 22,
                 seed: Seed(1),
+                ..TrackerConfig::default()
             }),
             out: Observations::with_capacity(4_096),
             now: Timestamp::from_secs(1_767_603_600),

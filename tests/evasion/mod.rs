@@ -59,6 +59,7 @@ fn see(frames: &[Timed]) -> Seen {
         flows_max: 64,
         reassembly_bytes_max: 1 << 20,
         seed: Seed(3),
+        ..TrackerConfig::default()
     });
     let (mut out, mut now) = (Observations::new(), Timestamp::from_secs(1_767_603_600));
     for (passes, frame) in frames {

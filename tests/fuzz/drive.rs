@@ -23,6 +23,7 @@ pub(crate) fn frames(data: &[u8]) {
         flows_max: 16,
         reassembly_bytes_max: 1 << 16,
         seed: Seed(1),
+        ..TrackerConfig::default()
     });
     let (mut out, mut now) = (Observations::new(), Timestamp::from_secs(1));
     while let Some((&[low, high, step], behind)) = rest.split_first_chunk::<3>() {

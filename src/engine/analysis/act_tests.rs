@@ -108,6 +108,7 @@ fn decide(mode: Mode, handshake: bool) -> (Analysis, Vec<(Decision, Option<Autho
         flows_max: 64,
         reassembly_bytes_max: 1 << 20,
         seed: Seed(1),
+        ..TrackerConfig::default()
     });
     let request = b"GET /canary HTTP/1.1\r\nHost: h\r\n\r\n";
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n0123";

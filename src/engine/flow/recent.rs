@@ -15,6 +15,8 @@ pub(super) const WINDOW_NS: i64 = 2_000_000;
 /// The same packet again within this, but not as a copy, was sent more than once: four windows, so that
 /// a sender of one packet a millisecond is known by its second pair.
 const AGAIN_NS: i64 = 4 * WINDOW_NS;
+/// The same in units of [`coarse`], rounded up.
+const AGAIN_COARSE: u32 = 123;
 /// Packets remembered; a power of two.
 const RING_LEN: usize = 1 << 15;
 /// Chains; a power of two.
@@ -36,6 +38,14 @@ struct Entry {
     run: u8,
 }
 
+/// The newest packet of a chain.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    number: u32,
+    /// When it came, see [`coarse`]: what is long gone is seen here, without a look into the ring.
+    moment: u32,
+}
+
 /// What the last moments say of a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
@@ -53,7 +63,7 @@ pub struct Look {
 #[derive(Debug)]
 pub struct Recent {
     ring: Vec<Entry>,
-    heads: Vec<u32>,
+    heads: Vec<Head>,
     /// Number of the next packet; a packet's place is its number modulo the ring's length.
     next: u32,
     key: u64,
@@ -75,7 +85,13 @@ impl Recent {
         };
         Self {
             ring: vec![none; RING_LEN],
-            heads: vec![0; CHAINS],
+            heads: vec![
+                Head {
+                    number: 0,
+                    moment: 0,
+                };
+                CHAINS
+            ],
             // The numbers that empty heads hold are behind the ring.
             next: u32::try_from(RING_LEN).unwrap_or(0).saturating_add(1),
             key: seed.0,
@@ -91,8 +107,11 @@ impl Recent {
             run: 1,
             ..Look::default()
         };
-        let head = self.heads.get(chain).copied().unwrap_or(0);
-        let (mut number, mut left) = (head, CHAIN_LOOKED_AT);
+        let Some(head) = self.heads.get(chain) else {
+            return look;
+        };
+        let fresh = coarse(ts).wrapping_sub(head.moment) <= AGAIN_COARSE;
+        let (mut number, mut left) = (head.number, if fresh { CHAIN_LOOKED_AT } else { 0 });
         let mut found = false;
         while left > 0 && self.is_there(number) {
             let Some(entry) = self.ring.get_mut(place(number)) else {
@@ -146,12 +165,15 @@ impl Recent {
         *entry = Entry {
             ts,
             digest,
-            older: *head,
+            older: head.number,
             vlan,
             copies: 0,
             run,
         };
-        *head = number;
+        *head = Head {
+            number,
+            moment: coarse(ts),
+        };
     }
 
     /// Whether a packet of this number is still in the ring.
@@ -167,6 +189,13 @@ impl Recent {
         let mixed = (digest ^ self.key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         usize::try_from(mixed >> 51).unwrap_or(0) & (CHAINS - 1)
     }
+}
+
+/// A time in units of 2^16 ns, which come round every 78 hours.
+#[inline]
+fn coarse(ts: Timestamp) -> u32 {
+    let [_, _, a, b, c, d, ..] = ts.nanos().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// A packet's place in the ring.

@@ -113,8 +113,9 @@ pub struct Side {
     pub sensed: u8,
 }
 
-/// One flow, with whatever `A` its payload is parsed by.
+/// One flow, with whatever `A` its payload is parsed by. It begins where a cache line does.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Flow<A> {
     /// Its key.
     pub key: Key,

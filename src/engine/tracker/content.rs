@@ -66,7 +66,11 @@ impl Tracker {
         }
         if flow.app.is_none() {
             let sensed = flow.side(dir).sensed;
-            if len == 0 || sensed == GIVEN_UP || !open_stream(flow, dir, tcp, step) {
+            if len == 0
+                || sensed == GIVEN_UP
+                || !self.protocols
+                || !open_stream(flow, dir, tcp, step)
+            {
                 return;
             }
         }
@@ -114,8 +118,10 @@ impl Tracker {
         if have < udp.payload_len {
             return flow.cut(dir, udp.payload_len.saturating_sub(have));
         }
-        if udp.payload.is_empty() || (flow.app.is_none() && !open_datagrams(flow, dir, udp.payload))
-        {
+        if udp.payload.is_empty() || !self.protocols {
+            return;
+        }
+        if flow.app.is_none() && !open_datagrams(flow, dir, udp.payload) {
             return;
         }
         let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
@@ -271,6 +277,7 @@ mod tests {
             flows_max: 16,
             reassembly_bytes_max: 1 << 20,
             seed: Seed(1),
+            ..TrackerConfig::default()
         });
         let mut seen = Observations::new();
         for packet in &packets {
