@@ -24,8 +24,8 @@ use crate::report::{self, Summary};
 use crate::store::{self, StateError};
 
 /// Effects a batch to the writer, and batches in flight.
-const EFFECTS_BATCH: usize = 1_024;
-const EFFECTS_QUEUE: usize = 8;
+const EFFECTS_BATCH: usize = 512;
+const EFFECTS_QUEUE: usize = 4;
 
 /// What to analyse, and how.
 #[derive(Clone, Debug)]
