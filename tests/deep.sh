@@ -25,6 +25,6 @@ if have fuzz 'cargo install --locked cargo-fuzz'; then
 fi
 PROPTEST_CASES="${PROPTEST_CASES:-100000}" cargo test --release --locked --workspace --lib || failed=1
 # A million and more mutated frames; the gate runs a part of them.
-TAPIR_MUTATION_SEEDS="${TAPIR_MUTATION_SEEDS:-20}" \
+TAPIR_MUTATION_SEEDS="${TAPIR_MUTATION_SEEDS:-26}" \
     cargo test --locked --test tapir mutations || failed=1
 exit $failed

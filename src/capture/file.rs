@@ -57,7 +57,7 @@ enum Walk {
 
 impl CaptureFile {
     /// Opens `path` and reads as much of it as it takes to know its format. The report is new and
-    /// may already tell of damage. `buffer` is used for reading; an empty one is made 1 MiB.
+    /// may already tell of damage. `buffer` is used for reading; an empty one is made 256 KiB.
     ///
     /// # Errors
     ///

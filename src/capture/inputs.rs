@@ -27,7 +27,7 @@ use crate::leap::{CLAMP_NS, Clock, Judged};
 use crate::report::InputReport;
 use crate::{Frame, LinkType, Source, SourceError};
 
-/// Files that may be open at once in a merge: a descriptor and a 1 MiB buffer each. More would
+/// Files that may be open at once in a merge: a descriptor and a 256 KiB buffer each. More would
 /// need more memory than an appliance should give to reading.
 pub const MERGE_FILES_MAX: usize = 256;
 

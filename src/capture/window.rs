@@ -1,7 +1,7 @@
 //! A sliding window over a byte stream: large reads in, whole records out, nothing allocated once
 //! the buffer stands.
 //!
-//! Input:    a plain or unpacking reader, read 1 MiB at a time.
+//! Input:    a plain or unpacking reader, read 256 KiB at a time.
 //! Output:   slices of the buffer, valid until the next call that moves the window.
 //! Bounds:   the buffer never exceeds [`BUFFER_BYTES`]; a record larger than that cannot be asked
 //!           for.
