@@ -77,7 +77,9 @@ impl Protocol for Dhcp {
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         // op, htype and hlen: a request or a reply, any hardware, at most sixteen bytes of address.
-        let Some(&[1 | 2, _, 0..=16, _]) = start.first_chunk::<4>() else { return Probe::NotMine };
+        let Some(&[1 | 2, _, 0..=16, _]) = start.first_chunk::<4>() else {
+            return Probe::NotMine;
+        };
         match start.get(COOKIE_AT..) {
             Some(rest) if rest.starts_with(COOKIE) => Probe::Certain,
             // BOOTP has a vendor area without the cookie; it is 300 bytes long (RFC 951 §3).
@@ -101,7 +103,9 @@ impl Protocol for Dhcp {
         let record = record(&message, &options, sender);
         clues(&message, &options, &record, out);
         out.record(input.ts, record);
-        Parse::Parsed { used: input.data.len() }
+        Parse::Parsed {
+            used: input.data.len(),
+        }
     }
 }
 
@@ -121,10 +125,19 @@ impl Message {
         let reply = *data.first()? == 2;
         let xid = u32::from_be_bytes(*data.get(4..)?.first_chunk()?);
         // hlen 6 whatever the hardware type: Wi-Fi adapters have been seen with type 6.
-        let mac = (data.get(2) == Some(&6)).then(|| data.get(28..)?.first_chunk().copied()).flatten();
+        let mac = (data.get(2) == Some(&6))
+            .then(|| data.get(28..)?.first_chunk().copied())
+            .flatten();
         let addr = |at| address(data.get(at..)?.get(..4)?);
         let (ciaddr, yiaddr, giaddr) = (addr(12), addr(16), addr(24));
-        Some(Self { reply, xid, ciaddr, yiaddr, giaddr, mac: mac.map(MacAddr) })
+        Some(Self {
+            reply,
+            xid,
+            ciaddr,
+            yiaddr,
+            giaddr,
+            mac: mac.map(MacAddr),
+        })
     }
 }
 
@@ -144,11 +157,18 @@ impl<'a> Options<'a> {
     /// Reads the options field and, if option 52 says so, the `file` and `sname` fields.
     fn read(data: &'a [u8]) -> Self {
         let mut options = Self::default();
-        let Some(area) = data.get(COOKIE_AT..).and_then(|area| area.strip_prefix(COOKIE)) else {
+        let Some(area) = data
+            .get(COOKIE_AT..)
+            .and_then(|area| area.strip_prefix(COOKIE))
+        else {
             return options;
         };
         options.area(area);
-        let overload = options.get(52).and_then(<[u8]>::first).copied().unwrap_or(0);
+        let overload = options
+            .get(52)
+            .and_then(<[u8]>::first)
+            .copied()
+            .unwrap_or(0);
         for (bit, from, to) in [(1, 108, 236), (2, 44, 108)] {
             if overload & bit != 0 {
                 options.area(data.get(from..to).unwrap_or_default());
@@ -167,15 +187,22 @@ impl<'a> Options<'a> {
                 area = rest;
                 continue;
             }
-            let Some((&len, rest)) = rest.split_first() else { return };
-            let Some((value, rest)) = rest.split_at_checked(usize::from(len)) else { return };
+            let Some((&len, rest)) = rest.split_first() else {
+                return;
+            };
+            let Some((value, rest)) = rest.split_at_checked(usize::from(len)) else {
+                return;
+            };
             self.seen.push((code, value));
             area = rest;
         }
     }
 
     fn get(&self, code: u8) -> Option<&'a [u8]> {
-        self.seen.iter().find(|(seen, _)| *seen == code).map(|(_, value)| *value)
+        self.seen
+            .iter()
+            .find(|(seen, _)| *seen == code)
+            .map(|(_, value)| *value)
     }
 
     fn address(&self, code: u8) -> Option<Ipv4Addr> {
@@ -195,7 +222,11 @@ impl<'a> Options<'a> {
     /// Option 81: flags, two obsolete bytes, then a name as text or as labels (RFC 4702 §2).
     fn fqdn(&self) -> Option<Text> {
         let (&[flags, _, _], name) = self.get(81)?.split_first_chunk()?;
-        let name = if flags & 4 == 0 { unpadded(name) } else { labels(name) };
+        let name = if flags & 4 == 0 {
+            unpadded(name)
+        } else {
+            labels(name)
+        };
         Some(name).filter(|name| !name.is_empty())
     }
 
@@ -211,7 +242,10 @@ impl<'a> Options<'a> {
 }
 
 fn unpadded(bytes: &[u8]) -> Text {
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last.saturating_add(1));
     text(bytes.get(..end).unwrap_or_default(), 255)
 }
 
@@ -259,9 +293,15 @@ fn message_type(value: u8) -> Option<&'static str> {
 fn record(message: &Message, options: &Options<'_>, sender: IpAddr) -> DhcpRecord {
     let kind = options.get(53).and_then(<[u8]>::first).copied();
     let said = options.text(56);
-    let (client_message, server_message) = if message.reply { (None, said) } else { (said, None) };
+    let (client_message, server_message) = if message.reply {
+        (None, said)
+    } else {
+        (said, None)
+    };
     let own = match sender {
-        IpAddr::V4(ip) if !message.reply && !ip.is_unspecified() && message.giaddr.is_none() => Some(ip),
+        IpAddr::V4(ip) if !message.reply && !ip.is_unspecified() && message.giaddr.is_none() => {
+            Some(ip)
+        }
         _ => None,
     };
     let named = options.address(54).map(IpAddr::V4);
@@ -275,9 +315,12 @@ fn record(message: &Message, options: &Options<'_>, sender: IpAddr) -> DhcpRecor
         domain: options.text(15),
         requested_addr: options.address(50),
         assigned_addr: message.yiaddr,
-        lease_time: options.get(51).and_then(|value| <[u8; 4]>::try_from(value).ok()).map(|value| {
-            Interval(i64::from(u32::from_be_bytes(value)).saturating_mul(1_000_000_000))
-        }),
+        lease_time: options
+            .get(51)
+            .and_then(|value| <[u8; 4]>::try_from(value).ok())
+            .map(|value| {
+                Interval(i64::from(u32::from_be_bytes(value)).saturating_mul(1_000_000_000))
+            }),
         client_message,
         server_message,
         msg_types: vec![match kind {
@@ -299,14 +342,28 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
     let client = record.client_addr.map(IpAddr::V4);
     let mut tell = |ip, kind, evidence, value: &str| {
         let mac = message.mac;
-        out.clue(Clue { mac, ip, kind, evidence, value: value.into() });
+        out.clue(Clue {
+            mac,
+            ip,
+            kind,
+            evidence,
+            value: value.into(),
+        });
     };
     if !message.reply {
         let said = [
             (&record.host_name, ClueKind::HostName, "dhcp option 12"),
             (&record.client_fqdn, ClueKind::HostName, "dhcp option 81"),
-            (&record.vendor_class, ClueKind::Software, "dhcp vendor class"),
-            (&record.parameter_list, ClueKind::Software, "dhcp parameter list"),
+            (
+                &record.vendor_class,
+                ClueKind::Software,
+                "dhcp vendor class",
+            ),
+            (
+                &record.parameter_list,
+                ClueKind::Software,
+                "dhcp parameter list",
+            ),
         ];
         for (value, kind, evidence) in said {
             if let Some(value) = value {
@@ -321,113 +378,15 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
     }
     if matches!(kind, Some(2 | 5)) {
         let (ip, evidence) = (record.server_addr, "dhcp reply");
-        out.clue(Clue { mac: None, ip, kind: ClueKind::Serves, evidence, value: "dhcp".into() });
+        out.clue(Clue {
+            mac: None,
+            ip,
+            kind: ClueKind::Serves,
+            evidence,
+            value: "dhcp".into(),
+        });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::{Body, Endpoint, FlowRef, Json, Observations, Timestamp};
-    use proptest::prelude::*;
-
-    /// A message with these fixed fields, cookie and options.
-    fn message(op: u8, yiaddr: [u8; 4], options: &[u8]) -> Vec<u8> {
-        let mut data = vec![0; COOKIE_AT];
-        data[..8].copy_from_slice(&[op, 1, 6, 0, 0x39, 0x03, 0xf3, 0x26]);
-        data[16..20].copy_from_slice(&yiaddr);
-        data[28..34].copy_from_slice(&[0x00, 0x0b, 0x82, 0x01, 0xfc, 0x42]);
-        data.extend(COOKIE);
-        data.extend(options);
-        data
-    }
-
-    /// Record as JSON and the clues of one datagram.
-    fn run(orig: [u8; 4], data: &[u8]) -> (String, Vec<Clue>) {
-        let end = |ip: [u8; 4], port| Endpoint::new(IpAddr::from(ip), port);
-        let flow =
-            FlowRef { orig: end(orig, 67), resp: end([255; 4], 68), ..FlowRef::default() };
-        let (mut seen, ts) = (Observations::new(), Timestamp::from_secs(1));
-        let input = Input { ts, dir: Dir::Orig, data, gap: 0, datagram: true };
-        Dhcp.parse(input, &mut Out::new(&flow, ts, &mut seen));
-        let (mut line, mut clues) = (String::new(), Vec::new());
-        for observation in seen {
-            match observation.body {
-                Body::Clue(clue) => clues.push(*clue),
-                Body::Record(record) => {
-                    let mut json = Json::open(&mut line);
-                    for (index, field) in record.body.fields().iter().enumerate() {
-                        json.member(field.name, record.body.value(index));
-                    }
-                    json.close();
-                }
-                _ => {}
-            }
-        }
-        (line, clues)
-    }
-
-    #[test]
-    fn a_request_says_who_the_client_is() {
-        let options = b"\x35\x01\x03\x32\x04\x0a\x00\x00\x07\x0c\x03pc1\x51\x09\x04\x00\x00\x03pc1\x01d\
-            \x3c\x08MSFT 5.0\x37\x03\x01\x03\x06\xff";
-        let (line, clues) = run([0; 4], &message(1, [0; 4], options));
-        assert_eq!(
-            line,
-            concat!(
-                r#"{"trans_id":956560166,"mac":"00:0b:82:01:fc:42","host_name":"pc1","#,
-                r#""client_fqdn":"pc1.d","requested_addr":"10.0.0.7","msg_types":["REQUEST"],"#,
-                r#""duration":0.000000,"vendor_class":"MSFT 5.0","parameter_list":"1,3,6"}"#
-            )
-        );
-        let told: Vec<_> = clues.iter().map(|clue| (clue.evidence, &*clue.value)).collect();
-        let expected = [
-            ("dhcp option 12", "pc1"),
-            ("dhcp option 81", "pc1.d"),
-            ("dhcp vendor class", "MSFT 5.0"),
-            ("dhcp parameter list", "1,3,6"),
-        ];
-        assert_eq!(told, expected);
-        assert_eq!(clues[0].mac, Some(MacAddr([0x00, 0x0b, 0x82, 0x01, 0xfc, 0x42])));
-    }
-
-    #[test]
-    fn an_acknowledgement_is_a_lease() {
-        let options = b"\x35\x01\x05\x36\x04\x0a\x00\x00\x01\x33\x04\x00\x00\x0e\x10\x03\x04\x0a\x00\x00\x01\xff";
-        let (line, clues) = run([10, 0, 0, 2], &message(2, [10, 0, 0, 7], options));
-        assert!(line.contains(r#""server_addr":"10.0.0.1""#), "{line}");
-        assert!(line.contains(r#""assigned_addr":"10.0.0.7","lease_time":3600.000000"#), "{line}");
-        assert!(line.contains(r#""msg_types":["ACK"]"#) && line.contains(r#""routers":["10.0.0.1"]"#));
-        assert_eq!((clues[0].kind, clues[0].ip), (ClueKind::Lease, Some([10, 0, 0, 7].into())));
-        assert_eq!((clues[1].kind, clues[1].ip), (ClueKind::Serves, Some([10, 0, 0, 1].into())));
-    }
-
-    #[test]
-    fn options_overflow_into_file_and_sname() {
-        let mut data = message(1, [0; 4], b"\x35\x01\x01\x34\x01\x03\xff");
-        data[108..113].copy_from_slice(b"\x0c\x02f1\xff");
-        data[44..49].copy_from_slice(b"\x3c\x02s1\xff");
-        let (line, _) = run([0; 4], &data);
-        assert!(line.contains(r#""host_name":"f1""#) && line.contains(r#""vendor_class":"s1""#));
-    }
-
-    #[test]
-    fn sensing_needs_the_cookie() {
-        assert_eq!(Dhcp::probe(&message(1, [0; 4], b"\xff"), Dir::Orig), Probe::Certain);
-        assert_eq!(Dhcp::probe(&[1; 300], Dir::Orig), Probe::Unsure);
-        assert_eq!(Dhcp::probe(&[1; 100], Dir::Orig), Probe::NotMine);
-        assert_eq!(Dhcp::probe(&[3; 300], Dir::Orig), Probe::NotMine);
-    }
-
-    proptest! {
-        #[test]
-        fn cut_and_random_messages_never_panic(
-            options in proptest::collection::vec(any::<u8>(), 0..400),
-            cut in 0..640_usize,
-            op in 0..4_u8,
-        ) {
-            let data = message(op, [10, 0, 0, 9], &options);
-            let _ = run([10, 0, 0, 1], &data[..cut.min(data.len())]);
-        }
-    }
-}
+mod tests;

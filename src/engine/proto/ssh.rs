@@ -73,7 +73,11 @@ impl Protocol for Ssh {
             };
         }
         self.identified(input.dir, text(line, LINE_LEN_MAX), out);
-        if self.done { Parse::Skip } else { Parse::SkipBytes { bytes: u64::MAX } }
+        if self.done {
+            Parse::Skip
+        } else {
+            Parse::SkipBytes { bytes: u64::MAX }
+        }
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {
@@ -90,17 +94,33 @@ impl Ssh {
         };
         *slot = Some(line.clone());
         let (ip, evidence) = (Some(side.ip()), "ssh identification");
-        out.clue(Clue { mac: None, ip, kind: ClueKind::Software, evidence, value: line });
+        out.clue(Clue {
+            mac: None,
+            ip,
+            kind: ClueKind::Software,
+            evidence,
+            value: line,
+        });
         if self.client.is_some() && self.server.is_some() {
             self.emit(out);
         }
     }
 
     fn emit(&mut self, out: &mut Out<'_>) {
-        let Some(ts) = self.started.filter(|_| !self.done) else { return };
+        let Some(ts) = self.started.filter(|_| !self.done) else {
+            return;
+        };
         self.done = true;
-        let line = self.server.as_deref().or(self.client.as_deref()).unwrap_or_default();
-        let version = if line.starts_with("SSH-1.") && !line.starts_with("SSH-1.99") { 1 } else { 2 };
+        let line = self
+            .server
+            .as_deref()
+            .or(self.client.as_deref())
+            .unwrap_or_default();
+        let version = if line.starts_with("SSH-1.") && !line.starts_with("SSH-1.99") {
+            1
+        } else {
+            2
+        };
         let record = SshRecord {
             version: Some(version),
             client: self.client.take(),
@@ -119,13 +139,27 @@ mod tests {
     fn run(pieces: &[(Dir, &[u8])]) -> Vec<Vec<String>> {
         let (flow, mut seen, mut ssh) = (FlowRef::default(), Observations::new(), Ssh::default());
         for (dir, data) in pieces {
-            let input =
-                Input { ts: Timestamp::from_secs(1), dir: *dir, data, gap: 0, datagram: false };
-            ssh.parse(input, &mut Out::new(&flow, Timestamp::from_secs(1), &mut seen));
+            let input = Input {
+                ts: Timestamp::from_secs(1),
+                dir: *dir,
+                data,
+                gap: 0,
+                datagram: false,
+            };
+            ssh.parse(
+                input,
+                &mut Out::new(&flow, Timestamp::from_secs(1), &mut seen),
+            );
         }
         ssh.finish(&mut Out::new(&flow, Timestamp::from_secs(2), &mut seen));
         seen.iter()
-            .filter_map(|o| if let Body::Record(r) = &o.body { Some(r) } else { None })
+            .filter_map(|o| {
+                if let Body::Record(r) = &o.body {
+                    Some(r)
+                } else {
+                    None
+                }
+            })
             .map(|r| (0..3).map(|i| format!("{:?}", r.body.value(i))).collect())
             .collect()
     }
@@ -138,7 +172,10 @@ mod tests {
         ]);
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0][0], format!("{:?}", Value::Int(2)));
-        assert_eq!(rows[0][1], format!("{:?}", Value::Str("SSH-2.0-PuTTY_Release_0.81")));
+        assert_eq!(
+            rows[0][1],
+            format!("{:?}", Value::Str("SSH-2.0-PuTTY_Release_0.81"))
+        );
     }
 
     #[test]
@@ -146,8 +183,13 @@ mod tests {
         let long = [b'x'; 300];
         let mut ssh = Ssh::default();
         let (flow, mut seen) = (FlowRef::default(), Observations::new());
-        let input =
-            Input { ts: Timestamp::default(), dir: Dir::Resp, data: &long, gap: 0, datagram: false };
+        let input = Input {
+            ts: Timestamp::default(),
+            dir: Dir::Resp,
+            data: &long,
+            gap: 0,
+            datagram: false,
+        };
         let answer = ssh.parse(input, &mut Out::new(&flow, Timestamp::default(), &mut seen));
         assert_eq!(answer, Parse::Broken("ssh_line_too_long"));
     }

@@ -50,26 +50,41 @@ pub(super) fn line(message: &[u8], rr: &Rr<'_>, netbios: bool) -> Text {
 fn name(message: &[u8], rr: &Rr<'_>, skip: usize) -> Option<Text> {
     let end = rr.rdata_at.saturating_add(rr.rdata.len());
     let at = rr.rdata_at.saturating_add(skip);
-    let mut cursor = Cursor { message: message.get(..end)?, at };
+    let mut cursor = Cursor {
+        message: message.get(..end)?,
+        at,
+    };
     cursor.name().ok().map(|name| name.to_text())
 }
 
 /// A big-endian number of `len` bytes, `skip` bytes into the data.
 fn number(rr: &Rr<'_>, skip: usize, len: usize) -> Option<u32> {
     let bytes = rr.rdata.get(skip..skip.saturating_add(len))?;
-    Some(bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
+    Some(
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u32::from(*byte)),
+    )
 }
 
 /// `HTTPS 1 .`: priority and target.
 fn service(message: &[u8], rr: &Rr<'_>, kind: &str) -> Option<Text> {
-    Some(format!("{kind} {} {}", number(rr, 0, 2)?, name(message, rr, 2)?))
+    Some(format!(
+        "{kind} {} {}",
+        number(rr, 0, 2)?,
+        name(message, rr, 2)?
+    ))
 }
 
 /// `CAA issue=letsencrypt.org` (RFC 8659 §4.1).
 fn caa(rdata: &[u8]) -> Option<Text> {
     let (&[_flags, tag_len], rest) = rdata.split_first_chunk::<2>()?;
     let (tag, value) = rest.split_at_checked(usize::from(tag_len))?;
-    Some(format!("CAA {}={}", text(tag, 255), text(value, ANSWER_LEN_MAX)))
+    Some(format!(
+        "CAA {}={}",
+        text(tag, 255),
+        text(value, ANSWER_LEN_MAX)
+    ))
 }
 
 /// `TXT 5 hello TXT 3 you`: each string with its length, as Zeek writes them.
@@ -78,7 +93,9 @@ fn strings(mut rdata: &[u8]) -> Text {
     while let Some((len, rest)) = rdata.split_first()
         && out.len() < ANSWER_LEN_MAX
     {
-        let (string, rest) = rest.split_at_checked(usize::from(*len)).unwrap_or((rest, &[]));
+        let (string, rest) = rest
+            .split_at_checked(usize::from(*len))
+            .unwrap_or((rest, &[]));
         let space = if out.is_empty() { "" } else { " " };
         let _infallible = write!(out, "{space}TXT {len} {}", text(string, 255));
         rdata = rest;
@@ -108,7 +125,12 @@ mod tests {
         message.extend([0, 1, 0, 0, 0, 60]);
         message.extend(u16::try_from(rdata.len()).unwrap().to_be_bytes());
         message.extend(rdata);
-        let rr = Cursor { message: &message, at: 0 }.record().unwrap();
+        let rr = Cursor {
+            message: &message,
+            at: 0,
+        }
+        .record()
+        .unwrap();
         line(&message, &rr, false)
     }
 
@@ -121,7 +143,10 @@ mod tests {
         assert_eq!(said(33, b"\0\0\0\0\0\x50\x01s\x00"), "s");
         assert_eq!(said(16, b"\x05hello\x03you"), "TXT 5 hello TXT 3 you");
         assert_eq!(said(65, b"\x00\x01\x00"), "HTTPS 1 .");
-        assert_eq!(said(257, b"\x00\x05issueca.example"), "CAA issue=ca.example");
+        assert_eq!(
+            said(257, b"\x00\x05issueca.example"),
+            "CAA issue=ca.example"
+        );
         assert_eq!(said(1, &[1, 2, 3]), "<unknown type=1>");
         assert_eq!(said(9999, b""), "<unknown type=9999>");
     }

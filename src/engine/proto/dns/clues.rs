@@ -56,7 +56,13 @@ pub(super) fn read(
 }
 
 fn clue(kind: ClueKind, ip: IpAddr, evidence: &'static str, value: Text) -> Clue {
-    Clue { mac: None, ip: Some(ip), kind, evidence, value }
+    Clue {
+        mac: None,
+        ip: Some(ip),
+        kind,
+        evidence,
+        value,
+    }
 }
 
 /// An address in the answer to a query: what the asker will call that address.
@@ -89,7 +95,12 @@ fn announced(rr: &Rr<'_>, sender: IpAddr) -> Option<Clue> {
     if rr.rtype == 16 && service.ends_with(b"._device-info._tcp") {
         let (len, rest) = rr.rdata.split_first()?;
         let model = rest.get(..usize::from(*len))?;
-        return Some(clue(ClueKind::Software, sender, "mdns device info", text(model, 255)));
+        return Some(clue(
+            ClueKind::Software,
+            sender,
+            "mdns device info",
+            text(model, 255),
+        ));
     }
     let typed = service.ends_with(b"._tcp") || service.ends_with(b"._udp");
     if rr.rtype != 12 || !typed || service == b"_services._dns-sd._udp" {
@@ -98,12 +109,19 @@ fn announced(rr: &Rr<'_>, sender: IpAddr) -> Option<Clue> {
     // A subtype, `_color._sub._ipp._tcp`, is the same service (RFC 6763 §7.1).
     let at = memchr::memmem::rfind(service, b"._sub.").map_or(0, |at| at.saturating_add(6));
     let service = service.get(at..)?;
-    Some(clue(ClueKind::Serves, sender, "mdns service", text(service, wire::NAME_LEN_MAX)))
+    Some(clue(
+        ClueKind::Serves,
+        sender,
+        "mdns service",
+        text(service, wire::NAME_LEN_MAX),
+    ))
 }
 
 /// A NetBIOS name a device holds alone: workstation (0x00) or file server (0x20).
 fn registered(rr: &Rr<'_>, sender: IpAddr) -> Option<Clue> {
-    let &[flags, _, a, b, c, d] = rr.rdata else { return None };
+    let &[flags, _, a, b, c, d] = rr.rdata else {
+        return None;
+    };
     let group = flags & 0x80 != 0;
     if rr.rtype != 32 || group || IpAddr::V4(Ipv4Addr::new(a, b, c, d)) != sender {
         return None;

@@ -59,8 +59,13 @@ pub struct Dns {
 
 impl Protocol for Dns {
     const NAME: &'static str = "dns";
-    const PORTS: &'static [Port] =
-        &[Port::Udp(53), Port::Tcp(53), Port::Udp(5353), Port::Udp(5355), Port::Udp(137)];
+    const PORTS: &'static [Port] = &[
+        Port::Udp(53),
+        Port::Tcp(53),
+        Port::Udp(5353),
+        Port::Udp(5355),
+        Port::Udp(137),
+    ];
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match (probe_message(start), start.split_first_chunk::<2>()) {
@@ -79,27 +84,37 @@ impl Protocol for Dns {
         if input.datagram {
             return match self.message(input, input.data, out) {
                 Err(why) if !self.sure => Parse::Broken(why),
-                _ => Parse::Parsed { used: input.data.len() },
+                _ => Parse::Parsed {
+                    used: input.data.len(),
+                },
             };
         }
         if input.gap > 0 {
             return Parse::Skip;
         }
         let Some((len, rest)) = input.data.split_first_chunk::<2>() else {
-            return Parse::NeedMore { used: 0, need: 2_usize.saturating_sub(input.data.len()) };
+            return Parse::NeedMore {
+                used: 0,
+                need: 2_usize.saturating_sub(input.data.len()),
+            };
         };
         let len = usize::from(u16::from_be_bytes(*len));
         // The length bytes and the longest message are one byte beyond what may be waited for.
         let want = len.min(super::BUFFER_BYTES_MAX.saturating_sub(2));
         let Some(message) = rest.get(..want) else {
-            return Parse::NeedMore { used: 0, need: want.saturating_sub(rest.len()) };
+            return Parse::NeedMore {
+                used: 0,
+                need: want.saturating_sub(rest.len()),
+            };
         };
         match self.message(input, message, out) {
             Err(why) if !self.sure => Parse::Broken(why),
-            _ if rest.len() < len => {
-                Parse::SkipBytes { bytes: u64::try_from(len.saturating_sub(rest.len())).unwrap_or(0) }
-            }
-            _ => Parse::Parsed { used: len.saturating_add(2) },
+            _ if rest.len() < len => Parse::SkipBytes {
+                bytes: u64::try_from(len.saturating_sub(rest.len())).unwrap_or(0),
+            },
+            _ => Parse::Parsed {
+                used: len.saturating_add(2),
+            },
         }
     }
 
@@ -137,7 +152,10 @@ impl Dns {
         out: &mut Out<'_>,
     ) -> Result<(), Malformed> {
         let header = Header::read(message)?;
-        let mut cursor = Cursor { message, at: wire::HEADER_LEN };
+        let mut cursor = Cursor {
+            message,
+            at: wire::HEADER_LEN,
+        };
         let base = blank(header, input.datagram, dialect);
         if !header.is_response() {
             if header.questions == 0 && header.opcode() != 0 {
@@ -175,7 +193,14 @@ impl Dns {
         let (said, whole) = answers(&mut cursor, header, dialect);
         let query = first.as_ref().and_then(|record| record.query.clone());
         self.response(input.ts, header, first.unwrap_or(base), said, dialect, out);
-        clues::read(&mut after, header, input.dir, dialect, query.as_deref(), out)?;
+        clues::read(
+            &mut after,
+            header,
+            input.dir,
+            dialect,
+            query.as_deref(),
+            out,
+        )?;
         whole
     }
 
@@ -207,7 +232,10 @@ impl Dns {
         dialect: Dialect,
         out: &mut Out<'_>,
     ) {
-        let found = self.pending.iter().position(|open| answers_to(&open.record, &record));
+        let found = self
+            .pending
+            .iter()
+            .position(|open| answers_to(&open.record, &record));
         let asked = found.and_then(|index| self.pending.remove(index));
         if self.pending.is_empty() {
             // The flow stays for a minute, and may well be over.
@@ -269,8 +297,13 @@ fn answers<'a>(
             Ok(rr) => rr,
             Err(why) => return (said, Err(why)),
         };
-        said.lines.push(answer::line(cursor.message, &rr, dialect == Dialect::Netbios));
-        said.ttls.push(Interval(i64::from(rr.ttl).saturating_mul(1_000_000_000)));
+        said.lines.push(answer::line(
+            cursor.message,
+            &rr,
+            dialect == Dialect::Netbios,
+        ));
+        said.ttls
+            .push(Interval(i64::from(rr.ttl).saturating_mul(1_000_000_000)));
         if said.first.is_none() {
             said.first = Some((rr.name, rr.rtype, rr.class));
         }
@@ -306,7 +339,11 @@ fn dialect(out: &Out<'_>) -> Dialect {
 /// A record with what the header says.
 fn blank(header: Header, datagram: bool, dialect: Dialect) -> DnsRecord {
     let (flags, opcode) = (header.flags, header.opcode());
-    let named = if dialect == Dialect::Netbios { names::netbios_opcode } else { names::opcode };
+    let named = if dialect == Dialect::Netbios {
+        names::netbios_opcode
+    } else {
+        names::opcode
+    };
     DnsRecord {
         proto: if datagram { "udp" } else { "tcp" },
         trans_id: header.id,
@@ -325,15 +362,28 @@ fn blank(header: Header, datagram: bool, dialect: Dialect) -> DnsRecord {
 fn asked(base: &DnsRecord, question: &Question<'_>, dialect: Dialect) -> DnsRecord {
     let mut record = base.clone();
     (record.query, record.nb_suffix) = presented(question.name, dialect);
-    kind(&mut record, Some(question.qtype), Some(question.qclass), dialect);
+    kind(
+        &mut record,
+        Some(question.qtype),
+        Some(question.qclass),
+        dialect,
+    );
     record
 }
 
 /// Sets type and class with their names.
 fn kind(record: &mut DnsRecord, qtype: Option<u16>, qclass: Option<u16>, dialect: Dialect) {
     // mDNS asks for unicast answers, and marks unique records, with the top bit (RFC 6762 §5.4, §10.2).
-    let qclass = if dialect == Dialect::Mdns { qclass.map(|class| class & 0x7fff) } else { qclass };
-    let named = if dialect == Dialect::Netbios { names::netbios_qtype } else { names::qtype };
+    let qclass = if dialect == Dialect::Mdns {
+        qclass.map(|class| class & 0x7fff)
+    } else {
+        qclass
+    };
+    let named = if dialect == Dialect::Netbios {
+        names::netbios_qtype
+    } else {
+        names::qtype
+    };
     record.qtype = qtype;
     record.qtype_name = qtype.and_then(named);
     record.qclass = qclass;
@@ -370,7 +420,9 @@ fn is_foreign(question: &Question<'_>, out: &Out<'_>) -> bool {
 
 /// Judges a message without its stream length.
 fn probe_message(message: &[u8]) -> Probe {
-    let Ok(header) = Header::read(message) else { return Probe::NotMine };
+    let Ok(header) = Header::read(message) else {
+        return Probe::NotMine;
+    };
     let room = message.len().saturating_sub(wire::HEADER_LEN);
     let least = usize::from(header.questions).saturating_mul(5);
     let things = header.records().saturating_add(u32::from(header.questions));
@@ -382,20 +434,34 @@ fn probe_message(message: &[u8]) -> Probe {
     {
         return Probe::NotMine;
     }
-    let mut cursor = Cursor { message, at: wire::HEADER_LEN };
+    let mut cursor = Cursor {
+        message,
+        at: wire::HEADER_LEN,
+    };
     let mut plain = header.flags & 0x7840 == 0 && header.questions == 1 && header.rcode() <= 10;
     for _ in 0..header.questions.min(QUESTIONS_MAX) {
-        let Ok(question) = cursor.question() else { return Probe::NotMine };
+        let Ok(question) = cursor.question() else {
+            return Probe::NotMine;
+        };
         plain &= names::qtype(question.qtype).is_some()
             && names::qclass(question.qclass & 0x7fff).is_some()
             && question.name.len() > 1
-            && question.name.presented().as_bytes().iter().all(|byte| matches!(byte, b'!'..=b'~'));
+            && question
+                .name
+                .presented()
+                .as_bytes()
+                .iter()
+                .all(|byte| matches!(byte, b'!'..=b'~'));
     }
     let mut left = header.records().min(256);
     while plain && left > 0 && cursor.record().is_ok() {
         left = left.saturating_sub(1);
     }
-    if plain && left == 0 && cursor.at == message.len() { Probe::Certain } else { Probe::Unsure }
+    if plain && left == 0 && cursor.at == message.len() {
+        Probe::Certain
+    } else {
+        Probe::Unsure
+    }
 }
 
 #[cfg(test)]

@@ -89,7 +89,11 @@ pub(super) fn qtype(value: u16) -> Option<&'static str> {
 
 /// Name of a query type on the NetBIOS name port, where 33 is not SRV.
 pub(super) fn netbios_qtype(value: u16) -> Option<&'static str> {
-    if value == 33 { Some("NBSTAT") } else { qtype(value) }
+    if value == 33 {
+        Some("NBSTAT")
+    } else {
+        qtype(value)
+    }
 }
 
 /// Name of a query class.

@@ -8,7 +8,11 @@ use std::net::IpAddr;
 /// A flow from 10.0.0.2 to 10.0.0.1.
 fn flow(orig_port: u16, resp_port: u16) -> FlowRef {
     let end = |n, port| Endpoint::new(IpAddr::from([10, 0, 0, n]), port);
-    FlowRef { orig: end(2, orig_port), resp: end(1, resp_port), ..FlowRef::default() }
+    FlowRef {
+        orig: end(2, orig_port),
+        resp: end(1, resp_port),
+        ..FlowRef::default()
+    }
 }
 
 /// Feeds datagrams one second apart; returns records as JSON, clues, and the answers.
@@ -18,7 +22,13 @@ fn run(flow: &FlowRef, datagrams: &[(Dir, &[u8])]) -> (Vec<String>, Vec<Clue>, V
     for (dir, data) in datagrams {
         second += 1;
         let ts = Timestamp::from_secs(second);
-        let input = Input { ts, dir: *dir, data, gap: 0, datagram: true };
+        let input = Input {
+            ts,
+            dir: *dir,
+            data,
+            gap: 0,
+            datagram: true,
+        };
         said.push(dns.parse(input, &mut Out::new(flow, ts, &mut seen)));
     }
     dns.finish(&mut Out::new(flow, Timestamp::from_secs(99), &mut seen));
@@ -58,8 +68,10 @@ const RESPONSE: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00\
 
 #[test]
 fn query_and_response_make_one_record() {
-    let (records, clues, _) =
-        run(&flow(40_000, 53), &[(Dir::Orig, QUERY), (Dir::Resp, RESPONSE)]);
+    let (records, clues, _) = run(
+        &flow(40_000, 53),
+        &[(Dir::Orig, QUERY), (Dir::Resp, RESPONSE)],
+    );
     assert_eq!(
         records,
         [concat!(
@@ -71,7 +83,10 @@ fn query_and_response_make_one_record() {
         )]
     );
     let clue = &clues[0];
-    assert_eq!((clues.len(), clue.kind, &*clue.value), (1, ClueKind::DnsName, "www.Ab.de"));
+    assert_eq!(
+        (clues.len(), clue.kind, &*clue.value),
+        (1, ClueKind::DnsName, "www.Ab.de")
+    );
     assert_eq!(clue.ip, Some(IpAddr::from([192, 0, 2, 1])));
 }
 
@@ -80,9 +95,17 @@ fn a_scanners_next_protocol_from_the_same_port_is_no_query() {
     // An NTP request (RFC 5905 §7.3), as it follows a DNS probe in a port scan.
     let mut ntp = vec![0xe3, 0, 4, 0xfa, 0, 1, 0, 0, 0, 1, 0, 0];
     ntp.resize(48, 0);
-    let (records, ..) = run(&flow(40_000, 47_808), &[(Dir::Orig, QUERY), (Dir::Orig, &ntp)]);
+    let (records, ..) = run(
+        &flow(40_000, 47_808),
+        &[(Dir::Orig, QUERY), (Dir::Orig, &ntp)],
+    );
     assert_eq!(records.len(), 1);
-    assert_eq!(run(&flow(40_000, 53), &[(Dir::Orig, QUERY), (Dir::Orig, &ntp)]).0.len(), 2);
+    assert_eq!(
+        run(&flow(40_000, 53), &[(Dir::Orig, QUERY), (Dir::Orig, &ntp)])
+            .0
+            .len(),
+        2
+    );
 }
 
 #[test]
@@ -98,7 +121,10 @@ fn unanswered_and_unasked_are_written_too() {
 fn a_response_with_another_question_does_not_answer() {
     let mut other = RESPONSE.to_vec();
     other[13] = b'q';
-    let (records, _, _) = run(&flow(40_000, 53), &[(Dir::Orig, QUERY), (Dir::Resp, &other)]);
+    let (records, _, _) = run(
+        &flow(40_000, 53),
+        &[(Dir::Orig, QUERY), (Dir::Resp, &other)],
+    );
     assert_eq!(records.len(), 2);
     assert!(records[0].contains(r#""query":"qww.Ab.de""#) && !records[0].contains("rtt"));
 }
@@ -107,7 +133,10 @@ fn a_response_with_another_question_does_not_answer() {
 fn a_refusal_with_only_the_question_is_rejected() {
     let mut refused = QUERY.to_vec();
     refused[2..4].copy_from_slice(&[0x81, 0x85]);
-    let (records, _, _) = run(&flow(40_000, 53), &[(Dir::Orig, QUERY), (Dir::Resp, &refused)]);
+    let (records, _, _) = run(
+        &flow(40_000, 53),
+        &[(Dir::Orig, QUERY), (Dir::Resp, &refused)],
+    );
     assert_eq!(records.len(), 1);
     assert!(records[0].contains(r#""rcode_name":"REFUSED""#));
     assert!(records[0].contains(r#""rejected":true"#));
@@ -122,7 +151,10 @@ fn an_mdns_announcement_names_its_device() {
     assert_eq!(records.len(), 1);
     assert!(records[0].contains(r#""query":"Pc.local","qclass":1,"#));
     assert!(records[0].contains(r#""answers":["10.0.0.2"]"#));
-    assert_eq!((clues[0].kind, &*clues[0].value), (ClueKind::HostName, "Pc"));
+    assert_eq!(
+        (clues[0].kind, &*clues[0].value),
+        (ClueKind::HostName, "Pc")
+    );
     assert_eq!(clues[0].evidence, "mdns");
     // The same from another sender is somebody's word about somebody else.
     assert!(run(&flow(5353, 5353), &[(Dir::Resp, message)]).1.is_empty());
@@ -136,7 +168,10 @@ fn an_mdns_announcement_names_its_services() {
         \x00\x00\x00\x0a\x00\x04\x01P\xc0\x0c";
     let (records, clues, _) = run(&flow(5353, 5353), &[(Dir::Orig, message)]);
     assert!(records[0].contains(r#""answers":["P._u._sub._ipp._tcp.local"]"#));
-    assert_eq!((clues[0].kind, &*clues[0].value), (ClueKind::Serves, "_ipp._tcp"));
+    assert_eq!(
+        (clues[0].kind, &*clues[0].value),
+        (ClueKind::Serves, "_ipp._tcp")
+    );
 }
 
 #[test]
@@ -148,7 +183,10 @@ fn a_netbios_registration_names_its_device() {
     let (records, clues, _) = run(&flow(137, 137), &[(Dir::Orig, message)]);
     assert!(records[0].contains(r#""query":"FRED","#) && records[0].contains(r#""nb_suffix":0"#));
     assert!(records[0].contains(r#""opcode_name":"netbios-registration""#));
-    assert_eq!((clues[0].kind, &*clues[0].value), (ClueKind::HostName, "FRED"));
+    assert_eq!(
+        (clues[0].kind, &*clues[0].value),
+        (ClueKind::HostName, "FRED")
+    );
 }
 
 #[test]
@@ -163,7 +201,13 @@ fn the_65th_open_query_pushes_the_first_out() {
     let (flow, mut seen, mut dns) = (flow(40_000, 53), Observations::new(), Dns::default());
     for query in &queries {
         let ts = Timestamp::from_secs(1);
-        let input = Input { ts, dir: Dir::Orig, data: query, gap: 0, datagram: true };
+        let input = Input {
+            ts,
+            dir: Dir::Orig,
+            data: query,
+            gap: 0,
+            datagram: true,
+        };
         dns.parse(input, &mut Out::new(&flow, ts, &mut seen));
     }
     assert_eq!((seen.len(), dns.pending.len()), (1, PENDING_MAX));
@@ -177,7 +221,11 @@ fn sensing_takes_whole_messages_and_leaves_the_rest() {
     assert_eq!(QUERY.len(), 27);
     assert_eq!(Dns::probe(&framed, Dir::Orig), Probe::Certain);
     assert_eq!(Dns::probe(&framed[..20], Dir::Orig), Probe::NotMine);
-    for other in [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.2\r\n", &[0; 64]] {
+    for other in [
+        &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        &[0; 64],
+    ] {
         assert_eq!(Dns::probe(other, Dir::Orig), Probe::NotMine, "{other:?}");
     }
 }
@@ -189,7 +237,13 @@ fn stream(pieces: &[Vec<u8>]) -> Vec<String> {
     'pieces: for piece in pieces {
         held.extend_from_slice(piece);
         while !held.is_empty() {
-            let input = Input { ts, dir: Dir::Orig, data: &held, gap: 0, datagram: false };
+            let input = Input {
+                ts,
+                dir: Dir::Orig,
+                data: &held,
+                gap: 0,
+                datagram: false,
+            };
             match dns.parse(input, &mut Out::new(&flow, ts, &mut seen)) {
                 Parse::Parsed { used } => drop(held.drain(..used)),
                 Parse::NeedMore { used: 0, need } if need > 0 => continue 'pieces,

@@ -56,7 +56,10 @@ impl Header {
 
     /// Number of resource records in all three sections.
     pub(super) fn records(self) -> u32 {
-        [self.answers, self.authorities, self.additionals].map(u32::from).iter().sum()
+        [self.answers, self.authorities, self.additionals]
+            .map(u32::from)
+            .iter()
+            .sum()
     }
 }
 
@@ -93,7 +96,11 @@ impl<'a> Name<'a> {
 
     /// As text; the root is a dot.
     pub(super) fn to_text(self) -> Text {
-        if self.len == 0 { Text::from(".") } else { text(self.presented().as_bytes(), NAME_LEN_MAX) }
+        if self.len == 0 {
+            Text::from(".")
+        } else {
+            text(self.presented().as_bytes(), NAME_LEN_MAX)
+        }
     }
 }
 
@@ -152,7 +159,10 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
         let end = self.at.saturating_add(len);
-        let bytes = self.message.get(self.at..end).ok_or("DNS_truncated_RR_rdlength_lt_len")?;
+        let bytes = self
+            .message
+            .get(self.at..end)
+            .ok_or("DNS_truncated_RR_rdlength_lt_len")?;
         self.at = end;
         Ok(bytes)
     }
@@ -188,7 +198,9 @@ impl<'a> Cursor<'a> {
             match head >> 6 {
                 0 if head == 0 => break,
                 0 => {
-                    let label = walk.take(usize::from(head)).map_err(|_| "DNS_label_len_gt_pkt")?;
+                    let label = walk
+                        .take(usize::from(head))
+                        .map_err(|_| "DNS_label_len_gt_pkt")?;
                     // Each label costs one byte more on the wire than its text, and the root one more.
                     len = len.saturating_add(1).saturating_add(label.len());
                     if len > NAME_LEN_MAX {
@@ -214,7 +226,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn question(&mut self) -> Result<Question<'a>, Malformed> {
-        Ok(Question { name: self.name()?, qtype: self.u16()?, qclass: self.u16()? })
+        Ok(Question {
+            name: self.name()?,
+            qtype: self.u16()?,
+            qclass: self.u16()?,
+        })
     }
 
     pub(super) fn record(&mut self) -> Result<Rr<'a>, Malformed> {
@@ -222,7 +238,14 @@ impl<'a> Cursor<'a> {
         let (ttl, len) = (self.u32()?, self.u16()?);
         let rdata_at = self.at;
         let rdata = self.take(usize::from(len))?;
-        Ok(Rr { name, rtype, class, ttl, rdata, rdata_at })
+        Ok(Rr {
+            name,
+            rtype,
+            class,
+            ttl,
+            rdata,
+            rdata_at,
+        })
     }
 }
 
@@ -263,7 +286,10 @@ mod tests {
     fn reads_the_compressed_names_of_the_rfc() {
         let message = rfc_message();
         let read = |at| {
-            let mut cursor = Cursor { message: &message, at };
+            let mut cursor = Cursor {
+                message: &message,
+                at,
+            };
             let name = cursor.name().map(|name| name.to_text());
             (name.unwrap_or_else(|error| error.into()), cursor.at)
         };
@@ -299,7 +325,12 @@ mod tests {
     fn netbios_names_are_unfolded() {
         // RFC 1001 §14.1: "FRED            " is EGFCEFEECACACACACACACACACACACACA.
         let message = [b"\x20EGFCEFEECACACACACACACACACACACACA\x00".as_slice()].concat();
-        let name = Cursor { message: &message, at: 0 }.name().unwrap();
+        let name = Cursor {
+            message: &message,
+            at: 0,
+        }
+        .name()
+        .unwrap();
         assert_eq!(netbios(name), Some(*b"FRED            "));
     }
 

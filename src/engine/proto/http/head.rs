@@ -22,9 +22,17 @@ const PROXIED_MAX: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StartLine<'a> {
     /// From a client. HTTP/0.9 has no version.
-    Request { method: &'a [u8], target: &'a [u8], version: Option<&'a [u8]> },
+    Request {
+        method: &'a [u8],
+        target: &'a [u8],
+        version: Option<&'a [u8]>,
+    },
     /// From a server.
-    Response { version: &'a [u8], status: u16, reason: &'a [u8] },
+    Response {
+        version: &'a [u8],
+        status: u16,
+        reason: &'a [u8],
+    },
 }
 
 impl<'a> StartLine<'a> {
@@ -34,18 +42,30 @@ impl<'a> StartLine<'a> {
             let (version, rest) = split_once(rest, b' ').filter(|(v, _)| is_version(v))?;
             let (digits, reason) = rest.trim_ascii_start().split_at_checked(3)?;
             let status = str::from_utf8(digits).ok()?.parse().ok()?;
-            return Some(Self::Response { version, status, reason: reason.trim_ascii() });
+            return Some(Self::Response {
+                version,
+                status,
+                reason: reason.trim_ascii(),
+            });
         }
         let (method, rest) = split_once(line, b' ').filter(|(method, _)| is_method(method))?;
         let at = memchr::memmem::rfind(rest, b" HTTP/");
         let Some((target, version)) = at.and_then(|at| rest.split_at_checked(at)) else {
             let target = rest.trim_ascii();
             let simple = is_known(method) && target.starts_with(b"/") && !target.contains(&b' ');
-            return simple.then_some(Self::Request { method, target, version: None });
+            return simple.then_some(Self::Request {
+                method,
+                target,
+                version: None,
+            });
         };
         let version = version.get(b" HTTP/".len()..)?.trim_ascii_end();
         let (target, version) = (target.trim_ascii(), Some(version).filter(|v| is_version(v)));
-        version.map(|_| Self::Request { method, target, version })
+        version.map(|_| Self::Request {
+            method,
+            target,
+            version,
+        })
     }
 }
 
@@ -58,13 +78,24 @@ fn is_version(version: &[u8]) -> bool {
 pub(super) fn is_method(word: &[u8]) -> bool {
     (1..=METHOD_LEN_MAX).contains(&word.len())
         && word.first().is_some_and(u8::is_ascii_alphabetic)
-        && word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Methods that are proof enough where no version follows.
 pub(super) fn is_known(method: &[u8]) -> bool {
-    const KNOWN: [&[u8]; 9] =
-        [b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"PROPFIND"];
+    const KNOWN: [&[u8]; 9] = [
+        b"GET",
+        b"POST",
+        b"HEAD",
+        b"PUT",
+        b"DELETE",
+        b"OPTIONS",
+        b"CONNECT",
+        b"PATCH",
+        b"PROPFIND",
+    ];
     KNOWN.contains(&method)
 }
 
@@ -141,9 +172,13 @@ impl Fields {
             13 if is(b"Authorization") => self.auth_scheme = Some(auth_scheme(value)),
             14 if is(b"Content-Length") => {
                 // What a signed number cannot hold is taken for no length, as receivers do.
-                let length = str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+                let length = str::from_utf8(value)
+                    .ok()
+                    .and_then(|digits| digits.parse().ok());
                 let length = length.filter(|length| i64::try_from(*length).is_ok());
-                self.conflict |= self.content_length.is_some_and(|first| Some(first) != length);
+                self.conflict |= self
+                    .content_length
+                    .is_some_and(|first| Some(first) != length);
                 self.conflict |= length.is_none();
                 self.content_length = self.content_length.or(length);
             }
@@ -181,10 +216,16 @@ fn without_userinfo(target: &[u8]) -> (Cow<'_, [u8]>, bool) {
     else {
         return whole;
     };
-    let Some((scheme, rest)) = target.split_at_checked(at.saturating_add(3)) else { return whole };
+    let Some((scheme, rest)) = target.split_at_checked(at.saturating_add(3)) else {
+        return whole;
+    };
     let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
-    let Some((authority, path)) = rest.split_at_checked(end) else { return whole };
-    let Some(sign) = memchr::memrchr(b'@', authority) else { return whole };
+    let Some((authority, path)) = rest.split_at_checked(end) else {
+        return whole;
+    };
+    let Some(sign) = memchr::memrchr(b'@', authority) else {
+        return whole;
+    };
     let host = authority.get(sign.saturating_add(1)..).unwrap_or_default();
     (Cow::Owned([scheme, host, path].concat()), true)
 }
@@ -192,11 +233,23 @@ fn without_userinfo(target: &[u8]) -> (Cow<'_, [u8]>, bool) {
 /// Name of an authentication scheme. Only known names are told: an unknown word may be the secret itself.
 fn auth_scheme(value: &[u8]) -> &'static str {
     const KNOWN: [&str; 12] = [
-        "Basic", "Digest", "Bearer", "NTLM", "Negotiate", "Kerberos", "OAuth", "Hawk", "Mutual",
-        "Token", "SCRAM-SHA-256", "AWS4-HMAC-SHA256",
+        "Basic",
+        "Digest",
+        "Bearer",
+        "NTLM",
+        "Negotiate",
+        "Kerberos",
+        "OAuth",
+        "Hawk",
+        "Mutual",
+        "Token",
+        "SCRAM-SHA-256",
+        "AWS4-HMAC-SHA256",
     ];
     let word = value.split(|byte| *byte == b' ').next().unwrap_or_default();
-    let known = KNOWN.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(word));
+    let known = KNOWN
+        .into_iter()
+        .find(|known| known.as_bytes().eq_ignore_ascii_case(word));
     known.unwrap_or("other")
 }
 
@@ -243,12 +296,19 @@ mod tests {
         assert_eq!(request(b"GET / HTTP/1.1"), some("GET", "/"));
         assert_eq!(request(b"GET /a b HTTP/1.0"), some("GET", "/a b"));
         assert_eq!(request(b"GET /old"), some("GET", "/old"));
-        assert_eq!(request(b"RPC_IN_DATA /x HTTP/1.1"), some("RPC_IN_DATA", "/x"));
+        assert_eq!(
+            request(b"RPC_IN_DATA /x HTTP/1.1"),
+            some("RPC_IN_DATA", "/x")
+        );
         assert_eq!(request(b"OPTIONS sip:a SIP/2.0"), None);
         assert_eq!(request(b"PRI * HTTP/2.0"), None);
         assert_eq!(
             StartLine::read(b"HTTP/1.1 404 Not Found"),
-            Some(StartLine::Response { version: b"1.1", status: 404, reason: b"Not Found" })
+            Some(StartLine::Response {
+                version: b"1.1",
+                status: 404,
+                reason: b"Not Found"
+            })
         );
         assert_eq!(StartLine::read(b"HTTP/1.1 4x4 No"), None);
     }
@@ -267,7 +327,10 @@ mod tests {
         assert_eq!(fields.auth_scheme, Some("Basic"));
         assert!(!format!("{fields:?}").contains("c2VjcmV0"));
         assert!(!format!("{fields:?}").contains("secret=1"));
-        assert_eq!(Fields::read(b"authorization: s3cr3t").auth_scheme, Some("other"));
+        assert_eq!(
+            Fields::read(b"authorization: s3cr3t").auth_scheme,
+            Some("other")
+        );
         assert_eq!(uri(b"ftp://u:p@h/x?y=@"), ("ftp://h/x?y=@".into(), true));
         assert_eq!(uri(b"/r?u=http://a@b/"), ("/r?u=http://a@b/".into(), false));
     }

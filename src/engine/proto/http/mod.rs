@@ -13,22 +13,22 @@
 //! Not done: HTTP/2; SSDP answers are not joined to the search they answer; file names inside multipart
 //!           bodies; what runs inside a CONNECT tunnel or after an upgrade, unless that is HTTP/1 again.
 
+mod clues;
+mod datagram;
 mod head;
 mod record;
 
 use std::collections::VecDeque;
 
-pub use self::record::HttpRecord;
 use self::head::{Fields, StartLine};
+pub use self::record::HttpRecord;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{Clue, ClueKind, Text, Timestamp, text};
+use crate::types::{Text, Timestamp, text};
 
 /// Requests sent ahead of their responses; browsers that pipelined sent about eight.
 const PENDING_MAX: usize = 32;
 /// Longest line of a chunk's size or a trailer.
 const LINE_LEN_MAX: usize = 4096;
-/// User agents told of one flow: a proxy's flow carries many.
-const AGENTS_MAX: u8 = 8;
 
 /// What a direction is in the middle of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,8 +85,13 @@ pub struct Http {
 
 impl Protocol for Http {
     const NAME: &'static str = "http";
-    const PORTS: &'static [Port] =
-        &[Port::Tcp(80), Port::Tcp(8080), Port::Tcp(8000), Port::Tcp(3128), Port::Tcp(5985)];
+    const PORTS: &'static [Port] = &[
+        Port::Tcp(80),
+        Port::Tcp(8080),
+        Port::Tcp(8000),
+        Port::Tcp(3128),
+        Port::Tcp(5985),
+    ];
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let window = start.get(..LINE_LEN_MAX).unwrap_or(start);
@@ -224,7 +229,9 @@ impl Http {
                 return Parse::NeedMore { used: 0, need: 1 };
             }
             self.lose(input.dir, out);
-            return Parse::Parsed { used: input.data.len() };
+            return Parse::Parsed {
+                used: input.data.len(),
+            };
         };
         let used = line.len().saturating_add(1);
         let line = line.trim_ascii();
@@ -238,8 +245,13 @@ impl Http {
             }
             return Parse::Parsed { used };
         }
-        let digits = line.split(|byte| matches!(byte, b';' | b' ')).next().unwrap_or_default();
-        let size = str::from_utf8(digits).ok().and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        let digits = line
+            .split(|byte| matches!(byte, b';' | b' '))
+            .next()
+            .unwrap_or_default();
+        let size = str::from_utf8(digits)
+            .ok()
+            .and_then(|hex| u64::from_str_radix(hex, 16).ok());
         match size {
             Some(0) => self.side(input.dir).state = State::Trailer,
             Some(size) => {
@@ -249,7 +261,9 @@ impl Http {
             None => {
                 out.weird("HTTP_bad_chunk_size", None, Self::NAME);
                 self.lose(input.dir, out);
-                return Parse::Parsed { used: input.data.len() };
+                return Parse::Parsed {
+                    used: input.data.len(),
+                };
             }
         }
         Parse::Parsed { used }
@@ -258,7 +272,10 @@ impl Http {
     /// A start line and its header fields.
     fn head(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         let data = input.data;
-        let blank = data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let blank = data
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
         if blank > 0 {
             return Parse::Parsed { used: blank };
         }
@@ -286,10 +303,18 @@ impl Http {
         let (line, rest) = head::split_once(head, b'\n').unwrap_or((head, &[]));
         match StartLine::read(line.trim_ascii_end()) {
             None => return self.nonsense(input, out),
-            Some(StartLine::Request { method, target, version }) => {
+            Some(StartLine::Request {
+                method,
+                target,
+                version,
+            }) => {
                 self.request(input, (method, target, version), Fields::read(rest), out);
             }
-            Some(StartLine::Response { version, status, reason }) => {
+            Some(StartLine::Response {
+                version,
+                status,
+                reason,
+            }) => {
                 let over = self.response(input, (version, status, reason), Fields::read(rest), out);
                 if over {
                     self.finish(out);
@@ -304,28 +329,6 @@ impl Http {
         Parse::Parsed { used }
     }
 
-    /// A datagram is one head, written at once: searches are answered by many, and to another port.
-    fn datagram(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        let data = input.data;
-        let head = head::end(data, 0).and_then(|end| data.get(..end)).unwrap_or(data);
-        let (line, rest) = head::split_once(head, b'\n').unwrap_or((head, &[]));
-        let Some(start) = StartLine::read(line.trim_ascii_end()) else {
-            return Parse::Broken("http_no_start_line");
-        };
-        let mut fields = Fields::read(rest);
-        self.told_server(input.dir, "ssdp server", fields.server.take(), out);
-        match start {
-            StartLine::Request { method, target, version } => {
-                self.request(input, (method, target, version), fields, out);
-            }
-            StartLine::Response { version, status, reason } => {
-                self.response(input, (version, status, reason), fields, out);
-            }
-        }
-        self.finish(out);
-        Parse::Parsed { used: data.len() }
-    }
-
     /// What should be a start line is none.
     fn nonsense(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         if self.tunnel {
@@ -337,7 +340,9 @@ impl Http {
             return Parse::Broken("http_no_start_line");
         }
         self.lose(input.dir, out);
-        Parse::Parsed { used: input.data.len() }
+        Parse::Parsed {
+            used: input.data.len(),
+        }
     }
 
     fn request(
@@ -353,8 +358,13 @@ impl Http {
         self.told_agent(input.dir, fields.user_agent.as_deref(), out);
         self.depth = self.depth.saturating_add(1);
         let (uri, userinfo) = head::uri(target);
-        let auth_scheme = fields.auth_scheme.or_else(|| userinfo.then_some("userinfo"));
-        let length = fields.content_length.filter(|_| !fields.chunked).unwrap_or(0);
+        let auth_scheme = fields
+            .auth_scheme
+            .or_else(|| userinfo.then_some("userinfo"));
+        let length = fields
+            .content_length
+            .filter(|_| !fields.chunked)
+            .unwrap_or(0);
         let record = HttpRecord {
             trans_depth: self.depth,
             method: Some(text(method, 32)),
@@ -377,7 +387,10 @@ impl Http {
         {
             out.record(oldest.ts, oldest.record);
         }
-        self.pending.push_back(Open { ts: input.ts, record });
+        self.pending.push_back(Open {
+            ts: input.ts,
+            record,
+        });
         let side = self.side(input.dir);
         side.responds = false;
         side.state = match (fields.chunked, length) {
@@ -409,8 +422,15 @@ impl Http {
         let Open { ts, mut record } = self.pending.pop_front().unwrap_or_else(|| {
             self.depth = self.depth.saturating_add(1);
             let version = Some(text(version, 3));
-            let record = HttpRecord { trans_depth: self.depth, version, ..HttpRecord::default() };
-            Open { ts: input.ts, record }
+            let record = HttpRecord {
+                trans_depth: self.depth,
+                version,
+                ..HttpRecord::default()
+            };
+            Open {
+                ts: input.ts,
+                record,
+            }
         });
         record.status_code = Some(status);
         record.status_msg = Some(text(reason, 128));
@@ -441,30 +461,6 @@ impl Http {
         }
         status == 101
     }
-
-    /// Tells what the client runs, once for each user agent in a row.
-    fn told_agent(&mut self, dir: Dir, agent: Option<&str>, out: &mut Out<'_>) {
-        if agent.is_none() || agent == self.agent.as_deref() || self.agents >= AGENTS_MAX {
-            return;
-        }
-        self.agents = self.agents.saturating_add(1);
-        self.agent = agent.map(Text::from);
-        software(dir, "http user-agent", agent.unwrap_or_default().into(), out);
-    }
-
-    /// Tells what the server runs, once.
-    fn told_server(
-        &mut self,
-        dir: Dir,
-        evidence: &'static str,
-        server: Option<Text>,
-        out: &mut Out<'_>,
-    ) {
-        if let Some(server) = server.filter(|_| !self.server_told) {
-            self.server_told = true;
-            software(dir, evidence, server, out);
-        }
-    }
 }
 
 /// Where a request of HTTP/0.9 ends: it is one line without a version, and has no header fields.
@@ -474,15 +470,6 @@ fn simple_end(data: &[u8]) -> Option<usize> {
         StartLine::Request { version: None, .. } => Some(line.len().saturating_add(1)),
         _ => None,
     }
-}
-
-fn software(dir: Dir, evidence: &'static str, value: Text, out: &mut Out<'_>) {
-    let side = match dir {
-        Dir::Orig => out.flow.orig,
-        Dir::Resp => out.flow.resp,
-    };
-    let (ip, kind) = (Some(side.ip()), ClueKind::Software);
-    out.clue(Clue { mac: None, ip, kind, evidence, value });
 }
 
 #[cfg(test)]

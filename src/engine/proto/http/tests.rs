@@ -32,8 +32,16 @@ impl Flow {
                 return;
             }
             let data = std::mem::take(&mut self.held[side]);
-            let input = Input { ts, dir, data: &data, gap: std::mem::take(&mut gap), datagram: false };
-            let answer = self.http.parse(input, &mut Out::new(&self.flow, ts, &mut self.seen));
+            let input = Input {
+                ts,
+                dir,
+                data: &data,
+                gap: std::mem::take(&mut gap),
+                datagram: false,
+            };
+            let answer = self
+                .http
+                .parse(input, &mut Out::new(&self.flow, ts, &mut self.seen));
             self.last = Some(answer);
             match answer {
                 Parse::Parsed { used } => {
@@ -53,10 +61,13 @@ impl Flow {
 
     fn close(mut self) -> Vec<String> {
         let ts = Timestamp::from_secs(99);
-        self.http.finish(&mut Out::new(&self.flow, ts, &mut self.seen));
+        self.http
+            .finish(&mut Out::new(&self.flow, ts, &mut self.seen));
         let mut lines = Vec::new();
         for observation in &self.seen {
-            let Body::Record(record) = &observation.body else { continue };
+            let Body::Record(record) = &observation.body else {
+                continue;
+            };
             let mut line = String::new();
             let mut json = Json::open(&mut line);
             for (index, field) in record.body.fields().iter().enumerate() {
@@ -82,10 +93,16 @@ use Dir::{Orig, Resp};
 #[test]
 fn request_and_response_make_one_record() {
     let lines = run(&[
-        (Orig, b"POST /a?b=%20 HTTP/1.1\r\nHost: h:81\r\nUser-Agent: U\r\nContent-Length: 3\r\n\
-            Authorization: Basic eDp5\r\nContent-Type: text/xml\r\nCookie: k=v\r\n\r\nabc"),
-        (Resp, b"HTTP/1.1 200 Quite OK\r\nServer: S\r\nContent-Type: text/html; x\r\n\
-            Content-Length: 5\r\n\r\nhello"),
+        (
+            Orig,
+            b"POST /a?b=%20 HTTP/1.1\r\nHost: h:81\r\nUser-Agent: U\r\nContent-Length: 3\r\n\
+            Authorization: Basic eDp5\r\nContent-Type: text/xml\r\nCookie: k=v\r\n\r\nabc",
+        ),
+        (
+            Resp,
+            b"HTTP/1.1 200 Quite OK\r\nServer: S\r\nContent-Type: text/html; x\r\n\
+            Content-Length: 5\r\n\r\nhello",
+        ),
     ]);
     assert_eq!(
         lines,
@@ -110,11 +127,30 @@ fn pipelining_head_continue_and_chunks_keep_their_places() {
     assert_eq!(lines.len(), 4, "{lines:?}");
     let has = |index: usize, parts: &[&str]| {
         for part in parts {
-            assert!(lines[index].contains(part), "{part} not in {}", lines[index]);
+            assert!(
+                lines[index].contains(part),
+                "{part} not in {}",
+                lines[index]
+            );
         }
     };
-    has(0, &[r#""uri":"/1""#, r#""response_body_len":0,"#, r#""status_msg":"A""#]);
-    has(1, &[r#""uri":"/2""#, r#""request_body_len":3,"#, r#""info_code":100"#, r#""status_code":204"#]);
+    has(
+        0,
+        &[
+            r#""uri":"/1""#,
+            r#""response_body_len":0,"#,
+            r#""status_msg":"A""#,
+        ],
+    );
+    has(
+        1,
+        &[
+            r#""uri":"/2""#,
+            r#""request_body_len":3,"#,
+            r#""info_code":100"#,
+            r#""status_code":204"#,
+        ],
+    );
     has(2, &[r#""uri":"/3""#, r#""response_body_len":21,"#]);
     has(3, &[r#""uri":"/4""#, r#""response_body_len":10,"#]);
 }
@@ -132,7 +168,11 @@ fn a_gap_in_a_body_is_nothing_and_one_between_heals() {
     let mut flow = Flow::default();
     let get = b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n";
     flow.feed(Orig, get, 0);
-    flow.feed(Resp, b"HTTP/1.1 200 A\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nab", 0);
+    flow.feed(
+        Resp,
+        b"HTTP/1.1 200 A\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nab",
+        0,
+    );
     flow.feed(Resp, b"HTTP/1.1 200 lost\r\n\r\n", 500);
     let lines = flow.close();
     assert_eq!(lines.len(), 3);
@@ -154,12 +194,21 @@ fn tunnels_and_upgrades_end_it() {
         (Orig, b"\x16\x03\x01\x00\xa0\x01"),
         (Orig, b"GET /not HTTP/1.1\r\n\r\n"),
     ]);
-    assert!(lines.len() == 1 && lines[0].contains(r#""uri":"h:443""#), "{lines:?}");
+    assert!(
+        lines.len() == 1 && lines[0].contains(r#""uri":"h:443""#),
+        "{lines:?}"
+    );
     let lines = run(&[
         (Orig, b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
-        (Resp, b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello"),
+        (
+            Resp,
+            b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello",
+        ),
     ]);
-    assert!(lines.len() == 1 && lines[0].contains(r#""status_code":101"#), "{lines:?}");
+    assert!(
+        lines.len() == 1 && lines[0].contains(r#""status_code":101"#),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -175,7 +224,11 @@ fn bounds_hold() {
         flow.feed(Orig, piece, 0);
     }
     assert!(flow.held[0].len() < BUFFER_BYTES_MAX);
-    assert!(flow.close().iter().any(|line| line.contains("HTTP_head_too_long")));
+    assert!(
+        flow.close()
+            .iter()
+            .any(|line| line.contains("HTTP_head_too_long"))
+    );
 }
 
 #[test]
@@ -184,18 +237,31 @@ fn a_datagram_is_one_head() {
     let search = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n\
         MX: 1\r\nST: ssdp:all\r\n\r\n";
     let found = b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nSERVER: Linux UPnP/1.1 box/2\r\n\r\n";
-    let notify = b"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nSERVER: Linux UPnP/1.1 box/2\r\n\
+    let notify =
+        b"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nSERVER: Linux UPnP/1.1 box/2\r\n\
         NTS: ssdp:alive\r\n";
     let mut flow = Flow::default();
     for (dir, data) in [(Orig, &search[..]), (Resp, found), (Orig, notify)] {
-        let input = Input { ts: Timestamp::from_secs(1), dir, data, gap: 0, datagram: true };
-        let answer = flow.http.parse(input, &mut Out::new(&flow.flow, input.ts, &mut flow.seen));
+        let input = Input {
+            ts: Timestamp::from_secs(1),
+            dir,
+            data,
+            gap: 0,
+            datagram: true,
+        };
+        let answer = flow
+            .http
+            .parse(input, &mut Out::new(&flow.flow, input.ts, &mut flow.seen));
         assert_eq!(answer, Parse::Parsed { used: data.len() });
     }
-    let clues: Vec<_> = flow.seen.iter().filter_map(|o| match &o.body {
-        Body::Clue(clue) => Some((clue.evidence, clue.value.to_string())),
-        _ => None,
-    }).collect();
+    let clues: Vec<_> = flow
+        .seen
+        .iter()
+        .filter_map(|o| match &o.body {
+            Body::Clue(clue) => Some((clue.evidence, clue.value.to_string())),
+            _ => None,
+        })
+        .collect();
     assert_eq!(clues, [("ssdp server", "Linux UPnP/1.1 box/2".to_owned())]);
     let lines = flow.close();
     assert_eq!(lines.len(), 3);

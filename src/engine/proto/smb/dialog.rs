@@ -10,8 +10,8 @@ use super::header::{
 use super::ntlmssp::{self, Authenticate, Challenge, Message};
 use super::request::{Asked, Target, asked};
 use super::wire::{
-    BUFFER_OVERFLOW, MORE_PROCESSING, PENDING, SUCCESS, size16_at, status_name, u8_at, u16_at, u32_at,
-    u128_at,
+    BUFFER_OVERFLOW, MORE_PROCESSING, PENDING, SUCCESS, size16_at, status_name, u8_at, u16_at,
+    u32_at, u128_at,
 };
 use super::{Ntlm, SmbMapping};
 use crate::proto::{Dir, Input, Out};
@@ -97,7 +97,11 @@ impl Dialog {
         input: Input<'_>,
         out: &mut Out<'_>,
     ) {
-        let before = if header.related { self.compound } else { Compound::default() };
+        let before = if header.related {
+            self.compound
+        } else {
+            Compound::default()
+        };
         let (session, tree) = if header.related {
             (before.session, before.tree)
         } else {
@@ -110,14 +114,27 @@ impl Dialog {
             // A compound may put a query between an open and its close.
             _ => before.file,
         };
-        self.compound = Compound { session, tree, file };
+        self.compound = Compound {
+            session,
+            tree,
+            file,
+        };
         if header.command == TREE_DISCONNECT {
             self.trees.remove(&(session, tree));
         } else if header.command == LOGOFF {
             self.sessions.remove(&session);
         }
-        let Some(asked) = asked(header.command, message, body) else { return };
-        let request = Request { ts: input.ts, client: input.dir, session, tree, file, asked };
+        let Some(asked) = asked(header.command, message, body) else {
+            return;
+        };
+        let request = Request {
+            ts: input.ts,
+            client: input.dir,
+            session,
+            tree,
+            file,
+            asked,
+        };
         if self.requests.len() >= REQUESTS_MAX
             && let Some((_, oldest)) = self.requests.pop_first()
         {
@@ -156,7 +173,13 @@ impl Dialog {
                 self.challenged(header.session, message, body, server, out);
             }
             Asked::SignIn(Some(signing)) => {
-                self.signed_in(header.session, *signing, Some(header.status), (ts, server), out);
+                self.signed_in(
+                    header.session,
+                    *signing,
+                    Some(header.status),
+                    (ts, server),
+                    out,
+                );
             }
             Asked::TreeConnect(path) => self.connected(header, body, path, ts, out),
             Asked::Create { ref name, delete } => {
@@ -189,7 +212,8 @@ impl Dialog {
         out: &mut Out<'_>,
     ) {
         // Informational codes (oplock break in progress) still open the file.
-        let id = u128_at(body, 64).filter(|_| header.status >> 30 < 2 && u16_at(body, 0) == Some(89));
+        let id =
+            u128_at(body, 64).filter(|_| header.status >> 30 < 2 && u16_at(body, 0) == Some(89));
         let Some(id) = id else {
             let status = (header.status != SUCCESS).then(|| status_name(header.status));
             return opened.failed(status, out);
@@ -210,8 +234,15 @@ impl Dialog {
         Opened {
             ts: request.ts,
             name,
-            tree: self.trees.get(&(request.session, request.tree)).cloned().unwrap_or_default(),
-            user: self.sessions.get(&request.session).and_then(|session| session.user.clone()),
+            tree: self
+                .trees
+                .get(&(request.session, request.tree))
+                .cloned()
+                .unwrap_or_default(),
+            user: self
+                .sessions
+                .get(&request.session)
+                .and_then(|session| session.user.clone()),
         }
     }
 
@@ -231,8 +262,14 @@ impl Dialog {
             Some(3) => Share::Print,
             _ => Share::Unknown,
         };
-        let tree = Tree { path: Some(path.as_str().into()), share };
-        let user = self.sessions.get(&header.session).and_then(|session| session.user.as_deref());
+        let tree = Tree {
+            path: Some(path.as_str().into()),
+            share,
+        };
+        let user = self
+            .sessions
+            .get(&header.session)
+            .and_then(|session| session.user.as_deref());
         let mapping = SmbMapping {
             path,
             share_type: share.name(),
@@ -240,7 +277,9 @@ impl Dialog {
             status: (!ok).then(|| status_name(header.status)),
         };
         out.record(ts, mapping);
-        let Some(id) = header.tree.filter(|_| ok) else { return };
+        let Some(id) = header.tree.filter(|_| ok) else {
+            return;
+        };
         let key = (header.session, id);
         if self.trees.len() >= TREES_MAX && !self.trees.contains_key(&key) {
             self.table_full(out);
@@ -251,11 +290,33 @@ impl Dialog {
 
     /// Keeps what the server says of itself before a sign-in goes on.
     fn challenged(&mut self, id: u64, message: &[u8], body: &[u8], server: Dir, out: &mut Out<'_>) {
-        let blob = size16_at(body, 4).and_then(|at| message.get(at..)).unwrap_or_default();
-        let Some(Message::Challenge(challenge)) = ntlmssp::find(blob) else { return };
-        tell(server, ClueKind::HostName, "ntlm", challenge.nb_name.as_ref(), out);
-        tell(server, ClueKind::HostName, "ntlm dns name", challenge.dns_name.as_ref(), out);
-        tell(server, ClueKind::Software, "ntlm version", challenge.system.as_ref(), out);
+        let blob = size16_at(body, 4)
+            .and_then(|at| message.get(at..))
+            .unwrap_or_default();
+        let Some(Message::Challenge(challenge)) = ntlmssp::find(blob) else {
+            return;
+        };
+        tell(
+            server,
+            ClueKind::HostName,
+            "ntlm",
+            challenge.nb_name.as_ref(),
+            out,
+        );
+        tell(
+            server,
+            ClueKind::HostName,
+            "ntlm dns name",
+            challenge.dns_name.as_ref(),
+            out,
+        );
+        tell(
+            server,
+            ClueKind::Software,
+            "ntlm version",
+            challenge.system.as_ref(),
+            out,
+        );
         self.session(id, out).server = Some(Box::new(challenge));
     }
 
@@ -269,12 +330,27 @@ impl Dialog {
         out: &mut Out<'_>,
     ) {
         let client = server.other();
-        tell(client, ClueKind::HostName, "ntlm", signing.workstation.as_ref(), out);
-        tell(client, ClueKind::Software, "ntlm version", signing.system.as_ref(), out);
+        tell(
+            client,
+            ClueKind::HostName,
+            "ntlm",
+            signing.workstation.as_ref(),
+            out,
+        );
+        tell(
+            client,
+            ClueKind::Software,
+            "ntlm version",
+            signing.system.as_ref(),
+            out,
+        );
         if verdict == Some(SUCCESS) {
             self.session(id, out).user = signing.user.as_deref().map(Arc::from);
         }
-        let told = self.sessions.get(&id).and_then(|session| session.server.as_deref());
+        let told = self
+            .sessions
+            .get(&id)
+            .and_then(|session| session.server.as_deref());
         let told = told.cloned().unwrap_or_default();
         let record = Ntlm {
             username: signing.user,
@@ -342,5 +418,11 @@ fn tell(
         Dir::Orig => out.flow.orig,
         Dir::Resp => out.flow.resp,
     };
-    out.clue(Clue { mac: None, ip: Some(end.ip()), kind, evidence, value });
+    out.clue(Clue {
+        mac: None,
+        ip: Some(end.ip()),
+        kind,
+        evidence,
+        value,
+    });
 }

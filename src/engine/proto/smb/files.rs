@@ -66,7 +66,13 @@ pub(super) struct Opened {
 impl Opened {
     /// Tells of an open that failed, or was not answered if there is no status.
     pub(super) fn failed(&self, status: Option<Text>, out: &mut Out<'_>) {
-        out.record(self.ts, SmbFile { status, ..self.record(Verb::Open) });
+        out.record(
+            self.ts,
+            SmbFile {
+                status,
+                ..self.record(Verb::Open)
+            },
+        );
     }
 
     /// What all records about the file have in common.
@@ -113,12 +119,26 @@ impl File {
         if let Some(ts) = self.read.since {
             let bytes_read = Some(self.read.bytes);
             let record = self.opened.record(Verb::Read);
-            out.record(ts, SmbFile { bytes_read, size: self.size, ..record });
+            out.record(
+                ts,
+                SmbFile {
+                    bytes_read,
+                    size: self.size,
+                    ..record
+                },
+            );
         }
         if let Some(ts) = self.written.since {
             let bytes_written = Some(self.written.bytes);
             let record = self.opened.record(Verb::Write);
-            out.record(ts, SmbFile { bytes_written, size: self.size, ..record });
+            out.record(
+                ts,
+                SmbFile {
+                    bytes_written,
+                    size: self.size,
+                    ..record
+                },
+            );
         }
     }
 }
@@ -152,16 +172,32 @@ impl Files {
         };
         out.record(opened.ts, record);
         if delete {
-            out.record(opened.ts, SmbFile { size, ..opened.record(Verb::Delete) });
+            out.record(
+                opened.ts,
+                SmbFile {
+                    size,
+                    ..opened.record(Verb::Delete)
+                },
+            );
         }
         let evict = self.open.len() >= FILES_MAX && !self.open.contains_key(&id);
         if evict {
-            let oldest = self.open.iter().min_by_key(|(_, file)| file.ordinal).map(|(id, _)| *id);
+            let oldest = self
+                .open
+                .iter()
+                .min_by_key(|(_, file)| file.ordinal)
+                .map(|(id, _)| *id);
             self.close(oldest, out);
         }
         self.ordinals = self.ordinals.saturating_add(1);
         let (read, written) = (Flowed::default(), Flowed::default());
-        let file = File { opened, ordinal: self.ordinals, size, read, written };
+        let file = File {
+            opened,
+            ordinal: self.ordinals,
+            size,
+            read,
+            written,
+        };
         if let Some(replaced) = self.open.insert(id, file) {
             replaced.close(out);
         }
@@ -192,7 +228,14 @@ impl Files {
     ) {
         let Some(file) = self.get(id) else { return };
         let record = file.opened.record(Verb::Delete);
-        out.record(ts, SmbFile { size: file.size, status: failure(status), ..record });
+        out.record(
+            ts,
+            SmbFile {
+                size: file.size,
+                status: failure(status),
+                ..record
+            },
+        );
     }
 
     /// The file has another name now.

@@ -66,10 +66,14 @@ impl Protocol for Smb {
             }
             [0x82 | 0x85, 0, 0, 0, ..] | [0x83, 0, 0, 1, ..] => Probe::Unsure,
             [] | [0 | 0x81..=0x85] | [0, _] | [0, _, _] | [0, _, _, _] => Probe::Unsure,
-            [0, _, _, _, id] | [0, _, _, _, id, b'S'] | [0, _, _, _, id, b'S', b'M'] if *id >= 0xfc => {
+            [0, _, _, _, id] | [0, _, _, _, id, b'S'] | [0, _, _, _, id, b'S', b'M']
+                if *id >= 0xfc =>
+            {
                 Probe::Unsure
             }
-            [0x81..=0x83 | 0x85, 0] | [0x81..=0x83 | 0x85, 0, 0] | [0x81, 0, 0, 0x44] => Probe::Unsure,
+            [0x81..=0x83 | 0x85, 0] | [0x81..=0x83 | 0x85, 0, 0] | [0x81, 0, 0, 0x44] => {
+                Probe::Unsure
+            }
             _ => match next_message(start.get(..PROBE_LEN_MAX).unwrap_or(start)) {
                 Some(_) => Probe::Unsure,
                 None => Probe::NotMine,
@@ -146,7 +150,11 @@ impl Smb {
         };
         let next = u64::from(header.next);
         // A distance that leads nowhere ends the compound.
-        let len = if next >= 64 && next < left { next } else { left };
+        let len = if next >= 64 && next < left {
+            next
+        } else {
+            left
+        };
         let wanted = HEADER_LEN
             .saturating_add(header.body_wanted())
             .min(usize::try_from(len).unwrap_or(usize::MAX));
@@ -155,7 +163,11 @@ impl Smb {
         };
         self.dialog.command(&header, message, len, input, out);
         let rest = left.saturating_sub(len);
-        *self.at(input.dir) = if rest == 0 { At::Frame } else { At::Command { left: rest } };
+        *self.at(input.dir) = if rest == 0 {
+            At::Frame
+        } else {
+            At::Command { left: rest }
+        };
         pass(data, len)
     }
 
@@ -215,7 +227,10 @@ fn pass(data: &[u8], len: u64) -> Parse {
 
 /// `have` in total must be there.
 fn need(data: &[u8], have: usize) -> Parse {
-    Parse::NeedMore { used: 0, need: have.saturating_sub(data.len()).max(1) }
+    Parse::NeedMore {
+        used: 0,
+        need: have.saturating_sub(data.len()).max(1),
+    }
 }
 
 #[cfg(test)]

@@ -64,11 +64,18 @@ pub(super) fn find(blob: &[u8]) -> Option<Message> {
 
 fn challenge(message: &[u8]) -> Option<Challenge> {
     let flags = u32_at(message, 20)?;
-    let mut found = Challenge { system: system(message, 48, flags), ..Challenge::default() };
+    let mut found = Challenge {
+        system: system(message, 48, flags),
+        ..Challenge::default()
+    };
     let mut pairs = payload(message, 40).unwrap_or_default();
     for _ in 0..AV_PAIRS_MAX {
-        let (Some(id), Some(len)) = (u16_at(pairs, 0), size16_at(pairs, 2)) else { break };
-        let Some(value) = field(pairs, 4, len) else { break };
+        let (Some(id), Some(len)) = (u16_at(pairs, 0), size16_at(pairs, 2)) else {
+            break;
+        };
+        let Some(value) = field(pairs, 4, len) else {
+            break;
+        };
         match id {
             0 => break,
             1 => found.nb_name = name(value, true),
@@ -100,8 +107,11 @@ fn payload(message: &[u8], at: usize) -> Option<&[u8]> {
 
 /// A name; `None` if empty.
 fn name(bytes: &[u8], unicode: bool) -> Option<Text> {
-    let name =
-        if unicode { utf16(bytes, NAME_LEN_MAX) } else { crate::types::text(bytes, NAME_LEN_MAX) };
+    let name = if unicode {
+        utf16(bytes, NAME_LEN_MAX)
+    } else {
+        crate::types::text(bytes, NAME_LEN_MAX)
+    };
     Some(name).filter(|name| !name.is_empty())
 }
 
@@ -135,7 +145,9 @@ mod tests {
 
     #[test]
     fn a_challenge_names_the_server() {
-        let Some(Message::Challenge(found)) = find(&challenge_blob()) else { panic!("no challenge") };
+        let Some(Message::Challenge(found)) = find(&challenge_blob()) else {
+            panic!("no challenge")
+        };
         assert_eq!(found.nb_name.as_deref(), Some("DC"));
         assert_eq!(found.dns_name.as_deref(), Some("d.x"));
         assert_eq!(found.system.as_deref(), Some("Windows 10.0.17763"));

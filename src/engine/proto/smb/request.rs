@@ -38,7 +38,9 @@ pub(super) enum Target {
 pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> {
     match command {
         SESSION_SETUP => {
-            let blob = size16_at(body, 12).and_then(|at| message.get(at..)).unwrap_or_default();
+            let blob = size16_at(body, 12)
+                .and_then(|at| message.get(at..))
+                .unwrap_or_default();
             Some(Asked::SignIn(match ntlmssp::find(blob) {
                 Some(Message::Authenticate(found)) => Some(Box::new(found)),
                 _ => None,
@@ -56,7 +58,9 @@ pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> 
         }
         CLOSE => Some(Asked::Close),
         READ => Some(Asked::Read),
-        WRITE => Some(Asked::Write { len: u32_at(body, 4)? }),
+        WRITE => Some(Asked::Write {
+            len: u32_at(body, 4)?,
+        }),
         SET_INFO => set_info(message, body),
         _ => None,
     }
@@ -88,5 +92,8 @@ fn name(message: &[u8], body: &[u8], at: usize) -> Option<Text> {
     if len == 0 {
         return Some(Text::new());
     }
-    Some(utf16(field(message, size16_at(body, at)?, len)?, NAME_LEN_MAX))
+    Some(utf16(
+        field(message, size16_at(body, at)?, len)?,
+        NAME_LEN_MAX,
+    ))
 }

@@ -1,7 +1,10 @@
 //! Conversations laid out by hand after \[MS-SMB2\] 2.2; the helpers write one field a line.
 
+mod messages;
+
 use proptest::prelude::*;
 
+use self::messages::*;
 use super::*;
 use crate::types::{Body, FlowRef, Json, Observations, Timestamp};
 
@@ -12,146 +15,6 @@ const RELATED: u32 = 4;
 /// STATUS_ACCESS_DENIED.
 const DENIED: u32 = 0xc000_0022;
 const SHARE: &str = r"\\dc\c$";
-
-fn wide(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
-}
-
-/// A header (2.2.1.2) with a body; session 7, tree 3.
-fn command(command: u16, flags: u32, status: u32, message: u64, body: &[u8]) -> Vec<u8> {
-    let mut out = b"\xfeSMB\x40\0\x01\0".to_vec(); // id, StructureSize, CreditCharge
-    out.extend(status.to_le_bytes());
-    out.extend(command.to_le_bytes());
-    out.extend([1, 0]); // Credit
-    out.extend(flags.to_le_bytes());
-    out.extend([0; 4]); // NextCommand
-    out.extend(message.to_le_bytes());
-    out.extend([0; 4]); // Reserved
-    out.extend(3_u32.to_le_bytes()); // TreeId
-    out.extend(7_u64.to_le_bytes()); // SessionId
-    out.extend([0; 16]); // Signature
-    out.extend(body);
-    out
-}
-
-fn ask(number: u16, message: u64, body: &[u8]) -> Vec<u8> {
-    framed(&command(number, 0, 0, message, body))
-}
-
-fn answer(number: u16, message: u64, body: &[u8]) -> Vec<u8> {
-    framed(&command(number, RESPONSE, 0, message, body))
-}
-
-fn refuse(number: u16, message: u64, status: u32) -> Vec<u8> {
-    framed(&command(number, RESPONSE, status, message, &[9, 0, 0, 0, 0, 0, 0, 0, 0]))
-}
-
-/// A NetBIOS session message.
-fn framed(message: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(message.len()).unwrap();
-    [&len.to_be_bytes(), message].concat()
-}
-
-/// Chains commands, each padded to eight bytes (3.2.4.1.4).
-fn compound(commands: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (index, command) in commands.iter().enumerate() {
-        let mut command = command.clone();
-        if index + 1 < commands.len() {
-            command.resize(command.len().next_multiple_of(8), 0);
-            let next = u32::try_from(command.len()).unwrap();
-            command[20..24].copy_from_slice(&next.to_le_bytes());
-        }
-        out.extend(command);
-    }
-    framed(&out)
-}
-
-/// 2.2.9
-fn tree_connect(path: &str) -> Vec<u8> {
-    let path = wide(path);
-    let len = u16::try_from(path.len()).unwrap().to_le_bytes();
-    [&[9, 0, 0, 0, 72, 0], &len[..], &path].concat() // PathOffset 64 + 8
-}
-
-/// 2.2.10, of the given share type.
-fn tree_connected(kind: u8) -> [u8; 16] {
-    [16, 0, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 1, 0x1f, 0]
-}
-
-/// 2.2.13
-fn create(name: &str, options: u32) -> Vec<u8> {
-    let name = wide(name);
-    let mut body = vec![57, 0]; // StructureSize
-    body.extend([0; 38]); // up to CreateDisposition
-    body.extend(options.to_le_bytes());
-    body.extend(120_u16.to_le_bytes()); // NameOffset 64 + 56
-    body.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
-    body.extend([0; 8]); // contexts
-    body.extend(name);
-    body
-}
-
-/// 2.2.14
-fn created(file: u8, size: u64) -> Vec<u8> {
-    let mut body = vec![89, 0, 0, 0]; // StructureSize, OplockLevel, Flags
-    body.extend(2_u32.to_le_bytes()); // CreateAction: created
-    body.extend(125_911_584_000_000_000_u64.to_le_bytes()); // CreationTime 2000-01-01
-    body.extend([0; 24]); // other times
-    body.extend(4096_u64.to_le_bytes()); // AllocationSize
-    body.extend(size.to_le_bytes()); // EndofFile
-    body.extend([0; 8]); // FileAttributes, Reserved2
-    body.extend([file; 16]); // FileId
-    body.extend([0; 8]); // contexts
-    body
-}
-
-/// 2.2.15
-fn close(file: u8) -> Vec<u8> {
-    [&[24, 0, 0, 0, 0, 0, 0, 0], &[file; 16][..]].concat()
-}
-
-/// 2.2.19 and 2.2.21 begin alike; a write's data follows.
-fn read_or_write(file: u8, len: u32, data: &[u8]) -> Vec<u8> {
-    let mut body = vec![49, 0, 112, 0]; // StructureSize, DataOffset 64 + 48
-    body.extend(len.to_le_bytes());
-    body.extend([0; 8]); // Offset
-    body.extend([file; 16]);
-    body.extend([0; 16]);
-    body.extend(data);
-    body
-}
-
-/// 2.2.20
-fn have_read(len: u32) -> Vec<u8> {
-    let mut body = vec![17, 0, 80, 0];
-    body.extend(len.to_le_bytes());
-    body.extend([0; 8]);
-    body.resize(16 + usize::try_from(len).unwrap(), b'x');
-    body
-}
-
-/// 2.2.22
-fn written(len: u32) -> Vec<u8> {
-    [&[17, 0, 0, 0], &len.to_le_bytes()[..], &[0; 8]].concat()
-}
-
-/// 2.2.39 with a class of file information.
-fn set_info(file: u8, class: u8, info: &[u8]) -> Vec<u8> {
-    let mut body = vec![33, 0, 1, class]; // StructureSize, SMB2_0_INFO_FILE, FileInfoClass
-    body.extend(u32::try_from(info.len()).unwrap().to_le_bytes());
-    body.extend([96, 0, 0, 0, 0, 0, 0, 0]); // BufferOffset 64 + 32, Reserved, AdditionalInformation
-    body.extend([file; 16]);
-    body.extend(info);
-    body
-}
-
-/// FileRenameInformation, \[MS-FSCC\] 2.4.43.2
-fn rename(name: &str) -> Vec<u8> {
-    let name = wide(name);
-    let len = u32::try_from(name.len()).unwrap().to_le_bytes();
-    [&[0; 16], &len[..], &name].concat()
-}
 
 /// Feeds pieces as the flow table does and returns the records as JSON, the kind in front.
 fn run(pieces: &[(Dir, &[u8])]) -> Vec<String> {
@@ -165,7 +28,13 @@ fn run(pieces: &[(Dir, &[u8])]) -> Vec<String> {
         buffers[at].extend(&piece[skipped..]);
         while !buffers[at].is_empty() {
             let data = buffers[at].clone();
-            let input = Input { ts, dir: *dir, data: &data, gap: 0, datagram: false };
+            let input = Input {
+                ts,
+                dir: *dir,
+                data: &data,
+                gap: 0,
+                datagram: false,
+            };
             let used = match smb.parse(input, &mut Out::new(&flow, ts, &mut seen)) {
                 Parse::Parsed { used } => used,
                 Parse::NeedMore { used, need } => {
@@ -231,7 +100,10 @@ fn conversation() -> Vec<(Dir, Vec<u8>)> {
 }
 
 fn feed(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
-    run(&pieces.iter().map(|(dir, data)| (*dir, &data[..])).collect::<Vec<_>>())
+    run(&pieces
+        .iter()
+        .map(|(dir, data)| (*dir, &data[..]))
+        .collect::<Vec<_>>())
 }
 
 #[test]
@@ -283,21 +155,33 @@ fn refusals_carry_their_status_and_deletes_on_close_are_told() {
         (Dir::Orig, ask(3, 1, &tree_connect(SHARE))),
         (Dir::Resp, refuse(3, 1, DENIED)),
         (Dir::Orig, ask(CREATE, 2, &create("secret", 0))),
-        (Dir::Resp, framed(&command(CREATE, RESPONSE | ASYNC, 0x103, 2, &[9, 0]))),
+        (
+            Dir::Resp,
+            framed(&command(CREATE, RESPONSE | ASYNC, 0x103, 2, &[9, 0])),
+        ),
         (Dir::Resp, refuse(CREATE, 2, DENIED)),
         (Dir::Orig, ask(CREATE, 3, &create("", 0x1000))),
-        (Dir::Resp, framed(&command(CREATE, RESPONSE | ASYNC, 0, 3, &created(1, 9)))),
+        (
+            Dir::Resp,
+            framed(&command(CREATE, RESPONSE | ASYNC, 0, 3, &created(1, 9))),
+        ),
         (Dir::Orig, ask(CREATE, 4, &create("never answered", 0))),
     ]);
     let denied = r#""status":"STATUS_ACCESS_DENIED"}"#;
-    assert_eq!(rows[0], format!(r#"smb_mapping {{"path":"\\\\dc\\c$",{denied}"#));
+    assert_eq!(
+        rows[0],
+        format!(r#"smb_mapping {{"path":"\\\\dc\\c$",{denied}"#)
+    );
     assert_eq!(
         rows[1],
         format!(r#"smb_files {{"action":"SMB::FILE_OPEN","name":"secret",{denied}"#)
     );
     assert!(rows[2].contains("FILE_OPEN") && rows[2].contains("<share_root>"));
     assert!(rows[3].contains("FILE_DELETE") && rows[3].contains("<share_root>"));
-    assert_eq!(rows[4], r#"smb_files {"action":"SMB::FILE_OPEN","name":"never answered"}"#);
+    assert_eq!(
+        rows[4],
+        r#"smb_files {"action":"SMB::FILE_OPEN","name":"never answered"}"#
+    );
     assert_eq!(rows.len(), 5);
 }
 
@@ -330,7 +214,10 @@ fn a_sign_in_names_the_user_of_what_follows() {
         (Dir::Resp, refuse(1, 3, 0xc000_006d)),
     ]);
     let who = r#""username":"eve","hostname":"PC","domainname":"AD""#;
-    let clues = ["HostName ntlm: PC", "Software ntlm version: Windows 10.0.17763"];
+    let clues = [
+        "HostName ntlm: PC",
+        "Software ntlm version: Windows 10.0.17763",
+    ];
     assert_eq!(rows[..2], clues);
     assert_eq!(rows[2], format!(r#"ntlm {{{who},"success":true}}"#));
     assert!(rows[3].contains(r#""user":"eve""#));
@@ -345,7 +232,10 @@ fn a_sign_in_names_the_user_of_what_follows() {
 fn other_messages_are_passed_over() {
     let mut pieces = vec![
         // RFC 1002 4.3.2 to 4.3.4: session request, positive answer, keepalive.
-        (Dir::Orig, [&[0x81, 0, 0, 68, 0x20][..], &[b'C'; 67]].concat()),
+        (
+            Dir::Orig,
+            [&[0x81, 0, 0, 68, 0x20][..], &[b'C'; 67]].concat(),
+        ),
         (Dir::Resp, vec![0x82, 0, 0, 0, 0x85, 0, 0, 0]),
         // Negotiation in SMB 1, answered in SMB 2.
         (Dir::Orig, framed(b"\xffSMB\x72 and dialects")),
@@ -362,18 +252,30 @@ fn other_messages_are_passed_over() {
 fn after_a_gap_the_next_message_is_found() {
     let (flow, ts) = (FlowRef::default(), Timestamp::from_secs(1));
     let (mut seen, mut smb) = (Observations::new(), Smb::default());
-    let stream = [&b"rest of something, SMB\x00\xfeSMB and so on"[..], &ask(CREATE, 2, &create("f", 0))]
-        .concat();
+    let stream = [
+        &b"rest of something, SMB\x00\xfeSMB and so on"[..],
+        &ask(CREATE, 2, &create("f", 0)),
+    ]
+    .concat();
     let (mut data, mut gap) = (&stream[..], 1000);
     while !data.is_empty() {
-        let input = Input { ts, dir: Dir::Orig, data, gap, datagram: false };
+        let input = Input {
+            ts,
+            dir: Dir::Orig,
+            data,
+            gap,
+            datagram: false,
+        };
         let Parse::Parsed { used } = smb.parse(input, &mut Out::new(&flow, ts, &mut seen)) else {
             panic!("the message was not found");
         };
         (data, gap) = (&data[used..], 0);
     }
     smb.finish(&mut Out::new(&flow, ts, &mut seen));
-    assert_eq!(lines(&seen), [r#"smb_files {"action":"SMB::FILE_OPEN","name":"f"}"#]);
+    assert_eq!(
+        lines(&seen),
+        [r#"smb_files {"action":"SMB::FILE_OPEN","name":"f"}"#]
+    );
 }
 
 #[test]
@@ -390,8 +292,16 @@ fn tables_hold_their_bounds_and_lose_nothing_told() {
         pieces.push((Dir::Orig, ask(CREATE, message, &create("g", 0))));
     }
     let rows = feed(&pieces);
-    assert_eq!(rows.iter().filter(|row| row.contains("FILE_OPEN")).count(), 1200);
-    assert_eq!(rows.iter().filter(|row| row.contains("smb_table_full")).count(), 1);
+    assert_eq!(
+        rows.iter().filter(|row| row.contains("FILE_OPEN")).count(),
+        1200
+    );
+    assert_eq!(
+        rows.iter()
+            .filter(|row| row.contains("smb_table_full"))
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -402,8 +312,14 @@ fn beginnings_are_recognised() {
         assert_eq!(Smb::probe(&first[..len], Dir::Orig), Probe::Unsure, "{len}");
     }
     assert_eq!(Smb::probe(b"GET / HTTP/1.1\r\n", Dir::Orig), Probe::NotMine);
-    assert_eq!(Smb::probe(&[&b"middle"[..], &first].concat(), Dir::Orig), Probe::Unsure);
-    assert_eq!(Smb::probe(&[0x81, 0, 0, 68, 32, 67], Dir::Orig), Probe::Certain);
+    assert_eq!(
+        Smb::probe(&[&b"middle"[..], &first].concat(), Dir::Orig),
+        Probe::Unsure
+    );
+    assert_eq!(
+        Smb::probe(&[0x81, 0, 0, 68, 32, 67], Dir::Orig),
+        Probe::Certain
+    );
 }
 
 #[test]

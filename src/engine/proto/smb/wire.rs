@@ -63,7 +63,9 @@ pub(super) fn utf16(bytes: &[u8], limit: usize) -> Text {
 pub(super) fn file_time_at(data: &[u8], at: usize) -> Option<Timestamp> {
     /// 1601-01-01 to 1970-01-01 in units of 100 ns.
     const EPOCH: i64 = 116_444_736_000_000_000;
-    let time = i64::try_from(u64_at(data, at)?).ok().filter(|time| *time != 0)?;
+    let time = i64::try_from(u64_at(data, at)?)
+        .ok()
+        .filter(|time| *time != 0)?;
     let since_epoch = time.checked_sub(EPOCH)?.checked_mul(100)?;
     Some(Timestamp::from_nanos(since_epoch))
 }
@@ -83,7 +85,10 @@ pub(super) fn status_name(status: u32) -> Text {
         .binary_search_by_key(&status, |(code, _)| *code)
         .ok()
         .and_then(|index| STATUS.get(index))
-        .map_or_else(|| format!("0x{status:08x}"), |(_, name)| format!("STATUS_{name}"))
+        .map_or_else(
+            || format!("0x{status:08x}"),
+            |(_, name)| format!("STATUS_{name}"),
+        )
 }
 
 /// Statuses that answer file, share and sign-in requests, ascending, without `STATUS_`.
@@ -187,7 +192,10 @@ mod tests {
     fn file_times_count_from_1601() {
         // 2000-01-01T00:00:00Z is 946,684,800 s after 1970, 12,591,158,400 s after 1601.
         let time = 125_911_584_000_000_000_u64.to_le_bytes();
-        assert_eq!(file_time_at(&time, 0), Some(Timestamp::from_secs(946_684_800)));
+        assert_eq!(
+            file_time_at(&time, 0),
+            Some(Timestamp::from_secs(946_684_800))
+        );
         assert_eq!(file_time_at(&[0; 8], 0), None);
         assert_eq!(file_time_at(&[0xff; 8], 0), None);
     }

@@ -272,7 +272,11 @@ pub(super) fn hex(bytes: &[u8], upper: bool) -> Text {
     for byte in bytes {
         for nibble in [byte >> 4, byte & 0x0f] {
             let digit = char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-            out.push(if upper { digit.to_ascii_uppercase() } else { digit });
+            out.push(if upper {
+                digit.to_ascii_uppercase()
+            } else {
+                digit
+            });
         }
     }
     out
@@ -301,18 +305,33 @@ mod tests {
         assert_eq!(record.subject.as_deref(), Some(subject));
         let issuer = "CN=Example Root,O=Example\\, Ltd.,C=CH";
         assert_eq!(record.issuer.as_deref(), Some(issuer));
-        assert_eq!(record.not_valid_before, Some(Timestamp::from_secs(1_795_398_147)));
-        assert_eq!(record.not_valid_after, Some(Timestamp::from_secs(1_826_934_147)));
+        assert_eq!(
+            record.not_valid_before,
+            Some(Timestamp::from_secs(1_795_398_147))
+        );
+        assert_eq!(
+            record.not_valid_after,
+            Some(Timestamp::from_secs(1_826_934_147))
+        );
         assert_eq!(record.key_alg.as_deref(), Some("id-ecPublicKey"));
         assert_eq!(record.sig_alg.as_deref(), Some("ecdsa-with-SHA256"));
-        assert_eq!((record.key_type, record.key_length), (Some("ecdsa"), Some(256)));
+        assert_eq!(
+            (record.key_type, record.key_length),
+            (Some("ecdsa"), Some(256))
+        );
         assert_eq!(record.curve.as_deref(), Some("prime256v1"));
         let names = ["www.example.org", "*.example.net"].map(String::from);
         assert_eq!(record.san_dns.as_deref(), Some(&names[..]));
         let addresses = ["192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
         assert_eq!(record.san_ip.as_deref(), Some(&addresses[..]));
-        assert_eq!(record.san_email.as_deref(), Some(&["admin@example.org".to_owned()][..]));
-        assert_eq!(record.san_uri.as_deref(), Some(&["https://example.org/x".to_owned()][..]));
+        assert_eq!(
+            record.san_email.as_deref(),
+            Some(&["admin@example.org".to_owned()][..])
+        );
+        assert_eq!(
+            record.san_uri.as_deref(),
+            Some(&["https://example.org/x".to_owned()][..])
+        );
         assert_eq!((record.ca, record.path_len), (Some(false), None));
         assert_eq!(leaf.common_name.as_deref(), Some("www.example.org"));
     }
@@ -343,7 +362,10 @@ mod tests {
         ] {
             assert_eq!(leaf.matches(host), is_match, "{host}");
         }
-        assert!(certificate(ROOT).unwrap().matches("example root"), "no alternative names");
+        assert!(
+            certificate(ROOT).unwrap().matches("example root"),
+            "no alternative names"
+        );
         assert!(!covers("*", "org") && !covers("*.org", "example.org"));
         assert!(!covers("w*.example.org", "www.example.org"));
     }

@@ -56,7 +56,10 @@ pub(super) fn written(name: &X509Name<'_>) -> Text {
 /// The most specific common name.
 pub(super) fn common_name(name: &X509Name<'_>) -> Option<Text> {
     let names = name.iter_attributes();
-    names.filter(|a| number(a.attr_type()) == COMMON_NAME).last().and_then(value)
+    names
+        .filter(|a| number(a.attr_type()) == COMMON_NAME)
+        .last()
+        .and_then(value)
 }
 
 /// The dotted number of an attribute, cut to a sane length.
@@ -113,12 +116,21 @@ fn value(attribute: &AttributeTypeAndValue<'_>) -> Option<Text> {
             let (pairs, _) = bytes.as_chunks::<2>();
             let units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
             let decoded = char::decode_utf16(units);
-            Some(decoded.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+            Some(
+                decoded
+                    .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+                    .collect(),
+            )
         }
         Tag::UniversalString => {
             let (fours, _) = bytes.as_chunks::<4>();
             let code = |four: &[u8; 4]| char::from_u32(u32::from_be_bytes(*four));
-            Some(fours.iter().map(|f| code(f).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+            Some(
+                fours
+                    .iter()
+                    .map(|f| code(f).unwrap_or(char::REPLACEMENT_CHARACTER))
+                    .collect(),
+            )
         }
         _ => None,
     }
@@ -152,7 +164,21 @@ mod tests {
     /// A name of one part: SEQUENCE { SET { SEQUENCE { 2.5.4.3, value } } }.
     fn name(tag: u8, value: &[u8]) -> Vec<u8> {
         let len = u8::try_from(value.len()).unwrap();
-        let mut der = vec![0x30, len + 11, 0x31, len + 9, 0x30, len + 7, 6, 3, 0x55, 4, 3, tag, len];
+        let mut der = vec![
+            0x30,
+            len + 11,
+            0x31,
+            len + 9,
+            0x30,
+            len + 7,
+            6,
+            3,
+            0x55,
+            4,
+            3,
+            tag,
+            len,
+        ];
         der.extend(value);
         der
     }
@@ -171,6 +197,9 @@ mod tests {
         assert_eq!(text_of(0x0c, b"#a#"), "CN=\\#a#");
         assert_eq!(text_of(0x04, &[0xde, 0xad]), "CN=#DEAD", "OCTET STRING");
         let der = name(0x0c, b"x");
-        assert_eq!(common_name(&X509Name::from_der(&der).unwrap().1).as_deref(), Some("x"));
+        assert_eq!(
+            common_name(&X509Name::from_der(&der).unwrap().1).as_deref(),
+            Some("x")
+        );
     }
 }

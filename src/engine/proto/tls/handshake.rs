@@ -251,12 +251,7 @@ impl Session {
     }
 
     /// The certificates of one side, its own first.
-    fn chain<'a>(
-        &mut self,
-        chain: impl Iterator<Item = &'a [u8]>,
-        dir: Dir,
-        out: &mut Out<'_>,
-    ) {
+    fn chain<'a>(&mut self, chain: impl Iterator<Item = &'a [u8]>, dir: Dir, out: &mut Out<'_>) {
         let is_client = self.is_client(dir);
         let mut fingerprints = Vec::new();
         for (index, der) in chain.enumerate() {

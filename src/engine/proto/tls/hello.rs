@@ -198,7 +198,9 @@ pub(super) enum Ssl2Hello<'a> {
 
 /// Length of an SSL 2.0 record with a two-byte header, if these bytes can begin one with a hello.
 pub(super) fn ssl2_len(start: &[u8]) -> Option<usize> {
-    let [high, low, kind, ..] = start else { return None };
+    let [high, low, kind, ..] = start else {
+        return None;
+    };
     let len = u16::from_be_bytes([high & 0x7f, *low]);
     (high & 0x80 != 0 && matches!(kind, 1 | 4) && len >= 9).then_some(usize::from(len))
 }
@@ -249,7 +251,9 @@ fn extensions(block: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 fn find(block: &[u8], number: u16) -> Option<&[u8]> {
-    extensions(block).find(|(n, _)| *n == number).map(|(_, body)| body)
+    extensions(block)
+        .find(|(n, _)| *n == number)
+        .map(|(_, body)| body)
 }
 
 /// Names of an ALPN extension.
@@ -305,12 +309,17 @@ mod tests {
         // client: version 3.1, 3 bytes of ciphers, no session, 16 bytes of challenge
         let mut client = vec![1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f];
         client.extend([7; 16]);
-        assert!(matches!(ssl2_hello(&client), Some(Ssl2Hello::Client { version: 0x0301 })));
+        assert!(matches!(
+            ssl2_hello(&client),
+            Some(Ssl2Hello::Client { version: 0x0301 })
+        ));
         client.push(0);
         assert!(ssl2_hello(&client).is_none(), "lengths do not add up");
         // server: no hit, certificate type 1, version 2, certificate 2 bytes, ciphers 3, connection 1
         let server = [4, 0, 1, 0, 2, 0, 2, 0, 3, 0, 1, 0xaa, 0xbb, 1, 0, 0x80, 9];
-        let Some(Ssl2Hello::Server { certificate }) = ssl2_hello(&server) else { unreachable!() };
+        let Some(Ssl2Hello::Server { certificate }) = ssl2_hello(&server) else {
+            unreachable!()
+        };
         assert_eq!(certificate, [0xaa, 0xbb]);
         assert_eq!(ssl2_len(&[0x80, 28, 1]), Some(28));
         assert_eq!(ssl2_len(&[0x16, 3, 1]), None);

@@ -110,14 +110,18 @@ impl Protocol for Tls {
     ];
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
-        let Some(kind) = start.first() else { return Probe::Unsure };
+        let Some(kind) = start.first() else {
+            return Probe::Unsure;
+        };
         if kind & 0x80 != 0 {
             return probe_ssl2(start);
         }
         let is_kind = (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(kind);
         let is_version = start.get(1).is_none_or(|major| *major == 3)
             && start.get(2).is_none_or(|minor| *minor <= 4);
-        let length = start.get(3..5).and_then(|pair| <[u8; 2]>::try_from(pair).ok());
+        let length = start
+            .get(3..5)
+            .and_then(|pair| <[u8; 2]>::try_from(pair).ok());
         let length = length.map(|pair| usize::from(u16::from_be_bytes(pair)));
         if !is_kind || !is_version || length.is_some_and(|n| n == 0 || n > RECORD_LEN_MAX) {
             return Probe::NotMine;
@@ -222,7 +226,9 @@ impl Tls {
         let Some(body) = data.get(2..whole) else {
             return Step::Need(whole.saturating_sub(data.len()));
         };
-        let Some(hello) = ssl2_hello(body) else { return self.stray(dir) };
+        let Some(hello) = ssl2_hello(body) else {
+            return self.stray(dir);
+        };
         self.side(dir).is_begun = true;
         if self.session.ssl2(hello, dir, out) {
             Step::Done
@@ -323,7 +329,9 @@ impl Tls {
                 rest = after.get(len..).unwrap_or_default();
                 continue;
             }
-            let Some((message, next)) = after.split_at_checked(len) else { break };
+            let Some((message, next)) = after.split_at_checked(len) else {
+                break;
+            };
             self.session.message(*kind, message, dir, out);
             rest = next;
         }

@@ -23,10 +23,8 @@ pub(super) fn version(version: u16) -> Text {
 
 /// IANA's name of a cipher suite.
 pub(super) fn cipher(id: u16) -> Text {
-    TlsCipherSuite::from_id(id).map_or_else(
-        || format!("unknown-{id}"),
-        |suite| suite.name.to_owned(),
-    )
+    TlsCipherSuite::from_id(id)
+        .map_or_else(|| format!("unknown-{id}"), |suite| suite.name.to_owned())
 }
 
 /// Whether the server's key exchange message of this suite begins with a named curve.

@@ -31,7 +31,9 @@ pub(super) const RFC8448_SERVER_HELLO: &str = "
 
 pub(super) fn unhex(text: &str) -> Vec<u8> {
     let pairs = text.split_whitespace();
-    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+    pairs
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect()
 }
 
 /// Bytes behind their length in `width` bytes.
@@ -126,7 +128,11 @@ fn tls13() -> Pieces {
 /// a line of JSON after its kind, each clue after its evidence, and the last answer.
 fn run(pieces: &[(Dir, Vec<u8>)]) -> (Vec<String>, Option<Parse>) {
     let end = |n: u8| Endpoint::new([192, 0, 2, n].into(), 1);
-    let flow = FlowRef { orig: end(1), resp: end(2), ..FlowRef::default() };
+    let flow = FlowRef {
+        orig: end(1),
+        resp: end(2),
+        ..FlowRef::default()
+    };
     let (mut seen, mut tls, mut last) = (Observations::new(), Tls::default(), None);
     let (mut buffers, mut skip) = ([Vec::new(), Vec::new()], [0u64; 2]);
     let ts = Timestamp::from_secs(1);
@@ -136,7 +142,13 @@ fn run(pieces: &[(Dir, Vec<u8>)]) -> (Vec<String>, Option<Parse>) {
         skip[at] -= passed as u64;
         buffers[at].extend(&piece[passed..]);
         while !buffers[at].is_empty() {
-            let input = Input { ts, dir: *dir, data: &buffers[at], gap: 0, datagram: false };
+            let input = Input {
+                ts,
+                dir: *dir,
+                data: &buffers[at],
+                gap: 0,
+                datagram: false,
+            };
             let parse = tls.parse(input, &mut Out::new(&flow, ts, &mut seen));
             last = Some(parse);
             match parse {
@@ -170,8 +182,17 @@ fn line(body: &Body) -> Option<String> {
             json.close();
         }
         Body::Clue(clue) => {
-            let kind = if clue.kind == ClueKind::Serves { "serves" } else { "software" };
-            out = format!("{kind} {} {}: {}", clue.ip.unwrap(), clue.evidence, clue.value);
+            let kind = if clue.kind == ClueKind::Serves {
+                "serves"
+            } else {
+                "software"
+            };
+            out = format!(
+                "{kind} {} {}: {}",
+                clue.ip.unwrap(),
+                clue.evidence,
+                clue.value
+            );
         }
         _ => return None,
     }
@@ -182,9 +203,15 @@ fn line(body: &Body) -> Option<String> {
 fn a_full_handshake_of_tls_1_2() {
     let (lines, last) = run(&tls12());
     assert_eq!(last, Some(Parse::Skip));
-    let kinds: Vec<_> = lines.iter().map(|l| l.split(['{', ':']).next().unwrap()).collect();
+    let kinds: Vec<_> = lines
+        .iter()
+        .map(|l| l.split(['{', ':']).next().unwrap())
+        .collect();
     let serves = "serves 192.0.2.2 tls handshake";
-    assert_eq!(kinds, ["software 192.0.2.1 ja4", "x509", "x509", serves, "ssl"]);
+    assert_eq!(
+        kinds,
+        ["software 192.0.2.1 ja4", "x509", "x509", serves, "ssl"]
+    );
     assert!(lines[0].starts_with("software 192.0.2.1 ja4: t12d0202h2_"));
     assert!(lines[1].ends_with("\"host_cert\":true,\"client_cert\":false}"));
     assert!(lines[3].ends_with(": tls www.example.org"));
@@ -233,7 +260,11 @@ fn a_hello_in_records_of_one_byte_and_one_after_a_retry() {
     pieces.remove(6);
     let lines = run(&pieces).0;
     assert_eq!(lines.len(), 3);
-    assert!(lines[2].contains(r#""established":true,"ssl_history":"CjICsidD""#), "{}", lines[2]);
+    assert!(
+        lines[2].contains(r#""established":true,"ssl_history":"CjICsidD""#),
+        "{}",
+        lines[2]
+    );
 }
 
 #[test]
@@ -242,10 +273,18 @@ fn resumption_shows_in_session_id_and_ticket() {
     let resumed = |client: Vec<u8>, id: &[u8]| {
         let server = message(2, &answer(id, 0x002f, &[]));
         let client = record(22, &message(1, &client));
-        let pieces =
-            [(Dir::Orig, client), (Dir::Resp, record(22, &server)), finished(Dir::Resp), finished(Dir::Orig)];
+        let pieces = [
+            (Dir::Orig, client),
+            (Dir::Resp, record(22, &server)),
+            finished(Dir::Resp),
+            finished(Dir::Orig),
+        ];
         let lines = run(&pieces).0;
-        assert!(lines[2].contains(r#""established":true,"ssl_history":"CsiI""#), "{}", lines[2]);
+        assert!(
+            lines[2].contains(r#""established":true,"ssl_history":"CsiI""#),
+            "{}",
+            lines[2]
+        );
         lines[2].contains(r#""resumed":true"#)
     };
     assert!(resumed(hello(&[0x002f], &[]), &[9; 8]));
@@ -258,7 +297,8 @@ fn a_refused_hello_keeps_the_alert() {
     let alert = (Dir::Resp, record(21, &[2, 40]));
     let (lines, last) = run(&[(Dir::Orig, record(22, &client_hello_example())), alert]);
     assert_eq!(last, Some(Parse::Skip));
-    let expected = r#"ssl{"server_name":"www.example.org","resumed":false,"last_alert":"handshake_failure","#;
+    let expected =
+        r#"ssl{"server_name":"www.example.org","resumed":false,"last_alert":"handshake_failure","#;
     assert!(lines[1].starts_with(expected), "{}", lines[1]);
     assert!(lines[1].contains(r#""established":false,"ssl_history":"Cl""#));
 }
@@ -269,18 +309,30 @@ fn a_message_too_long_is_told_and_passed_over() {
     let long = [&[11, 2, 0, 0][..], &vec![0; 0x02_0000], &message(14, &[])].concat();
     let hello = message(2, &answer(&[], 0xc02b, &[]));
     let mut pieces = vec![(Dir::Resp, record(22, &hello))];
-    pieces.extend(long.chunks(16_384).map(|part| (Dir::Resp, record(22, part))));
+    pieces.extend(
+        long.chunks(16_384)
+            .map(|part| (Dir::Resp, record(22, part))),
+    );
     let (lines, _) = run(&pieces);
-    assert_eq!(lines[0], r#"weird{"name":"ssl_handshake_message_too_long","notice":false,"source":"ssl"}"#);
+    assert_eq!(
+        lines[0],
+        r#"weird{"name":"ssl_handshake_message_too_long","notice":false,"source":"ssl"}"#
+    );
     assert!(lines[1].contains(r#""ssl_history":"sn""#), "{}", lines[1]);
 }
 
 #[test]
 fn what_is_no_certificate_and_a_chain_too_long_are_told() {
     let chain = vector(3, &[0x30, 0]).repeat(11);
-    let server = [message(2, &answer(&[], 0x002f, &[])), message(11, &vector(3, &chain))];
+    let server = [
+        message(2, &answer(&[], 0x002f, &[])),
+        message(11, &vector(3, &chain)),
+    ];
     let (lines, _) = run(&[(Dir::Resp, record(22, &server.concat()))]);
-    let unparsable = lines.iter().filter(|l| l.contains("x509_unparsable")).count();
+    let unparsable = lines
+        .iter()
+        .filter(|l| l.contains("x509_unparsable"))
+        .count();
     assert_eq!((unparsable, lines.len()), (10, 12));
     assert!(lines[10].contains("ssl_certificate_chain_too_long"));
 }
@@ -301,19 +353,40 @@ fn a_loss_ends_the_parsing_with_what_is_known() {
     let ts = Timestamp::from_secs(1);
     let data = record(22, &client_hello_example());
     let mut feed = |data: &[u8], gap| {
-        let input = Input { ts, dir: Dir::Orig, data, gap, datagram: false };
+        let input = Input {
+            ts,
+            dir: Dir::Orig,
+            data,
+            gap,
+            datagram: false,
+        };
         tls.parse(input, &mut Out::new(&flow, ts, &mut seen))
     };
-    assert_eq!(feed(&data, 5), Parse::Parsed { used: data.len() }, "begins anew with a hello");
+    assert_eq!(
+        feed(&data, 5),
+        Parse::Parsed { used: data.len() },
+        "begins anew with a hello"
+    );
     assert_eq!(feed(b"xyz", 5), Parse::Skip);
     assert_eq!(feed(&data, 0), Parse::Skip);
-    assert_eq!(seen.iter().filter(|o| matches!(o.body, Body::Record(_))).count(), 1);
+    assert_eq!(
+        seen.iter()
+            .filter(|o| matches!(o.body, Body::Record(_)))
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn other_starts_and_the_middle_of_a_session_give_nothing() {
-    assert_eq!(run(&[(Dir::Orig, b"GET / HTTP/1.1\r\n\r\n".to_vec())]), (vec![], Some(Parse::Broken("ssl_invalid_record"))));
-    assert_eq!(run(&[(Dir::Orig, record(23, &[1; 30]))]), (vec![], Some(Parse::Skip)));
+    assert_eq!(
+        run(&[(Dir::Orig, b"GET / HTTP/1.1\r\n\r\n".to_vec())]),
+        (vec![], Some(Parse::Broken("ssl_invalid_record")))
+    );
+    assert_eq!(
+        run(&[(Dir::Orig, record(23, &[1; 30]))]),
+        (vec![], Some(Parse::Skip))
+    );
     let finished = record(22, &[0x0b, 0x9c, 0x4d, 0xda, 0xec]);
     assert_eq!(run(&[(Dir::Orig, finished)]), (vec![], Some(Parse::Skip)));
     // A stage of an implant in clear before the server's hello.
@@ -332,13 +405,21 @@ fn probing_goes_by_content() {
     assert_eq!(probe(&[]), Probe::Unsure);
     assert_eq!(probe(&[0x16]), Probe::Unsure);
     assert_eq!(probe(b"GET / HTTP/1.1"), Probe::NotMine);
-    assert_eq!(probe(&[0x16, 3, 1, 0, 0]), Probe::NotMine, "no handshake record is empty");
+    assert_eq!(
+        probe(&[0x16, 3, 1, 0, 0]),
+        Probe::NotMine,
+        "no handshake record is empty"
+    );
     assert_eq!(probe(&[0x16, 3, 1, 0x50, 0]), Probe::NotMine, "too long");
     let mut ssl2 = vec![0x80, 28, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f];
     ssl2.extend([7; 16]);
     assert_eq!(probe(&ssl2), Probe::Certain);
     for end in 0..ssl2.len() {
-        let expected = if end < 11 { Probe::Unsure } else { Probe::Certain };
+        let expected = if end < 11 {
+            Probe::Unsure
+        } else {
+            Probe::Certain
+        };
         assert_eq!(probe(&ssl2[..end]), expected, "{end}");
     }
     assert_eq!(probe(&[0xff, b'S', b'M', b'B']), Probe::NotMine);
@@ -351,7 +432,11 @@ fn split(pieces: &Pieces, cuts: &[usize]) -> Pieces {
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut % piece.len()).collect();
         places.extend([0, piece.len()]);
         places.sort_unstable();
-        out.extend(places.windows(2).map(|w| (*dir, piece[w[0]..w[1]].to_vec())));
+        out.extend(
+            places
+                .windows(2)
+                .map(|w| (*dir, piece[w[0]..w[1]].to_vec())),
+        );
     }
     out
 }
