@@ -3,6 +3,7 @@
 //! A protocol is one file and one line of the list below. Sensing goes by content first, port second.
 //! Input:  stream bytes in order with gaps told (TCP), or one datagram at a time (UDP).
 //! Output: records, clues for `device`, weird things, through [`Out`].
+//! Panics: see `health`.
 //! Bounds: a stream parser that answers `NeedMore` beyond [`BUFFER_BYTES_MAX`] is dropped.
 
 #![cfg_attr(
@@ -11,10 +12,12 @@
 )]
 
 pub(crate) mod driver;
+mod health;
 pub(crate) mod sense;
 mod weird;
 
 pub use crate::flow::Dir;
+pub use health::{ParserHealth, ParsersHealth};
 pub use weird::Weird;
 
 use crate::types::{
@@ -170,6 +173,7 @@ macro_rules! protocols {
 
         /// Names of a protocol without a parser's state.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
         pub enum Kind {
             $( #[doc = concat!("See [`", stringify!($module), "`].")] $variant, )*
         }

@@ -7,9 +7,9 @@ use super::flow::{Found, service_of};
 use super::{App, Tracker};
 use crate::decode::{Tcp, Udp, flag, proto};
 use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
-use crate::proto::Kind;
 use crate::proto::driver::Context;
 use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
+use crate::proto::{Kind, ParsersHealth};
 use crate::types::{Body, Observations, Timestamp};
 
 /// Sensing has given up on a direction for good.
@@ -26,12 +26,14 @@ pub(super) fn context<'a>(
     ts: Timestamp,
     out: &'a mut Observations,
     room: &'a mut Room,
+    health: &'a mut ParsersHealth,
 ) -> Context<'a> {
     Context {
         flow: flow.flow_ref(),
         ts,
         out,
         room,
+        health,
     }
 }
 
@@ -78,7 +80,7 @@ impl Tracker {
             return;
         };
         let before = out.len();
-        let mut context = context(flow, ts, out, &mut self.room);
+        let mut context = context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
         if tcp.has(flag::ACK) {
             app.acked(dir.other(), tcp.ack, &mut context);
         }
@@ -130,7 +132,7 @@ impl Tracker {
         app.datagram(
             dir,
             udp.payload,
-            &mut context(flow, ts, out, &mut self.room),
+            &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
         );
         put_back(flow, app);
     }

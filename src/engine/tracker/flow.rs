@@ -253,7 +253,8 @@ impl Tracker {
         let back = flow.settle_copies();
         if let Some(mut app) = flow.app.take() {
             let before = out.len();
-            let mut context = super::content::context(flow, ts, out, &mut self.room);
+            let mut context =
+                super::content::context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
             app.finish(&mut context);
             match service_of(&app) {
                 0 => {}
@@ -288,9 +289,8 @@ impl Tracker {
             body,
         });
         tell(flow, Phase::Close, None, ts, out);
-        if let Some(count) = self.stats.services.get_mut(usize::from(flow.service)) {
-            *count = count.saturating_add(1);
-        }
+        let payload = flow.orig.payload.saturating_add(flow.resp.payload);
+        self.stats.serviced(flow.service, payload);
         self.table.remove(index);
     }
 }

@@ -5,7 +5,7 @@
 use super::super::sense::{
     LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, may_begin, sense,
 };
-use super::super::{Dir, Kind, Out};
+use super::super::{Dir, Kind};
 use super::{Call, Lane, Mouth, State, len64, rest};
 
 impl Mouth {
@@ -103,9 +103,7 @@ impl Mouth {
         if was == Some(Kind::Tls) || !(is_there || may_begin(left, dir)) {
             return data.len();
         }
-        if let Some(parser) = &mut self.parser {
-            parser.finish(&mut Out::new(call.flow, call.ts, call.out));
-        }
+        self.finish(call);
         if !is_there {
             self.parser = None;
             (self.orig, self.resp) = (Lane::default(), Lane::default());
