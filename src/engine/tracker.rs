@@ -14,6 +14,7 @@
 //!         sender who repeats himself (see `flow::duplicate`); what was left out wrongly is counted later.
 //!         A fragment is identified by its datagram, and left out at once.
 
+mod batch;
 mod content;
 mod counted;
 mod encapsulations;
@@ -25,6 +26,7 @@ mod stats;
 mod tests;
 mod tunnel;
 
+pub use batch::Packet;
 pub use encapsulations::Encapsulations;
 pub use stats::{Numbers, TrackerStats};
 
@@ -37,6 +39,9 @@ use crate::types::{
 
 use counted::Counted;
 use sightings::Sightings;
+
+/// Flows that are read together before they are closed: so many reads of memory a processor has under way.
+const FETCHED: usize = 8;
 
 /// Bounds and key of a tracker.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +122,26 @@ impl Tracker {
         frame: &[u8],
         out: &mut Observations,
     ) {
-        let ts = ts.max(self.now);
+        let packet = Packet {
+            ts,
+            link,
+            wire_len,
+            frame,
+        };
+        let decoded = packet.decode();
+        self.decoded(&packet, &decoded, None, out);
+    }
+
+    /// Takes a frame as far as it was decoded. `hash` is that of its flow's key, if it is known already.
+    #[inline]
+    fn decoded(
+        &mut self,
+        packet: &Packet<'_>,
+        decoded: &Result<decode::Frame<'_>, Refused>,
+        hash: Option<u32>,
+        out: &mut Observations,
+    ) {
+        let ts = packet.ts.max(self.now);
         self.now = ts;
         if self.table.is_due(ts) {
             self.fire(ts, out);
@@ -125,9 +149,8 @@ impl Tracker {
         if self.counted.is_due(ts) {
             self.counted.turn(ts, out);
         }
-        let have = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        let wire_len = wire_len.max(have);
-        let truncated = have < wire_len;
+        let wire_len = packet.wire_len();
+        let truncated = packet.captured() < wire_len;
         let stats = &mut self.stats;
         stats.packets = stats.packets.saturating_add(1);
         stats.bytes = stats.bytes.saturating_add(u64::from(wire_len));
@@ -135,9 +158,9 @@ impl Tracker {
         self.counted.frame(wire_len, truncated);
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
-        let decoded = match decode::decode(link, wire_len, frame) {
+        let decoded = match decoded {
             Ok(decoded) => decoded,
-            Err(Refused::LinkType) => return stats.not_decoded.add(link),
+            Err(Refused::LinkType) => return stats.not_decoded.add(packet.link),
             Err(Refused::Malformed(malformed)) => {
                 // A header cut off by the capture is not the sender's mistake.
                 if !truncated || malformed.need <= malformed.have {
@@ -151,18 +174,18 @@ impl Tracker {
         self.counted.decoded(decoded.dst_mac, decoded.vlan);
         match &decoded.network {
             Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
-                return self.ip(ts, &decoded, ip, Carrier::NONE, out);
+                return self.ip(ts, decoded, ip, (Carrier::NONE, hash), out);
             }
             Network::Ip(_) | Network::Tunnelled(_) => {
-                return self.frame(ts, &decoded, Carrier::NONE, out);
+                return self.frame(ts, decoded, Carrier::NONE, out);
             }
             _ => {}
         }
-        if self.non_ip.is_copy(ts, frame) {
+        if self.non_ip.is_copy(ts, packet.frame) {
             self.stats.duplicate = self.stats.duplicate.saturating_add(1);
             return;
         }
-        self.frame(ts, &decoded, Carrier::NONE, out);
+        self.frame(ts, decoded, Carrier::NONE, out);
     }
 
     /// Fires the timers due by `ts`, each with its deadline as its time. Those of the last 134 ms may
@@ -235,6 +258,7 @@ impl Tracker {
                 return;
             };
             let deadline = flow.deadline();
+            self.table.fetch_next(index);
             self.close(index, deadline, true, out);
         }
     }
@@ -248,10 +272,17 @@ impl Tracker {
             None => {
                 self.settle(self.now, out);
                 self.counted.flush(self.now, out);
-                self.table.sorted().into_iter()
+                let sorted = self.table.sorted();
+                self.table.ending();
+                sorted.into_iter()
             }
         };
-        for index in closing.by_ref().take(flows_max) {
+        for number in 0..flows_max {
+            if number.is_multiple_of(FETCHED) {
+                let ahead = closing.as_slice();
+                self.table.fetch_all(ahead.get(..FETCHED).unwrap_or(ahead));
+            }
+            let Some(index) = closing.next() else { break };
             self.close(index, self.now, false, out);
         }
         let next = closing.as_slice().first();

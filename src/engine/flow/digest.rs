@@ -16,41 +16,128 @@ const SEGMENT_LEN: usize = 148;
 /// The digest of an IP packet.
 #[must_use]
 pub fn digest(ip: &Ip<'_>) -> u64 {
-    let mut hash = Fold(u64::from(ip.len));
-    match ip.header.split_at_checked(12) {
+    let mut lanes = Lanes::new(u64::from(ip.len));
+    match ip.header.split_first_chunk::<12>() {
         Some((&[a, b, c, d, e, f, g, h, _ttl, proto, _, _], rest)) if a >> 4 == 4 => {
-            hash.word(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-            hash.word(u64::from(proto));
-            hash.bytes(rest);
+            let (ends, options) = rest.split_first_chunk().unwrap_or((&[0; 8], rest));
+            let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+            lanes.one(0, first, u64::from_le_bytes(*ends));
+            lanes.one(1, u64::from(proto), 0);
+            if !options.is_empty() {
+                lanes.bytes(options);
+            }
         }
         Some((&[a, b, c, d, e, f, g, _hops, i, j, k, l], rest)) => {
-            hash.word(u64::from_le_bytes([a, b, c, d, e, f, g, 0]));
-            hash.word(u64::from(u32::from_le_bytes([i, j, k, l])));
-            hash.bytes(rest);
+            let first = u64::from_le_bytes([a, b, c, d, e, f, g, 0]);
+            lanes.one(0, first, u64::from(u32::from_le_bytes([i, j, k, l])));
+            lanes.bytes(rest);
         }
-        _ => hash.bytes(ip.header),
+        _ => lanes.bytes(ip.header),
     }
-    let payload = match ip.proto {
-        6 => ip.payload.get(..SEGMENT_LEN).unwrap_or(ip.payload),
-        _ => ip.payload,
-    };
-    let checksum_at = match ip.proto {
-        6 => 16,
-        17 => 6,
-        58 | 1 => 2,
-        _ => usize::MAX,
-    };
-    match payload.split_at_checked(checksum_at) {
-        Some((before, after)) => {
-            hash.bytes(before);
-            hash.bytes(after.get(2..).unwrap_or_default());
+    match (ip.proto, ip.payload) {
+        (6, segment) => match segment.split_first_chunk::<18>() {
+            Some((before, after)) => {
+                let (words, _) = before.as_chunks::<8>();
+                if let [first, second] = words {
+                    lanes.one(2, u64::from_le_bytes(*first), u64::from_le_bytes(*second));
+                }
+                lanes.bytes(after.get(..SEGMENT_LEN.saturating_sub(18)).unwrap_or(after));
+            }
+            None => lanes.bytes(segment),
+        },
+        (17, &[a, b, c, d, e, f, _, _, ref after @ ..]) => {
+            lanes.one(2, u64::from_le_bytes([a, b, c, d, e, f, 0, 0]), 8);
+            lanes.bytes(after);
         }
-        None => hash.bytes(payload),
+        (1 | 58, &[a, b, _, _, ref after @ ..]) => {
+            lanes.one(2, u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]), 4);
+            lanes.bytes(after);
+        }
+        (_, payload) => lanes.bytes(payload),
     }
-    hash.0
+    lanes.end()
 }
 
-/// A multiply-and-fold hash, fixed for all time.
+/// Odd numbers that say nothing: the first digits of pi.
+const DIGITS: [u64; 4] = [
+    0x243f_6a88_85a3_08d3,
+    0x1319_8a2e_0370_7345,
+    0xa409_3822_299f_31d1,
+    0x082e_fa98_ec4e_6c89,
+];
+
+/// Both halves of a product, folded.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a).wrapping_mul(u128::from(b));
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = product.to_le_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ u64::from_le_bytes([i, j, k, l, m, n, o, p])
+}
+
+/// A multiply-and-fold hash in four lanes, none of which waits for another's product.
+struct Lanes([u64; 4]);
+
+impl Lanes {
+    #[inline]
+    fn new(len: u64) -> Self {
+        let [a, b, c, d] = DIGITS;
+        Self([a ^ len, b, c, d])
+    }
+
+    /// Takes two words into a lane.
+    #[inline]
+    fn one(&mut self, at: usize, first: u64, second: u64) {
+        if let (Some(lane), Some(digits)) = (self.0.get_mut(at), DIGITS.get(at)) {
+            *lane = fold(*lane ^ first, second ^ digits).wrapping_add(second);
+        }
+    }
+
+    #[inline]
+    fn block(&mut self, at: usize, block: &[u8; 16]) {
+        if let ([first, second], _) = block.as_chunks::<8>() {
+            self.one(at, u64::from_le_bytes(*first), u64::from_le_bytes(*second));
+        }
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        let (large, rest) = bytes.as_chunks::<64>();
+        for large in large {
+            let (blocks, _) = large.as_chunks::<16>();
+            for (at, block) in blocks.iter().enumerate() {
+                self.block(at, block);
+            }
+        }
+        let (blocks, rest) = rest.as_chunks::<16>();
+        for (at, block) in blocks.iter().enumerate() {
+            self.block(at, block);
+        }
+        let len = u64::try_from(bytes.len()).unwrap_or(0);
+        // The last bytes that are no block, as the end of one that begins before them if there are so many.
+        match (bytes.last_chunk::<16>(), rest) {
+            (Some(last), [_, ..]) => self.block(3, last),
+            (None, [_, ..]) => {
+                let mut last = [0; 16];
+                for (to, from) in last.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                self.block(3, &last);
+            }
+            (_, []) => {}
+        }
+        let [_, _, _, last] = &mut self.0;
+        *last ^= len;
+    }
+
+    #[inline]
+    fn end(self) -> u64 {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, DIGITS);
+        let (first, second) = (fold(a ^ e, b ^ f), fold(c ^ g, d ^ h));
+        fold(first ^ h, second ^ e)
+    }
+}
+
+/// A multiply-and-fold hash of one word after the other, fixed for all time.
 struct Fold(u64);
 
 /// Where the lanes of a long run of bytes begin; the first goes on from what was before.
@@ -64,10 +151,7 @@ const LANES: [u64; 4] = [
 impl Fold {
     #[inline]
     fn word(&mut self, word: u64) {
-        let product = u128::from(self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = product.to_le_bytes();
-        self.0 = u64::from_le_bytes([a, b, c, d, e, f, g, h])
-            ^ u64::from_le_bytes([i, j, k, l, m, n, o, p]);
+        self.0 = fold(self.0 ^ word, 0x9e37_79b9_7f4a_7c15);
     }
 
     #[inline]

@@ -42,12 +42,11 @@ impl Tracker {
     pub(super) fn find(
         &mut self,
         arrival: &Arrival,
-        (key, from_a): (&Key, bool),
+        (key, from_a, hash): (&Key, bool, u32),
         carrier: &Carrier,
         transport: &Transport<'_>,
         out: &mut Observations,
     ) -> Option<Found> {
-        let hash = self.table.hash(key);
         let mut ordinal = 0;
         if let Some(index) = self.table.find(hash, key) {
             let flow = self.table.get_mut(index)?;
