@@ -337,7 +337,7 @@ impl Engine {
         self.round(until, false);
         self.tracker.epoch(ts, &mut self.pending);
         self.release(None);
-        self.analysis.observe(Observation {
+        self.analysis.observe(&mut Observation {
             ts,
             flow: FlowRef::default(),
             body: Body::Mark(Mark::Epoch),
@@ -352,11 +352,11 @@ impl Engine {
             self.pending.partition_point(|o| o.ts < watermark)
         });
         let held = self.pending.split_off(ready);
-        for observation in std::mem::replace(&mut self.pending, held) {
+        for mut observation in std::mem::replace(&mut self.pending, held) {
             assert!(observation.ts >= self.released, "out of order");
             self.released = observation.ts;
             self.in_flows += packets_told(&observation);
-            self.analysis.observe(observation);
+            self.analysis.observe(&mut observation);
             self.drain();
         }
     }
@@ -380,7 +380,7 @@ impl Engine {
 
 /// Packets of a flow that is over, by its `conn` record.
 fn packets_told(observation: &Observation) -> u64 {
-    let Body::Record(record) = &observation.body else {
+    let Some(record) = observation.body.record() else {
         return 0;
     };
     if record.body.kind() != "conn" {

@@ -58,7 +58,7 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
     watcher: &mut W,
     workers: usize,
     config: &TrackerConfig,
-    mut take: impl FnMut(Taken) -> bool,
+    mut take: impl FnMut(Taken<'_>) -> bool,
 ) -> Result<(S, Vec<TrackerStats>), SourceError> {
     std::thread::scope(|scope| {
         let mut answers = Vec::new();
@@ -106,16 +106,16 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
 
 /// What the analysis is handed.
 #[derive(Debug)]
-pub(crate) enum Taken {
-    /// The next observation.
-    Observation(Observation),
+pub(crate) enum Taken<'a> {
+    /// The next observation; what is taken out of it is the taker's.
+    Observation(&'a mut Observation),
     /// The input is over, at this time.
     End(Timestamp),
 }
 
 /// Takes one answer a worker and round and releases what is below the lowest watermark. Where all flows
 /// end, every worker has as many answers as it needs; they are waited for.
-fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
+fn merge(answers: &[Answers], take: &mut impl FnMut(Taken<'_>) -> bool) {
     let mut pending = Pending::default();
     let mut told: Vec<(Boundary, Moment, Timestamp)> = Vec::new();
     loop {
@@ -154,12 +154,12 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
             match boundary {
                 Boundary::Epoch => {
                     let body = Body::Mark(Mark::Epoch);
-                    let mark = Observation {
+                    let mut mark = Observation {
                         ts: until,
                         flow: FlowRef::default(),
                         body,
                     };
-                    go_on = go_on && take(Taken::Observation(mark));
+                    go_on = go_on && take(Taken::Observation(&mut mark));
                 }
                 _ => {
                     take(Taken::End(until));

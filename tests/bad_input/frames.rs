@@ -48,7 +48,7 @@ impl Run {
     /// Counts what flows told and forgets it.
     fn forget(&mut self) {
         for observation in self.out.drain(..) {
-            let Body::Record(record) = &observation.body else {
+            let Some(record) = observation.body.record() else {
                 continue;
             };
             for (index, field) in record.body.fields().iter().enumerate() {

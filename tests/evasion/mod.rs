@@ -70,7 +70,7 @@ fn see(frames: &[Timed]) -> Seen {
     tracker.finish(now.plus(1), &mut out);
     let mut seen = Seen::default();
     for observation in &out {
-        let Body::Record(record) = &observation.body else {
+        let Some(record) = observation.body.record() else {
             continue;
         };
         let mut line = format!("{} ", record.body.kind());

@@ -276,18 +276,14 @@ impl Tracker {
             self.stats.duplicate = self.stats.duplicate.saturating_sub(back);
         }
         let flow_ref = flow.flow_ref();
-        let body = Body::Record(Record::new(
-            flow.first_ts,
-            flow_ref,
-            ends(flow, false),
-            conn(flow, service_name(flow.service), carrier.as_ref()),
-        ));
+        let said = conn(flow, service_name(flow.service), carrier.as_ref());
+        let record = Record::new(flow.first_ts, flow_ref, ends(flow, false), said);
+        let event = event(flow, Phase::Close, None, ts);
         out.push(Observation {
             ts,
             flow: flow_ref,
-            body,
+            body: Body::Close(event, record),
         });
-        tell(flow, Phase::Close, None, ts, out);
         let payload = flow.orig.payload.saturating_add(flow.resp.payload);
         self.stats.serviced(flow.service, payload);
         self.table.remove(index);
@@ -374,7 +370,7 @@ fn tell(
     ts: Timestamp,
     out: &mut Observations,
 ) {
-    let body = Body::Flow(event(flow, phase, first_of, ts, service_name(flow.service)));
+    let body = Body::Flow(event(flow, phase, first_of, ts));
     out.push(Observation {
         ts,
         flow: flow.flow_ref(),

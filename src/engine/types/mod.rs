@@ -1,6 +1,7 @@
 //! The words the other rooms speak: time, addresses, flows, records, values, bounded maps.
 
 mod base32;
+mod by_addr;
 mod flow_ref;
 mod joined;
 mod map;
@@ -13,6 +14,7 @@ mod text;
 mod value;
 
 pub use base32::base32;
+pub use by_addr::{ByAddr, ip_bits, v4_bits};
 pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
 pub use map::{Map, Seed};
 pub use observation::{
@@ -26,5 +28,6 @@ pub use text::{Text, escaped, is_hostile, text};
 pub use value::{FieldInfo, FieldType, FieldValue, Interval, Value};
 
 pub(crate) use joined::Joined;
+pub(crate) use sink::push_ip;
 
 pub use tapir_message::{MacAddr, Timestamp};

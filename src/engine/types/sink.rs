@@ -116,7 +116,7 @@ pub fn ip_text(ip: IpAddr) -> String {
 }
 
 /// Appends an address. IPv4, the bulk of them, goes without the formatting machinery.
-fn push_ip(out: &mut String, ip: IpAddr) {
+pub(crate) fn push_ip(out: &mut String, ip: IpAddr) {
     match ip {
         IpAddr::V4(v4) => {
             for (index, octet) in v4.octets().into_iter().enumerate() {

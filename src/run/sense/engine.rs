@@ -211,10 +211,10 @@ impl Engine {
     }
 
     fn observe(&mut self, observations: Observations) {
-        for observation in observations {
+        for mut observation in observations {
             self.reached = self.reached.max(observation.ts);
             self.begun = true;
-            self.analysis.observe(observation);
+            self.analysis.observe(&mut observation);
             self.effects();
         }
     }

@@ -125,8 +125,17 @@ impl Merge {
     fn release(&mut self, before: Option<Moment>) -> Observations {
         let mut ready = Observations::new();
         self.pending
-            .release(before, |observation| ready.push(observation));
+            .release(before, |observation| ready.push(taken(observation)));
         ready
+    }
+}
+
+/// The observation, of which nothing is left where it was.
+fn taken(observation: &mut Observation) -> Observation {
+    Observation {
+        ts: observation.ts,
+        flow: observation.flow,
+        body: std::mem::replace(&mut observation.body, Body::Taken),
     }
 }
 

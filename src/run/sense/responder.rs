@@ -58,8 +58,8 @@ pub(super) struct Responses {
 
 impl Responses {
     /// An order; carried out once its decision is logged.
-    pub(super) fn given(&self, order: Authorised) {
-        self.put(Order::Given(Box::new(order)));
+    pub(super) fn given(&self, order: Box<Authorised>) {
+        self.put(Order::Given(order));
     }
 
     /// The decision of this id is on disk.
