@@ -1,6 +1,7 @@
 //! The words the other rooms speak: time, addresses, flows, records, values, bounded maps.
 
 mod base32;
+mod digits;
 mod flow_ref;
 mod joined;
 mod map;
