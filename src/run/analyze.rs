@@ -1,5 +1,6 @@
 //! `tapir analyze`: capture files in, one folder of results and one screen of answer out.
 
+use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
@@ -26,6 +27,8 @@ use crate::store::{self, StateError};
 /// Effects a batch to the writer, and batches in flight.
 const EFFECTS_BATCH: usize = 512;
 const EFFECTS_QUEUE: usize = 4;
+/// Effects whose memory is asked for at once.
+const EFFECTS_FETCHED: usize = 16;
 
 /// What to analyse, and how.
 #[derive(Clone, Debug)]
@@ -292,13 +295,24 @@ fn write_effects(
 ) -> Result<Written, OutputError> {
     let mut breaches = Latest::default();
     let mut incidents = Latest::default();
-    for effect in effects.iter().flatten() {
-        match effect {
-            Effect::Record(record) => output.record(&record)?,
-            Effect::Breach(breach) => breaches.put(breach.id.clone(), *breach),
-            Effect::Incident(incident) => incidents.put(incident.id.clone(), *incident),
-            // With responses off none is made.
-            Effect::Decision(..) => {}
+    for batch in effects {
+        let mut batch = batch.into_iter();
+        while let near @ [_, ..] = batch.as_slice() {
+            // The memory of a few is asked for at once; one after the other each would be waited for.
+            let near = near.iter().take(EFFECTS_FETCHED);
+            black_box(near.fold(false, |all, effect| match effect {
+                Effect::Record(record) => all ^ record.fetch(),
+                _ => all,
+            }));
+            for effect in batch.by_ref().take(EFFECTS_FETCHED) {
+                match effect {
+                    Effect::Record(record) => output.record(&record)?,
+                    Effect::Breach(breach) => breaches.put(breach.id.clone(), *breach),
+                    Effect::Incident(incident) => incidents.put(incident.id.clone(), *incident),
+                    // With responses off none is made.
+                    Effect::Decision(..) => {}
+                }
+            }
         }
     }
     Ok(Written {

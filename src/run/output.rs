@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,8 +13,10 @@ use tapir_engine::types::Record;
 
 use super::record_line;
 
-/// Bytes of a log written in one go.
-const LOG_BUFFER: usize = 256 * 1024;
+/// Bytes of a log written in one go: whole pages, so that none is touched twice.
+const LOG_BYTES: usize = 256 * 1024;
+/// Room for the line that goes beyond them, if it is no longer than most.
+const LINE_BYTES: usize = 4 * 1024;
 /// Where files grow until they are whole.
 const PARTIAL: &str = ".tapir-partial";
 /// Written last: its presence says that the folder is complete.
@@ -34,7 +36,6 @@ pub(crate) struct Output {
     folder: Option<PathBuf>,
     sensor_id: String,
     logs: Vec<Log>,
-    line: String,
     done: bool,
 }
 
@@ -42,8 +43,35 @@ pub(crate) struct Output {
 #[derive(Debug)]
 struct Log {
     kind: &'static str,
-    file: Option<BufWriter<File>>,
+    file: Option<File>,
+    /// Lines not yet in the file.
+    waiting: Vec<u8>,
     count: u64,
+}
+
+impl Log {
+    /// Writes what waits as far as it is whole pages.
+    fn write_pages(&mut self) -> io::Result<()> {
+        let pages = self.waiting.len() / LOG_BYTES * LOG_BYTES;
+        if let (Some(file), Some((full, rest))) =
+            (&mut self.file, self.waiting.split_at_checked(pages))
+        {
+            file.write_all(full)?;
+            let left = rest.len();
+            self.waiting.copy_within(pages.., 0);
+            self.waiting.truncate(left);
+        }
+        Ok(())
+    }
+
+    /// Writes all that waits and sees it to the disk.
+    fn close(self) -> io::Result<()> {
+        let Some(mut file) = self.file else {
+            return Ok(());
+        };
+        file.write_all(&self.waiting)?;
+        file.sync_data()
+    }
 }
 
 impl Output {
@@ -53,7 +81,6 @@ impl Output {
             folder: folder.map(Path::to_owned),
             sensor_id: sensor_id.to_owned(),
             logs: Vec::new(),
-            line: String::new(),
             done: false,
         };
         if let Some(partial) = output.partial() {
@@ -82,13 +109,15 @@ impl Output {
             return Ok(());
         };
         log.count += 1;
-        let Some(file) = &mut log.file else {
+        if log.file.is_none() {
             return Ok(());
-        };
-        self.line.clear();
-        record_line::write(record, &self.sensor_id, &mut self.line);
-        self.line.push('\n');
-        let written = file.write_all(self.line.as_bytes());
+        }
+        record_line::write(record, &self.sensor_id, &mut log.waiting);
+        log.waiting.push(b'\n');
+        if log.waiting.len() < LOG_BYTES {
+            return Ok(());
+        }
+        let written = log.write_pages();
         written.map_err(|error| failed(&self.log_path(kind), error))
     }
 
@@ -97,14 +126,15 @@ impl Output {
         let file = match &self.folder {
             Some(_) => {
                 let path = self.log_path(kind);
-                let file = File::create(&path).map_err(|error| failed(&path, error))?;
-                Some(BufWriter::with_capacity(LOG_BUFFER, file))
+                Some(File::create(&path).map_err(|error| failed(&path, error))?)
             }
             None => None,
         };
+        let room = file.as_ref().map_or(0, |_| LOG_BYTES + LINE_BYTES);
         self.logs.push(Log {
             kind,
             file,
+            waiting: Vec::with_capacity(room),
             count: 0,
         });
         Ok(self.logs.len() - 1)
@@ -147,11 +177,7 @@ impl Output {
         };
         for log in std::mem::take(&mut self.logs) {
             let path = partial.join(format!("{}.log", log.kind));
-            let Some(file) = log.file else { continue };
-            let file = file
-                .into_inner()
-                .map_err(|error| failed(&path, error.into_error()))?;
-            file.sync_data().map_err(|error| failed(&path, error))?;
+            log.close().map_err(|error| failed(&path, error))?;
         }
         let last = folder.join(LAST);
         let stale = fs::read_dir(&folder).map_err(|error| failed(&folder, error))?;

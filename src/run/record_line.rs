@@ -4,7 +4,7 @@ use tapir_engine::flow::{Conn, community_id};
 use tapir_engine::types::{Fields as _, FlowRef, Json, Record, Value};
 
 /// Writes the record's line, without the newline, at the end of `out`.
-pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
+pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut Vec<u8>) {
     let flow = &record.flow;
     let named = *flow
         != FlowRef {
@@ -14,7 +14,7 @@ pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
     let mut json = Json::open(out);
     json.field(",\"ts\":", Value::Time(record.ts));
     if named {
-        json.word(",\"uid\":", flow.uid(sensor_id).as_str());
+        flow.uid(sensor_id).write(",\"uid\":", &mut json);
         json.field(",\"id.orig_h\":", Value::Addr(flow.orig.ip()));
         json.field(",\"id.orig_p\":", Value::Int(flow.orig.port.into()));
         json.field(",\"id.resp_h\":", Value::Addr(flow.resp.ip()));
@@ -26,16 +26,16 @@ pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut String) {
         json.field(",\"local_resp\":", Value::Bool(resp));
     }
     if named {
-        json.word(",\"community_id\":", community_id(flow, 0).as_str());
+        community_id(flow, 0).write(",\"community_id\":", &mut json);
     }
     if flow.vlan != 0 {
         json.field(",\"vlan\":", Value::Int(flow.vlan.into()));
     }
     if let Some(device) = &record.orig_device {
-        json.word(",\"orig_device\":", device.as_str());
+        device.write(",\"orig_device\":", &mut json);
     }
     if let Some(device) = &record.resp_device {
-        json.word(",\"resp_device\":", device.as_str());
+        device.write(",\"resp_device\":", &mut json);
     }
     json.close();
 }

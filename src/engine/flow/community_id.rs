@@ -4,11 +4,11 @@
 //! protocol, zero, ports, the smaller endpoint first. ICMP maps type and code as in `key`; messages
 //! without an answer keep their direction.
 
-use sha1::{Digest as _, Sha1};
+use sha1::block_api::compress;
 
 use super::key::counterpart;
 use crate::decode::proto;
-use crate::types::{FlowRef, Joined};
+use crate::types::{FlowRef, Joined, Json};
 
 /// Length of an id: `1:` and the base64 of 20 bytes.
 const LEN: usize = 30;
@@ -22,6 +22,12 @@ impl CommunityId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or("1:")
+    }
+
+    /// Writes the id behind `key`; see [`Json::field`].
+    #[inline]
+    pub fn write(&self, key: &str, json: &mut Json<'_>) {
+        json.ascii(key, &self.0, self.0.len());
     }
 }
 
@@ -54,29 +60,61 @@ pub fn community_id(flow: &FlowRef, seed: u16) -> CommunityId {
         text.add(&a.port.to_be_bytes());
         text.add(&b.port.to_be_bytes());
     }
-    CommunityId(written(&Sha1::digest(text.bytes()).into()))
+    CommunityId(written(&digest(&text)))
+}
+
+/// The SHA-1 of at most 55 bytes, which with padding and length are one block (FIPS 180-4 §5.1.1, §6.1).
+fn digest(text: &Joined<40>) -> [u8; 20] {
+    let text = text.bytes();
+    let mut block = [0; 64];
+    let (content, padding) = block.split_at_mut(text.len());
+    content.copy_from_slice(text);
+    if let Some(end) = padding.first_mut() {
+        *end = 0x80;
+    }
+    let (_, length) = block.split_at_mut(56);
+    let bits = u64::try_from(text.len()).unwrap_or(0).wrapping_mul(8);
+    length.copy_from_slice(&bits.to_be_bytes());
+    let mut state = [
+        0x6745_2301,
+        0xefcd_ab89,
+        0x98ba_dcfe,
+        0x1032_5476,
+        0xc3d2_e1f0,
+    ];
+    compress(&mut state, &[block]);
+    let mut hash = [0; 20];
+    for (to, word) in hash.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *to = word.to_be_bytes();
+    }
+    hash
 }
 
 /// `1:` and the hash as base64 with padding (RFC 4648 §4).
 fn written(hash: &[u8; 20]) -> [u8; LEN] {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // A zero byte makes seven groups of three; the last digit, of which it is the whole, is padding.
+    let mut bytes = [0; 21];
+    let (front, _) = bytes.split_at_mut(20);
+    front.copy_from_slice(hash);
     let mut out = [b'='; LEN];
     let (head, digits) = out.split_at_mut(2);
     head.copy_from_slice(b"1:");
-    for (group, three) in digits.chunks_mut(4).zip(hash.chunks(3)) {
-        let mut word = [0; 4];
-        for (to, from) in word.iter_mut().zip(three) {
-            *to = *from;
-        }
-        let mut bits = u32::from_be_bytes(word);
-        for slot in group.iter_mut().take(three.len().saturating_add(1)) {
-            bits = bits.rotate_left(6);
-            let digit = usize::try_from(bits & 63).unwrap_or(0);
-            *slot = DIGITS.get(digit).copied().unwrap_or(b'=');
-            bits &= !63;
-        }
+    let groups = digits.as_chunks_mut::<4>().0;
+    for (group, [a, b, c]) in groups.iter_mut().zip(bytes.as_chunks::<3>().0) {
+        let bits = u32::from_be_bytes([0, *a, *b, *c]);
+        *group = [bits >> 18, bits >> 12, bits >> 6, bits].map(base64);
+    }
+    if let Some(last) = out.last_mut() {
+        *last = b'=';
     }
     out
+}
+
+/// The character of the lowest six bits.
+fn base64(bits: u32) -> u8 {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = usize::try_from(bits & 63).unwrap_or(0);
+    DIGITS.get(digit).copied().unwrap_or(b'=')
 }
 
 #[cfg(test)]

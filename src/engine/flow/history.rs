@@ -104,8 +104,9 @@ impl FieldValue for Letters {
         Value::Str(self.as_str())
     }
 
+    #[inline]
     fn write(&self, key: &str, json: &mut Json<'_>) {
-        json.word(key, self.as_str());
+        json.ascii(key, &self.bytes, usize::from(self.len));
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Joined, Timestamp};
+use super::{Joined, Json, Timestamp};
 
 /// An address with its port. IPv4 is kept as its IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,24 +83,33 @@ impl FlowRef {
     #[must_use]
     pub fn uid(&self, sensor_id: &str) -> Uid {
         let (a, b, proto, vlan, carrier) = self.key();
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(sensor_id.as_bytes());
-        // In one piece: the hasher's own steps cost more than what it hashes.
-        let mut rest = Joined::<54>::new();
-        rest.add(&[0]);
+        let mut text = Joined::<128>::new();
+        // A sensor id that leaves no room for the rest goes through the hasher's own buffers.
+        let short = sensor_id.len() <= 64;
+        if short {
+            text.add(sensor_id.as_bytes());
+        }
+        text.add(&[0]);
         for end in [a, b] {
-            rest.add(&end.addr);
-            rest.add(&end.port.to_be_bytes());
+            text.add(&end.addr);
+            text.add(&end.port.to_be_bytes());
         }
-        rest.add(&[proto]);
-        rest.add(&vlan.to_be_bytes());
+        text.add(&[proto]);
+        text.add(&vlan.to_be_bytes());
         if carrier != 0 {
-            rest.add(&carrier.to_be_bytes());
+            text.add(&carrier.to_be_bytes());
         }
-        rest.add(&self.first_ts.nanos().to_be_bytes());
-        rest.add(&self.ordinal.to_be_bytes());
-        hasher.update(rest.bytes());
-        Uid::from_hash(hasher.finalize().as_bytes())
+        text.add(&self.first_ts.nanos().to_be_bytes());
+        text.add(&self.ordinal.to_be_bytes());
+        let hash = if short {
+            blake3::hash(text.bytes())
+        } else {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(sensor_id.as_bytes());
+            hasher.update(text.bytes());
+            hasher.finalize()
+        };
+        Uid::from_hash(hash.as_bytes())
     }
 }
 
@@ -108,24 +117,46 @@ impl FlowRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Uid([u8; 18]);
 
+/// 62^5: what five digits tell apart.
+const FIVE: u64 = 916_132_832;
+
+/// The character of a digit.
+fn base62(digit: u32) -> u8 {
+    const DIGITS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let digit = usize::try_from(digit).unwrap_or(0);
+    DIGITS.get(digit).copied().unwrap_or(b'A')
+}
+
 impl Uid {
-    /// `C`, ten base62 digits of the hash's first eight bytes and seven of the next eight.
+    /// `C`, ten base62 digits of the hash's first eight bytes and seven of the next eight, the least
+    /// digit of each first.
     fn from_hash(hash: &[u8; 32]) -> Self {
-        const DIGITS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let (first, rest) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
         let (second, _) = rest.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        let (first, second) = (u64::from_be_bytes(*first), u64::from_be_bytes(*second));
         let mut out = [b'C'; 18];
+        let parts = [
+            first % FIVE,
+            first / FIVE % FIVE,
+            second % FIVE,
+            second / FIVE % FIVE,
+        ];
         let (_, digits) = out.split_at_mut(1);
-        let (head, tail) = digits.split_at_mut(10);
-        for (part, bytes) in [(head, first), (tail, second)] {
-            let mut rest = u64::from_be_bytes(*bytes);
-            for slot in part {
-                let digit = usize::try_from(rest % 62).unwrap_or(0);
-                *slot = DIGITS.get(digit).copied().unwrap_or(b'A');
+        // Four short chains of divisions, side by side.
+        for (slots, part) in digits.chunks_mut(5).zip(parts) {
+            let mut rest = u32::try_from(part).unwrap_or(0);
+            for slot in slots {
+                *slot = base62(rest % 62);
                 rest /= 62;
             }
         }
         Self(out)
+    }
+
+    /// Writes the id behind `key`; see [`Json::field`].
+    #[inline]
+    pub fn write(&self, key: &str, json: &mut Json<'_>) {
+        json.ascii(key, &self.0, self.0.len());
     }
 
     /// The id as text.

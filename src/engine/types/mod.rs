@@ -2,6 +2,7 @@
 
 mod base32;
 mod by_addr;
+mod digits;
 mod flow_ref;
 mod joined;
 mod map;

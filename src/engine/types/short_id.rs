@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Json;
+
 /// Longest id, in bytes.
 const LEN_MAX: usize = 15;
 
@@ -32,6 +34,12 @@ impl ShortId {
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..usize::from(self.len));
         str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Writes the id behind `key`; see [`Json::field`].
+    #[inline]
+    pub fn write(&self, key: &str, json: &mut Json<'_>) {
+        json.ascii(key, &self.bytes, usize::from(self.len));
     }
 }
 

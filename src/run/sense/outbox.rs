@@ -181,6 +181,7 @@ pub(super) struct Writer {
     link: link::Sender,
     numbering: Arc<Mutex<Numbering>>,
     sensor_id: String,
+    line: Vec<u8>,
     figures: Arc<Figures>,
     /// Notices without a number: all leased ones are used up.
     unnumbered: VecDeque<Notice>,
@@ -206,6 +207,7 @@ pub(super) fn outbox(link: link::Sender, used: NumberFile, sensor_id: &str) -> (
         link,
         numbering: Arc::clone(&numbering),
         sensor_id: sensor_id.to_owned(),
+        line: Vec::new(),
         figures: Arc::clone(&figures),
         unnumbered: VecDeque::new(),
         unacknowledged: VecDeque::new(),
@@ -300,8 +302,9 @@ impl Writer {
     fn records(&mut self, records: &[Box<Record>]) -> Result<(), LinkError> {
         let (mut lines, mut bytes) = (Vec::new(), 0);
         for record in records {
-            let mut line = String::new();
-            record_line::write(record, &self.sensor_id, &mut line);
+            self.line.clear();
+            record_line::write(record, &self.sensor_id, &mut self.line);
+            let line = String::from_utf8_lossy(&self.line).into_owned();
             bytes += line.len();
             lines.push(RecordLine {
                 kind: record.body.kind().to_owned(),

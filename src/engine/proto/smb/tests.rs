@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use self::messages::*;
 use super::*;
-use crate::types::{Body, FlowRef, Json, Observations, Timestamp};
+use crate::types::{Body, FlowRef, Observations, Timestamp};
 
 const CREATE: u16 = 5;
 const RESPONSE: u32 = 1;
@@ -63,11 +63,7 @@ fn lines(seen: &Observations) -> Vec<String> {
         match &observation.body {
             Body::Record(record) => {
                 let mut line = format!("{} ", record.body.kind());
-                let mut json = Json::open(&mut line);
-                for (index, field) in record.body.fields().iter().enumerate() {
-                    json.member(field.name, record.body.value(index));
-                }
-                json.close();
+                line.push_str(&record.body.text());
                 lines.push(line);
             }
             Body::Clue(clue) => {

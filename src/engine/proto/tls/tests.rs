@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::{Body, ClueKind, Endpoint, FlowRef, Json, Observations};
+use crate::types::{Body, ClueKind, Endpoint, FlowRef, Observations};
 
 /// `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj
 /// '/C=CH/O=Example, Ltd./CN=Example Root' -addext basicConstraints=critical,CA:TRUE,pathlen:0
@@ -175,11 +175,7 @@ fn line(body: &Body) -> Option<String> {
     match body {
         Body::Record(record) => {
             out.push_str(record.body.kind());
-            let mut json = Json::open(&mut out);
-            for (index, field) in record.body.fields().iter().enumerate() {
-                json.member(field.name, record.body.value(index));
-            }
-            json.close();
+            out.push_str(&record.body.text());
         }
         Body::Clue(clue) => {
             let kind = if clue.kind == ClueKind::Serves {
