@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod armed;
+mod awake;
 mod block;
 mod blocks;
 mod cbpf;
@@ -44,9 +45,11 @@ mod record;
 mod recorder;
 mod report;
 mod ring;
+mod spin;
 mod window;
 
 pub use armed::{Armed, QUEUE_BYTES, Received};
+pub use awake::Awake;
 pub use deal::dealt_to;
 pub use egress::{EGRESS_MAX_PER_S, Egress, EgressCounts, EgressError};
 pub use epochs::{Clocks, Epoch, Epochs, SystemClocks};

@@ -154,6 +154,11 @@ impl Engine {
         }
     }
 
+    /// Whether orders may be given.
+    pub(super) fn acts(&self) -> bool {
+        self.responses.is_some()
+    }
+
     /// A queue's way into the record.
     pub(super) fn record_sender(&mut self, queue: usize) -> Option<tapir_capture::RecordSender> {
         self.prepared.sender(queue)
