@@ -2,7 +2,7 @@
 # Measures the live daemon over veth pairs in network namespaces of its own, and writes bench/live.md:
 # the rate without loss, the time from a packet to its reset, the time from a breach to its order.
 #
-#   pc1, c1 … c30 ─┐                  ┌─ span0 (mirror of what enters at every access port)
+#   pc1, c1 … c200 ┐                  ┌─ span0 (mirror of what enters at every access port)
 #                  ├─ switch (bridge) ┤
 #   fs ────────────┘                  └─ inj0 (access port of its own, not mirrored) ── sensor
 #
@@ -68,7 +68,7 @@ new_space() {
     inside "$1" ip link set lo up
 }
 
-# plug_in HOST NUMBER LAST-BYTE: a host at a mirrored access port.
+# plug_in HOST NUMBER LAST-BYTES: a host at a mirrored access port.
 plug_in() {
     local port=p-$1
     inside sw ip link add "$port" type veth peer name eth0 netns "$prefix$1"
@@ -78,8 +78,8 @@ plug_in() {
         action mirred egress mirror dev span
     plain sw "$port"
     plain "$1" eth0
-    inside "$1" ip link set eth0 address "$(printf '02:77:00:00:00:%02x' "$2")" up
-    inside "$1" ip addr add "10.77.0.$3/24" dev eth0
+    inside "$1" ip link set eth0 address "$(printf '02:77:00:00:%02x:%02x' $(($2 / 256)) $(($2 % 256)))" up
+    inside "$1" ip addr add "10.77.$3/16" dev eth0
 }
 
 build_office() {
@@ -95,8 +95,8 @@ build_office() {
         plain sensor "${far#*:}"
     done
     inside sw ip link set p-inj master br0
-    plug_in pc1 1 101
-    plug_in fs 3 10
+    plug_in pc1 1 0.101
+    plug_in fs 3 0.10
 }
 
 # One host each, so that every canary has a client of its own.
@@ -105,7 +105,7 @@ add_clients() {
     for number in $(seq "$orders"); do
         spaces+=("c$number")
         new_space "c$number"
-        plug_in "c$number" $((number + 16)) $((number + 150))
+        plug_in "c$number" $((number + 16)) "$((1 + number / 200)).$((1 + number % 200))"
     done
 }
 
@@ -298,7 +298,7 @@ models = ["TST-01"]
 per_minute = 60
 per_hour = 600
 devices_per_hour = 600
-others_max = 100
+others_max = 1000
 RULE
     rm -f "$work"/*.key "$work"/*.sig
     local signer
@@ -360,10 +360,14 @@ as_row() { awk -v what="$1" '{ printf "| %s | %d of %d | %d | %d | %d | %d |\n",
 
 breach_to_order() {
     start "$others" "$(armed reset_flow)"
-    inside sw taskset -c "$last" "$wire" watch 120 "$orders" >"$work/watched" &
+    inside sw taskset -c "$last" "$wire" watch $((orders * 2 + 60)) "$orders" >"$work/watched" &
     local watcher=$! number
     sleep 1
-    for number in $(seq "$orders"); do fetch_canary "c$number"; done
+    # A rule of engagement allows 60 acts a minute at most.
+    for number in $(seq "$orders"); do
+        fetch_canary "c$number"
+        sleep 1.03
+    done
     wait "$watcher"
     as_row "request on the wire to reset on the wire" <"$work/watched" | tee -a "$work/latency"
     sleep 1

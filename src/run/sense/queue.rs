@@ -194,7 +194,7 @@ impl<P: Port> Queue<P> {
     /// Reads a batch of frames, or finds none.
     fn turn(&mut self, shared: &Shared) -> Turn {
         let stop = shared.stop_at();
-        let (mut begun, mut waited) = (None, false);
+        let mut begun = None;
         for _ in 0..BATCH_FRAMES {
             let Self {
                 port,
@@ -225,9 +225,7 @@ impl<P: Port> Queue<P> {
                     }
                 }
                 // Emptied soon after a batch: the next one is given time to grow.
-                Ok(None) if begun.is_some() && !waited && state.handed.elapsed() < BATCH => {
-                    waited = true;
-                }
+                Ok(None) if begun.is_some() && state.handed.elapsed() < BATCH => {}
                 Ok(None) => return self.idle(stop),
                 Err(error) => {
                     state.trouble = Some(error.to_string());

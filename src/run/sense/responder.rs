@@ -249,6 +249,7 @@ impl Responder {
             frames_sent: 0,
             frames_refused: 0,
             latency_ns: None,
+            latency_max_ns: None,
             bytes_after: 0,
             redials: 0,
             text: why.to_owned(),

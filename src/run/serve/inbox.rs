@@ -189,13 +189,10 @@ impl Inbox<'_> {
             }
             ToServe::Hello { .. } => self.greet()?,
             ToServe::Records(lines) => {
-                let written = self.folder.records(&lines);
+                let written = self.folder.records(&lines, self.from.text());
                 let mut board = held(&self.serve.board);
-                let all = u64::try_from(lines.len()).unwrap_or(0);
-                let lost = match &written {
-                    Ok(()) => 0,
-                    Err((lost, _)) => u64::try_from(*lost).unwrap_or(0),
-                };
+                let all: u64 = lines.iter().map(|lines| lines.count).sum();
+                let lost = written.as_ref().err().map_or(0, |(lost, _)| *lost);
                 board.records_written += all.saturating_sub(lost);
                 board.records_lost += lost;
                 let why = written.err().map(|(_, error)| error.to_string());
