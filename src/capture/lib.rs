@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod armed;
+mod awake;
 mod batch;
 mod block;
 mod blocks;
@@ -45,9 +46,11 @@ mod record;
 mod recorder;
 mod report;
 mod ring;
+mod spin;
 mod window;
 
 pub use armed::{Armed, QUEUE_BYTES, Received};
+pub use awake::Awake;
 pub use batch::{BATCH_FRAMES, Batch, Place};
 pub use deal::dealt_to;
 pub use egress::{EGRESS_MAX_PER_S, Egress, EgressCounts, EgressError};

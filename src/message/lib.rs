@@ -31,7 +31,7 @@ pub use rate::Rate;
 pub use stats::{ProtocolStats, Stats, Warning};
 pub use time::Timestamp;
 pub use to_sense::ToSense;
-pub use to_serve::{Final, Notice, Numbered, RecordLine, ToServe};
+pub use to_serve::{Final, Notice, Numbered, RecordLines, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;

@@ -6,7 +6,7 @@
 //! How: a `Tracker` in this process, its counters and the tally of the test's allocator; no clock.
 
 use tapir_capture::leap::Clock;
-use tapir_engine::types::{Body, Observations, Seed, Timestamp, Value};
+use tapir_engine::types::{Observations, Seed, Timestamp, Value};
 use tapir_engine::{Tracker, TrackerConfig};
 
 use crate::alloc::asked_for;

@@ -85,6 +85,7 @@ pub(crate) fn responses() -> Vec<ResponseEntry> {
         frames_sent: 2,
         frames_refused: 0,
         latency_ns: Some(83_400),
+        latency_max_ns: Some(121_900),
         bytes_after: 0,
         redials: 0,
         text: "Both ends are silent since the reset.".to_owned(),
