@@ -10,6 +10,7 @@ mod content;
 mod control;
 mod fragments;
 mod segments;
+mod smb;
 
 use std::collections::BTreeMap;
 
