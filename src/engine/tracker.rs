@@ -39,7 +39,7 @@ use crate::types::{
 };
 
 use counted::Counted;
-use plain::Quick;
+use plain::{Known, Quick};
 use sightings::Sightings;
 
 /// Flows that are read together before they are closed: so many reads of memory a processor has under way.
@@ -136,17 +136,16 @@ impl Tracker {
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
         if quick.is_none_or(|quick| !self.plain(ts, packet, quick, out)) {
-            self.decode(ts, packet, quick.map(|quick| quick.hash), out);
+            self.decode(ts, packet, quick.map(Quick::known), out);
         }
     }
 
-    /// Takes a frame, counted as such, the long way. `hash` is that of its flow's key, if it is known and
-    /// nothing carries the flow.
+    /// Takes a frame, counted as such, the long way. What is known of it holds if nothing carries it.
     fn decode(
         &mut self,
         ts: Timestamp,
         packet: &Packet<'_>,
-        hash: Option<u32>,
+        known: Option<Known>,
         out: &mut Observations,
     ) {
         let wire_len = packet.wire_len();
@@ -168,7 +167,7 @@ impl Tracker {
         self.counted.decoded(decoded.dst_mac, decoded.vlan);
         match &decoded.network {
             Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
-                return self.ip(ts, &decoded, ip, (Carrier::NONE, hash), out);
+                return self.ip(ts, &decoded, ip, (Carrier::NONE, known), out);
             }
             Network::Ip(_) | Network::Tunnelled(_) => {
                 return self.frame(ts, &decoded, Carrier::NONE, out);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::Tracker;
 use super::flow::{Arrival, Found};
+use super::plain::Known;
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
 use crate::flow::{
     Carrier, Copied, Datagram, FragmentOutcome, Key, Weirds, bit, counterpart, digest,
@@ -14,15 +15,14 @@ use crate::types::{
 };
 
 impl Tracker {
-    /// Takes an IP packet, whole or in pieces. With what carries it comes the hash of its flow's key, if that
-    /// is known already.
+    /// Takes an IP packet, whole or in pieces. With what carries it comes what is known of it already.
     #[inline]
     pub(super) fn ip(
         &mut self,
         ts: Timestamp,
         frame: &Frame<'_>,
         ip: &Ip<'_>,
-        (carrier, hash): (&Carrier, Option<u32>),
+        (carrier, known): (&Carrier, Option<Known>),
         out: &mut Observations,
     ) {
         let Some(fragment) = ip.fragment else {
@@ -35,7 +35,7 @@ impl Tracker {
                 whole: true,
                 joined: false,
             };
-            let at = (frame.vlan, carrier, hash);
+            let at = (frame.vlan, carrier, known);
             return self.transport(&arrival, at, ip, Some(ip), out);
         };
         let v6 = ip.header.len() == 40;
@@ -106,7 +106,7 @@ impl Tracker {
     fn transport(
         &mut self,
         arrival: &Arrival,
-        (vlan, carrier, hash): (u16, &Carrier, Option<u32>),
+        (vlan, carrier, known): (u16, &Carrier, Option<Known>),
         ip: &Ip<'_>,
         original: Option<&Ip<'_>>,
         out: &mut Observations,
@@ -131,11 +131,12 @@ impl Tracker {
             port: dst_port,
         };
         let (key, from_a) = Key::new(src, dst, ip.proto, vlan, carrier.hash);
-        let hash = hash.unwrap_or_else(|| self.table.hash(&key));
+        let hash = known.map_or_else(|| self.table.hash(&key), |known| known.hash);
         debug_assert_eq!(hash, self.table.hash(&key), "the key was known");
         let found = self.find(arrival, (&key, from_a, hash), carrier, &transport, out);
         if let Some(found) = found {
             let copy = original.is_some_and(|original| {
+                let original = (original, known.and_then(|known| known.digest));
                 self.is_duplicate(found, arrival, (vlan, carrier), original)
             });
             if !copy {
@@ -195,7 +196,7 @@ impl Tracker {
         found: Found,
         arrival: &Arrival,
         at: (u16, &Carrier),
-        original: &Ip<'_>,
+        original: (&Ip<'_>, Option<u64>),
     ) -> bool {
         // Past its first packets nearly every flow is known to be no copy of itself.
         match self.table.get_mut(found.index) {
@@ -210,13 +211,14 @@ impl Tracker {
         found: Found,
         arrival: &Arrival,
         (vlan, carrier): (u16, &Carrier),
-        original: &Ip<'_>,
+        (original, known): (&Ip<'_>, Option<u64>),
     ) -> bool {
         let Some(flow) = self.table.get_mut(found.index) else {
             return false;
         };
         // What is seen inside a tunnel and outside it is no copy: its flows are two.
-        let digest = digest(original) ^ u64::from(carrier.hash);
+        let digest = known.unwrap_or_else(|| digest(original));
+        let digest = digest ^ u64::from(carrier.hash);
         let mut look = self
             .recent
             .look(arrival.ts, digest, vlan, flow.copies_max());
