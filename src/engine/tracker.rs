@@ -39,7 +39,7 @@ use crate::types::{
 };
 
 use counted::Counted;
-use plain::{Known, Quick};
+use plain::Quick;
 use sightings::Sightings;
 
 /// Flows that are read together before they are closed: so many reads of memory a processor has under way.
@@ -136,16 +136,17 @@ impl Tracker {
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
         if quick.is_none_or(|quick| !self.plain(ts, packet, quick, out)) {
-            self.decode(ts, packet, quick.map(Quick::known), out);
+            self.decode(ts, packet, quick.map(|quick| quick.hash), out);
         }
     }
 
-    /// Takes a frame, counted as such, the long way. What is known of it holds if nothing carries it.
+    /// Takes a frame, counted as such, the long way. `hash` is that of its flow's key, if it is known and
+    /// nothing carries the flow.
     fn decode(
         &mut self,
         ts: Timestamp,
         packet: &Packet<'_>,
-        known: Option<Known>,
+        hash: Option<u32>,
         out: &mut Observations,
     ) {
         let wire_len = packet.wire_len();
@@ -167,7 +168,7 @@ impl Tracker {
         self.counted.decoded(decoded.dst_mac, decoded.vlan);
         match &decoded.network {
             Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
-                return self.ip(ts, &decoded, ip, (Carrier::NONE, known), out);
+                return self.ip(ts, &decoded, ip, (Carrier::NONE, hash), out);
             }
             Network::Ip(_) | Network::Tunnelled(_) => {
                 return self.frame(ts, &decoded, Carrier::NONE, out);

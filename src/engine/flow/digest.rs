@@ -16,14 +16,8 @@ const SEGMENT_LEN: usize = 148;
 /// The digest of an IP packet.
 #[must_use]
 pub fn digest(ip: &Ip<'_>) -> u64 {
-    digest_of(ip.len, ip.proto, ip.header, ip.payload)
-}
-
-/// The same of its parts.
-#[must_use]
-pub fn digest_of(len: u32, proto: u8, header: &[u8], payload: &[u8]) -> u64 {
-    let mut lanes = Lanes::new(u64::from(len));
-    match header.split_first_chunk::<12>() {
+    let mut lanes = Lanes::new(u64::from(ip.len));
+    match ip.header.split_first_chunk::<12>() {
         Some((&[a, b, c, d, e, f, g, h, _ttl, proto, _, _], rest)) if a >> 4 == 4 => {
             let (ends, options) = rest.split_first_chunk().unwrap_or((&[0; 8], rest));
             let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
@@ -38,9 +32,9 @@ pub fn digest_of(len: u32, proto: u8, header: &[u8], payload: &[u8]) -> u64 {
             lanes.one(0, first, u64::from(u32::from_le_bytes([i, j, k, l])));
             lanes.bytes(rest);
         }
-        _ => lanes.bytes(header),
+        _ => lanes.bytes(ip.header),
     }
-    match (proto, payload) {
+    match (ip.proto, ip.payload) {
         (6, segment) => match segment.split_first_chunk::<18>() {
             Some((before, after)) => {
                 let (words, _) = before.as_chunks::<8>();

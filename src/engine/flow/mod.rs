@@ -33,7 +33,7 @@ mod wheel;
 pub use carrier::{Carrier, Carriers};
 pub use community_id::{CommunityId, community_id};
 pub use conn::Conn;
-pub use digest::{NonIp, digest, digest_of};
+pub use digest::{NonIp, digest};
 pub use dir::Dir;
 pub use duplicate::{Checksum, Copied};
 pub use event::{conn, ends, event};

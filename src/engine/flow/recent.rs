@@ -8,8 +8,6 @@
 //!         overwritten, and that is counted. A chain is followed for 32 packets. The key decides only
 //!         which chain a packet is in, never what is found.
 
-use std::hint::black_box;
-
 use crate::types::{Seed, Timestamp};
 
 /// Copies come within 2 ms.
@@ -98,14 +96,6 @@ impl Recent {
             next: u32::try_from(RING_LEN).unwrap_or(0).saturating_add(1),
             key: seed.0,
             overrun: 0,
-        }
-    }
-
-    /// Reads where a look for a packet begins, so that several looks wait for memory at one time.
-    #[inline]
-    pub fn fetch(&self, digest: u64) {
-        if let Some(head) = self.heads.get(self.chain(digest)) {
-            black_box(head.moment);
         }
     }
 

@@ -11,7 +11,7 @@ use foldhash::fast::SeedableRandomState;
 
 use super::places::Places;
 use super::wheel::{UNLINKED, Wheel};
-use super::{Flow, Key, Rank, bit};
+use super::{Flow, Key, Rank};
 use crate::types::{Seed, Timestamp};
 
 /// Place of a flow in the slab.
@@ -104,14 +104,6 @@ impl<A> Table<A> {
     #[inline]
     pub fn fetch(&self, hash: u32) {
         self.fetch_flow(self.index.likely(hash));
-    }
-
-    /// Whether the flow that a search for this hash most likely finds is known to have no copies.
-    #[inline]
-    #[must_use]
-    pub fn is_genuine(&self, hash: u32) -> bool {
-        let flow = self.flows.get(place(self.index.likely(hash)));
-        flow.is_some_and(|flow| flow.is(bit::GENUINE))
     }
 
     /// The same for a flow whose place is known.

@@ -78,13 +78,6 @@ impl Tracker {
             for quick in quick.iter().flatten() {
                 self.table.fetch(quick.hash);
             }
-            for (packet, quick) in waiting.iter().flatten().zip(&mut quick) {
-                let quick = quick.as_mut();
-                let digest = quick.and_then(|quick| quick.read_digest(packet, &self.table));
-                if let Some(digest) = digest {
-                    self.recent.fetch(digest);
-                }
-            }
             for (packet, quick) in waiting.iter().zip(&quick) {
                 let Some(packet) = packet else { return };
                 self.take(packet, quick.as_ref(), out);

@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::Tracker;
 use super::flow::{Arrival, Found};
-use super::plain::Known;
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
 use crate::flow::{
     Carrier, Copied, Datagram, FragmentOutcome, Key, Weirds, bit, counterpart, digest,
@@ -15,14 +14,15 @@ use crate::types::{
 };
 
 impl Tracker {
-    /// Takes an IP packet, whole or in pieces. With what carries it comes what is known of it already.
+    /// Takes an IP packet, whole or in pieces. With what carries it comes the hash of its flow's key, if that
+    /// is known already.
     #[inline]
     pub(super) fn ip(
         &mut self,
         ts: Timestamp,
         frame: &Frame<'_>,
         ip: &Ip<'_>,
-        (carrier, known): (&Carrier, Option<Known>),
+        (carrier, hash): (&Carrier, Option<u32>),
         out: &mut Observations,
     ) {
         let Some(fragment) = ip.fragment else {
@@ -35,7 +35,7 @@ impl Tracker {
                 whole: true,
                 joined: false,
             };
-            let at = (frame.vlan, carrier, known);
+            let at = (frame.vlan, carrier, hash);
             return self.transport(&arrival, at, ip, Some(ip), out);
         };
         let v6 = ip.header.len() == 40;
@@ -106,7 +106,7 @@ impl Tracker {
     fn transport(
         &mut self,
         arrival: &Arrival,
-        (vlan, carrier, known): (u16, &Carrier, Option<Known>),
+        (vlan, carrier, hash): (u16, &Carrier, Option<u32>),
         ip: &Ip<'_>,
         original: Option<&Ip<'_>>,
         out: &mut Observations,
@@ -131,12 +131,11 @@ impl Tracker {
             port: dst_port,
         };
         let (key, from_a) = Key::new(src, dst, ip.proto, vlan, carrier.hash);
-        let hash = known.map_or_else(|| self.table.hash(&key), |known| known.hash);
+        let hash = hash.unwrap_or_else(|| self.table.hash(&key));
         debug_assert_eq!(hash, self.table.hash(&key), "the key was known");
         let found = self.find(arrival, (&key, from_a, hash), carrier, &transport, out);
         if let Some(found) = found {
             let copy = original.is_some_and(|original| {
-                let original = (original, known.and_then(|known| known.digest));
                 self.is_duplicate(found, arrival, (vlan, carrier), original)
             });
             if !copy {
@@ -196,7 +195,7 @@ impl Tracker {
         found: Found,
         arrival: &Arrival,
         at: (u16, &Carrier),
-        original: (&Ip<'_>, Option<u64>),
+        original: &Ip<'_>,
     ) -> bool {
         // Past its first packets nearly every flow is known to be no copy of itself.
         match self.table.get_mut(found.index) {
@@ -211,14 +210,13 @@ impl Tracker {
         found: Found,
         arrival: &Arrival,
         (vlan, carrier): (u16, &Carrier),
-        (original, known): (&Ip<'_>, Option<u64>),
+        original: &Ip<'_>,
     ) -> bool {
         let Some(flow) = self.table.get_mut(found.index) else {
             return false;
         };
         // What is seen inside a tunnel and outside it is no copy: its flows are two.
-        let digest = known.unwrap_or_else(|| digest(original));
-        let digest = digest ^ u64::from(carrier.hash);
+        let digest = digest(original) ^ u64::from(carrier.hash);
         let mut look = self
             .recent
             .look(arrival.ts, digest, vlan, flow.copies_max());

@@ -8,7 +8,7 @@ use super::flow::{Arrival, Found, tell, tell_weirds};
 use super::{App, Tracker};
 use super::{Packet, content};
 use crate::decode::{Ip, Tcp, proto};
-use crate::flow::{Carrier, Key, Table, bit, digest_of};
+use crate::flow::{Carrier, Key, Table, bit};
 use crate::types::{Endpoint, MacAddr, Observations, Phase, Timestamp};
 
 /// Ethernet, as an interface or a file numbers it.
@@ -22,19 +22,8 @@ pub(super) struct Quick {
     pub(super) hash: u32,
     /// Whether endpoint `a` of the key sent it.
     from_a: bool,
-    /// Whether it is IPv4 without options, in a frame without a tag.
+    /// Whether it is TCP in IPv4 without options, in a frame without a tag.
     is_plain: bool,
-    /// Its digest, if it may be looked for.
-    digest: Option<u64>,
-}
-
-/// What is known of a packet before its flow is looked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    /// See [`Quick::hash`].
-    pub(super) hash: u32,
-    /// See [`Quick::digest`].
-    pub(super) digest: Option<u64>,
 }
 
 impl Quick {
@@ -63,34 +52,8 @@ impl Quick {
             key,
             hash: table.hash(&key),
             from_a,
-            is_plain: ether_type == 0x0800 && vlan.is_none(),
-            digest: None,
+            is_plain: ether_type == 0x0800 && vlan.is_none() && number == proto::TCP,
         })
-    }
-
-    /// Reads its digest, if its flow is not known to have no copies.
-    #[inline]
-    pub(super) fn read_digest(&mut self, packet: &Packet<'_>, table: &Table<App>) -> Option<u64> {
-        if !self.is_plain || table.is_genuine(self.hash) {
-            return None;
-        }
-        let (_, rest) = packet.frame.split_at_checked(14)?;
-        let (header, rest) = rest.split_at_checked(20)?;
-        let &[_, _, l0, l1, ..] = header else {
-            return None;
-        };
-        let len = u16::from_be_bytes([l0, l1]);
-        let payload = rest.get(..usize::from(len.checked_sub(20)?))?;
-        self.digest = Some(digest_of(len.into(), self.key.proto, header, payload));
-        self.digest
-    }
-
-    #[inline]
-    pub(super) fn known(&self) -> Known {
-        Known {
-            hash: self.hash,
-            digest: self.digest,
-        }
     }
 }
 
@@ -183,7 +146,7 @@ impl Tracker {
         quick: &Quick,
         out: &mut Observations,
     ) -> Option<()> {
-        if !quick.is_plain || quick.key.proto != proto::TCP {
+        if !quick.is_plain {
             return None;
         }
         let (&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, _, _], rest) =
@@ -233,9 +196,7 @@ impl Tracker {
             fragment: None,
         };
         self.counted.decoded(arrival.dst_mac, 0);
-        if flow.is(bit::GENUINE)
-            || !self.look_back(found, &arrival, (0, Carrier::NONE), (&ip, quick.digest))
-        {
+        if flow.is(bit::GENUINE) || !self.look_back(found, &arrival, (0, Carrier::NONE), &ip) {
             self.plain_arrive(found, &arrival, (&ip, &tcp), data_len, out);
         }
         Some(())
