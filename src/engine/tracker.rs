@@ -20,6 +20,7 @@ mod counted;
 mod encapsulations;
 mod flow;
 mod packet;
+mod plain;
 mod sightings;
 mod stats;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use crate::types::{
 };
 
 use counted::Counted;
+use plain::Quick;
 use sightings::Sightings;
 
 /// Flows that are read together before they are closed: so many reads of memory a processor has under way.
@@ -113,34 +115,9 @@ impl Tracker {
         }
     }
 
-    /// Takes a frame of link type `link` (LINKTYPE number), of which `wire_len` bytes were on the wire.
-    pub fn packet(
-        &mut self,
-        ts: Timestamp,
-        link: u32,
-        wire_len: u32,
-        frame: &[u8],
-        out: &mut Observations,
-    ) {
-        let packet = Packet {
-            ts,
-            link,
-            wire_len,
-            frame,
-        };
-        let decoded = packet.decode();
-        self.decoded(&packet, &decoded, None, out);
-    }
-
-    /// Takes a frame as far as it was decoded. `hash` is that of its flow's key, if it is known already.
+    /// Takes a frame; `quick` is what was read of it ahead.
     #[inline]
-    fn decoded(
-        &mut self,
-        packet: &Packet<'_>,
-        decoded: &Result<decode::Frame<'_>, Refused>,
-        hash: Option<u32>,
-        out: &mut Observations,
-    ) {
+    fn take(&mut self, packet: &Packet<'_>, quick: Option<&Quick>, out: &mut Observations) {
         let ts = packet.ts.max(self.now);
         self.now = ts;
         if self.table.is_due(ts) {
@@ -158,7 +135,24 @@ impl Tracker {
         self.counted.frame(wire_len, truncated);
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
-        let decoded = match decoded {
+        if quick.is_none_or(|quick| !self.plain(ts, packet, quick, out)) {
+            self.decode(ts, packet, quick.map(|quick| quick.hash), out);
+        }
+    }
+
+    /// Takes a frame, counted as such, the long way. `hash` is that of its flow's key, if it is known and
+    /// nothing carries the flow.
+    fn decode(
+        &mut self,
+        ts: Timestamp,
+        packet: &Packet<'_>,
+        hash: Option<u32>,
+        out: &mut Observations,
+    ) {
+        let wire_len = packet.wire_len();
+        let truncated = packet.captured() < wire_len;
+        let stats = &mut self.stats;
+        let decoded = match decode::decode(packet.link, wire_len, packet.frame) {
             Ok(decoded) => decoded,
             Err(Refused::LinkType) => return stats.not_decoded.add(packet.link),
             Err(Refused::Malformed(malformed)) => {
@@ -174,10 +168,10 @@ impl Tracker {
         self.counted.decoded(decoded.dst_mac, decoded.vlan);
         match &decoded.network {
             Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
-                return self.ip(ts, decoded, ip, (Carrier::NONE, hash), out);
+                return self.ip(ts, &decoded, ip, (Carrier::NONE, hash), out);
             }
             Network::Ip(_) | Network::Tunnelled(_) => {
-                return self.frame(ts, decoded, Carrier::NONE, out);
+                return self.frame(ts, &decoded, Carrier::NONE, out);
             }
             _ => {}
         }
@@ -185,7 +179,7 @@ impl Tracker {
             self.stats.duplicate = self.stats.duplicate.saturating_add(1);
             return;
         }
-        self.frame(ts, decoded, Carrier::NONE, out);
+        self.frame(ts, &decoded, Carrier::NONE, out);
     }
 
     /// Fires the timers due by `ts`, each with its deadline as its time. Those of the last 134 ms may

@@ -74,6 +74,12 @@ fn fold(a: u64, b: u64) -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ u64::from_le_bytes([i, j, k, l, m, n, o, p])
 }
 
+/// Takes two words into a lane with these digits.
+#[inline]
+fn mix(lane: &mut u64, digits: u64, first: u64, second: u64) {
+    *lane = fold(*lane ^ first, second ^ digits).wrapping_add(second);
+}
+
 /// A multiply-and-fold hash in four lanes, none of which waits for another's product.
 struct Lanes([u64; 4]);
 
@@ -88,14 +94,7 @@ impl Lanes {
     #[inline]
     fn one(&mut self, at: usize, first: u64, second: u64) {
         if let (Some(lane), Some(digits)) = (self.0.get_mut(at), DIGITS.get(at)) {
-            *lane = fold(*lane ^ first, second ^ digits).wrapping_add(second);
-        }
-    }
-
-    #[inline]
-    fn block(&mut self, at: usize, block: &[u8; 16]) {
-        if let ([first, second], _) = block.as_chunks::<8>() {
-            self.one(at, u64::from_le_bytes(*first), u64::from_le_bytes(*second));
+            mix(lane, *digits, first, second);
         }
     }
 
@@ -103,36 +102,49 @@ impl Lanes {
     fn bytes(&mut self, bytes: &[u8]) {
         let (large, rest) = bytes.as_chunks::<64>();
         for large in large {
-            let (blocks, _) = large.as_chunks::<16>();
-            for (at, block) in blocks.iter().enumerate() {
-                self.block(at, block);
-            }
+            self.blocks(large);
         }
         let (blocks, rest) = rest.as_chunks::<16>();
-        for (at, block) in blocks.iter().enumerate() {
-            self.block(at, block);
-        }
+        self.blocks(blocks.as_flattened());
         let len = u64::try_from(bytes.len()).unwrap_or(0);
+        let mut last = [0; 16];
         // The last bytes that are no block, as the end of one that begins before them if there are so many.
         match (bytes.last_chunk::<16>(), rest) {
-            (Some(last), [_, ..]) => self.block(3, last),
+            (Some(whole), [_, ..]) => last = *whole,
             (None, [_, ..]) => {
-                let mut last = [0; 16];
                 for (to, from) in last.iter_mut().zip(rest) {
                     *to = *from;
                 }
-                self.block(3, &last);
             }
             (_, []) => {}
         }
-        let [_, _, _, last] = &mut self.0;
-        *last ^= len;
+        let ([_, _, _, lane], [_, _, _, digits]) = (&mut self.0, DIGITS);
+        let word = u128::from_le_bytes(last);
+        let (low, high) = (word & u128::from(u64::MAX), word >> 64);
+        let half = |half: u128| u64::try_from(half).unwrap_or(0);
+        mix(lane, digits ^ len, half(low), half(high));
+    }
+
+    /// Takes four blocks of 16 bytes or fewer, each into a lane of its own.
+    #[inline]
+    fn blocks(&mut self, bytes: &[u8]) {
+        let (words, _) = bytes.as_chunks::<8>();
+        let (pairs, _) = words.as_chunks::<2>();
+        for ((lane, digits), [first, second]) in self.0.iter_mut().zip(DIGITS).zip(pairs) {
+            mix(
+                lane,
+                digits,
+                u64::from_le_bytes(*first),
+                u64::from_le_bytes(*second),
+            );
+        }
     }
 
     #[inline]
     fn end(self) -> u64 {
+        // Each lane with the digits of another: a lane that was not used must not come to nothing.
         let ([a, b, c, d], [e, f, g, h]) = (self.0, DIGITS);
-        let (first, second) = (fold(a ^ e, b ^ f), fold(c ^ g, d ^ h));
+        let (first, second) = (fold(a ^ f, b ^ e), fold(c ^ h, d ^ g));
         fold(first ^ h, second ^ e)
     }
 }
@@ -221,5 +233,94 @@ impl NonIp {
             *entry = (digest, ts);
         }
         copy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{Network, decode};
+
+    /// LINKTYPE_RAW.
+    const RAW: u32 = 101;
+
+    fn digest_of(packet: &[u8]) -> u64 {
+        let wire_len = u32::try_from(packet.len()).unwrap();
+        match decode(RAW, wire_len, packet).unwrap().network {
+            Network::Ip(ip) => digest(&ip),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A packet of `len` payload bytes, none like its neighbours: IPv4 (RFC 791) or IPv6 (RFC 8200).
+    fn packet(v6: bool, proto: u8, len: usize) -> Vec<u8> {
+        let payload = (0..len).map(|n| u8::try_from(n * 7 % 251).unwrap());
+        let mut out = if v6 {
+            let [l0, l1] = u16::try_from(len).unwrap().to_be_bytes();
+            let mut head = vec![0x60, 0, 0, 0, l0, l1, proto, 64];
+            head.extend(1..=32);
+            head
+        } else {
+            let [l0, l1] = u16::try_from(20 + len).unwrap().to_be_bytes();
+            vec![
+                0x45, 0, l0, l1, 0, 1, 0x40, 0, 64, proto, 0, 0, // TTL 64, no checksum
+                10, 0, 0, 1, 10, 0, 0, 2,
+            ]
+        };
+        let head_len = out.len();
+        out.extend(payload);
+        if proto == 6 {
+            out[head_len + 12] = 0x50;
+        }
+        if proto == 17 {
+            out[head_len + 4..head_len + 6].copy_from_slice(&[0, 0]);
+        }
+        out
+    }
+
+    /// Every bit counts but those of TTL and checksums, and of TCP those behind the beginning.
+    #[test]
+    fn what_a_switch_changes_does_not_count_and_all_else_does() {
+        let kinds = [(6, 16), (17, 6), (1, 2), (58, 2), (132, usize::MAX)];
+        for (v6, (proto, checksum)) in [false, true]
+            .into_iter()
+            .flat_map(|v6| kinds.map(|k| (v6, k)))
+        {
+            let (head_len, ttl) = if v6 { (40, 7) } else { (20, 8) };
+            for len in [20, 21, 31, 32, 40, 63, 64, 80, 83, 99, 148, 160, 300] {
+                let whole = packet(v6, proto, len);
+                let known = digest_of(&whole);
+                for at in 0..whole.len() {
+                    // A length or version that is changed makes it no packet.
+                    let fixed = if v6 {
+                        at == 0 || (4..7).contains(&at)
+                    } else {
+                        matches!(at, 0 | 2 | 3 | 6 | 7 | 9)
+                    };
+                    let offset = at.checked_sub(head_len);
+                    let other = proto == 6 && offset == Some(12)
+                        || proto == 17 && matches!(offset, Some(4 | 5));
+                    if fixed || other {
+                        continue;
+                    }
+                    let changes = at == ttl
+                        || !v6 && matches!(at, 10 | 11)
+                        || offset.is_some_and(|n| {
+                            n == checksum
+                                || Some(n) == checksum.checked_add(1)
+                                || proto == 6 && n >= SEGMENT_LEN
+                        });
+                    for bit in 0..8 {
+                        let mut changed = whole.clone();
+                        changed[at] ^= 1 << bit;
+                        assert_eq!(
+                            digest_of(&changed) == known,
+                            changes,
+                            "{v6} {proto} {len} {at}"
+                        );
+                    }
+                }
+            }
+        }
     }
 }

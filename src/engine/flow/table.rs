@@ -28,7 +28,8 @@ const INDEX_LEN_START: usize = 16_384;
 pub struct Table<A> {
     index: Places,
     flows: Vec<Flow<A>>,
-    free: Index,
+    /// Places in the slab that hold no flow; the last one is used next.
+    free: Vec<Index>,
     /// Flows taken out since [`Self::ending`] was called; `None` if it was not.
     ended: Option<usize>,
     flows_max: usize,
@@ -52,7 +53,7 @@ impl<A> Table<A> {
         Self {
             index: Places::with_capacity(flows_max.min(INDEX_LEN_START)),
             flows: Vec::with_capacity(flows_max),
-            free: NONE,
+            free: Vec::with_capacity(flows_max),
             ended: None,
             flows_max,
             hasher: seed.hasher(),
@@ -123,11 +124,11 @@ impl<A> Table<A> {
     /// Reads the flow that will be due after the one at `index`, while that one is closed.
     #[inline]
     pub fn fetch_next(&self, index: Index) {
-        let next = self
-            .flows
-            .get(place(index))
-            .map_or(NONE, |flow| flow.links.0);
-        self.fetch_flow(next);
+        let next = self.flows.get(place(index)).map(|flow| flow.links.0);
+        if let Some(flow) = next.and_then(|next| self.flows.get(place(next))) {
+            black_box(flow.touched());
+            black_box(self.index.likely(self.hash(&flow.key)));
+        }
     }
 
     /// The flow at `index`.
@@ -154,18 +155,13 @@ impl<A> Table<A> {
         if self.is_full() {
             return None;
         }
-        let index = match self.flows.get_mut(place(self.free)) {
-            Some(slot) => {
-                let index = self.free;
-                self.free = slot.links.0;
-                *slot = flow;
-                index
-            }
-            None => {
-                let index = Index::try_from(self.flows.len()).ok()?;
-                self.flows.push(flow);
-                index
-            }
+        let index = if let Some(index) = self.free.pop() {
+            *self.flows.get_mut(place(index))? = flow;
+            index
+        } else {
+            let index = Index::try_from(self.flows.len()).ok()?;
+            self.flows.push(flow);
+            index
         };
         self.index.insert(hash, index);
         Some(index)
@@ -189,8 +185,7 @@ impl<A> Table<A> {
             self.wheel.unlink(&mut self.flows, index);
             if let Some(flow) = self.flows.get_mut(place(index)) {
                 flow.app = None;
-                flow.links.0 = self.free;
-                self.free = index;
+                self.free.push(index);
             }
         }
     }
@@ -206,7 +201,7 @@ impl<A> Table<A> {
         self.index.clear();
         self.wheel.clear();
         self.flows.clear();
-        self.free = NONE;
+        self.free.clear();
     }
 
     /// Tells the wheel of a flow that is new, or whose deadline may have come nearer.

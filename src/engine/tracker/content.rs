@@ -37,6 +37,12 @@ pub(super) fn context<'a>(
     }
 }
 
+/// Whether payload of a flow that no parser reads may still tell a protocol.
+#[inline]
+pub(super) fn wants_more(flow: &Flow<App>, dir: Dir, len: u32) -> bool {
+    len > 0 && flow.side(dir).sensed != GIVEN_UP
+}
+
 /// Writes the flow's ends into the records told since `before`.
 pub(super) fn stamp(out: &mut Observations, before: usize, flow: &Flow<App>, open: bool) {
     for observation in out.get_mut(before..).unwrap_or_default() {

@@ -352,7 +352,7 @@ fn sighted(flow: &Flow<App>, heard: Heard, ts: Timestamp, out: &mut Observations
 
 /// Tells oddities of a flow.
 #[cold]
-fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observations) {
+pub(super) fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observations) {
     let before = out.len();
     let flow_ref = flow.flow_ref();
     let mut told = Out::new(&flow_ref, ts, out);
@@ -363,7 +363,7 @@ fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observ
 }
 
 /// Tells an event of a flow.
-fn tell(
+pub(super) fn tell(
     flow: &mut Flow<App>,
     phase: Phase,
     first_of: Option<Heard>,

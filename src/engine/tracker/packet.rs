@@ -205,7 +205,7 @@ impl Tracker {
     }
 
     /// The same for a flow of which it is not known.
-    fn look_back(
+    pub(super) fn look_back(
         &mut self,
         found: Found,
         arrival: &Arrival,
