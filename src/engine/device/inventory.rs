@@ -159,6 +159,7 @@ impl Inventory {
             ClueKind::Serves => {
                 entry.claim(ts, &format!("serves {}", clue.value), clue.evidence);
             }
+            ClueKind::User => entry.claim(ts, &format!("used by {}", clue.value), clue.evidence),
             _ => {}
         }
     }

@@ -10,7 +10,10 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+pub(crate) mod ber;
 pub(crate) mod driver;
+pub mod gss;
+pub(crate) mod little_endian;
 pub(crate) mod sense;
 mod weird;
 
@@ -242,7 +245,7 @@ protocols! {
     records {
         smb::SmbFile,
         smb::SmbMapping,
-        smb::Ntlm,
+        gss::Ntlm,
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
