@@ -237,6 +237,7 @@ protocols! {
     protocols {
         Smb in smb,
         Ssh in ssh,
+        Kerberos in kerberos,
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
@@ -246,6 +247,7 @@ protocols! {
         smb::SmbFile,
         smb::SmbMapping,
         gss::Ntlm,
+        kerberos::KerberosRecord,
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,

@@ -1,8 +1,8 @@
 //! Sign-ins: the tokens of GSS-API, SPNEGO and NTLM, whatever protocol carries them.
 //!
-//! Standard: RFC 2743 §3.1 (framing), RFC 4178 (SPNEGO), \[MS-SPNG\], \[MS-NLMP\].
+//! Standard: RFC 2743 §3.1 (framing), RFC 4178 (SPNEGO), RFC 4121 §4.1 (Kerberos), \[MS-SPNG\], \[MS-NLMP\].
 //! Input:    security tokens: from SMB, HTTP, LDAP, DCE/RPC.
-//! Output:   one `ntlm` record a sign-in; host names, system and user as clues.
+//! Output:   one `ntlm` or `kerberos` record (`AP`) a sign-in; host names, system and user as clues.
 //! Use:      [`read`] a token when it crosses, hand it to the flow's [`SignIn`] with who sent it, and let
 //!           the carrier's own answer [`SignIn::settle`] it; [`SignIn::finish`] when the flow is over.
 //! Bounds:   names of 256 bytes, four wrappings; one sign-in under way, a new one ends the one before.
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use self::ntlmssp::{Authenticate, Challenge};
 pub use self::record::Ntlm;
 use super::ber::{self, OCTET_STRING, SEQUENCE, Values};
+use super::kerberos::{self, KerberosRecord};
 use super::{Dir, Out};
 use crate::types::{Clue, ClueKind, Text, Timestamp};
 
@@ -23,6 +24,11 @@ use crate::types::{Clue, ClueKind, Text, Timestamp};
 const WRAPPINGS_MAX: usize = 4;
 /// SPNEGO, 1.3.6.1.5.5.2.
 const SPNEGO: &[u8] = &[0x2b, 6, 1, 5, 5, 2];
+/// Kerberos 5, 1.2.840.113554.1.2.2, as well with user to user; and as Windows 2000 misspelt it.
+const KERBEROS: [&[u8]; 2] = [
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 1, 2, 2],
+    &[0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 1, 2, 2],
+];
 
 /// What a token says.
 #[derive(Debug, Default)]
@@ -39,6 +45,7 @@ enum Message {
     None,
     Challenge(Box<Challenge>),
     Authenticate(Box<Authenticate>),
+    Kerberos(Box<kerberos::Message>),
 }
 
 /// Reads a token; `None` if it says nothing of interest.
@@ -51,12 +58,24 @@ pub(crate) fn read(token: &[u8]) -> Option<Token> {
         };
         inner = unwrapped;
     }
-    found.message = match ntlmssp::find(inner) {
-        Some(ntlmssp::Message::Challenge(challenge)) => Message::Challenge(Box::new(challenge)),
-        Some(ntlmssp::Message::Authenticate(signing)) => Message::Authenticate(Box::new(signing)),
-        None => Message::None,
-    };
+    found.message = message(inner).unwrap_or_default();
     (found.accepted.is_some() || !matches!(found.message, Message::None)).then_some(found)
+}
+
+/// The mechanism's message. Kerberos frames it with two bytes, or as SMB and DCE/RPC do, not at all.
+fn message(inner: &[u8]) -> Option<Message> {
+    let framed = match inner {
+        [0x6e | 0x6f | 0x7e, ..] => Some(inner),
+        [1..=3, 0, rest @ ..] | [4, 0 | 1, rest @ ..] => Some(rest),
+        _ => None,
+    };
+    if let Some(message) = framed.and_then(kerberos::read) {
+        return Some(Message::Kerberos(Box::new(message)));
+    }
+    Some(match ntlmssp::find(inner)? {
+        ntlmssp::Message::Challenge(challenge) => Message::Challenge(Box::new(challenge)),
+        ntlmssp::Message::Authenticate(signing) => Message::Authenticate(Box::new(signing)),
+    })
 }
 
 /// What a wrapping holds; `None` if `token` is none.
@@ -68,7 +87,8 @@ fn unwrap<'a>(token: &'a [u8], accepted: &mut Option<bool>) -> Option<&'a [u8]> 
         0x60 => {
             let mut values = Values::new(ber::inside(token, 0x60)?);
             let mechanism = values.next_of(ber::OBJECT_IDENTIFIER)?;
-            (mechanism == SPNEGO).then_some(values.rest())
+            let known = mechanism == SPNEGO || KERBEROS.iter().any(|k| mechanism.starts_with(k));
+            known.then_some(values.rest())
         }
         // NegTokenInit and NegTokenResp.
         choice @ (0xa0 | 0xa1) => {
@@ -102,6 +122,9 @@ pub(crate) struct Verdict {
 pub(crate) struct SignIn {
     server: Option<Box<Challenge>>,
     ntlm: Option<Box<(Timestamp, Authenticate)>>,
+    /// A ticket shown, with its record so far.
+    ticket: Option<Box<(Timestamp, KerberosRecord)>>,
+    kerberos_seen: bool,
     user: Option<Arc<str>>,
 }
 
@@ -132,17 +155,22 @@ impl SignIn {
                 }
                 self.ntlm = Some(Box::new((ts, *signing)));
             }
+            Message::Kerberos(message) => self.kerberos(&message, ts, out),
         }
     }
 
     /// The carrier has let the client in, or not. Nothing happens where no sign-in is under way.
     pub(crate) fn settle(&mut self, verdict: &Verdict, client: Dir, out: &mut Out<'_>) {
         self.ntlm(Some(verdict), client, out);
+        if let Some((_, record)) = self.ticket.as_deref_mut() {
+            record.success = Some(verdict.success);
+        }
+        self.ticket(out);
     }
 
     /// Whether a sign-in waits for the carrier's answer.
     pub(crate) fn is_open(&self) -> bool {
-        self.ntlm.is_some()
+        self.ntlm.is_some() || self.ticket.is_some()
     }
 
     /// Who was let in last, as NTLM told it.
@@ -153,6 +181,38 @@ impl SignIn {
     /// Tells a sign-in whose answer was not seen.
     pub(crate) fn finish(&mut self, client: Dir, out: &mut Out<'_>) {
         self.ntlm(None, client, out);
+        self.ticket(out);
+    }
+
+    /// A message of Kerberos: a ticket is shown, or that is answered.
+    fn kerberos(&mut self, message: &kerberos::Message, ts: Timestamp, out: &mut Out<'_>) {
+        match message.kind {
+            kerberos::AP_REQ | kerberos::TGT_REQ => {
+                self.ticket(out);
+                self.kerberos_seen = true;
+                self.ticket = Some(Box::new((ts, kerberos::asked(message))));
+            }
+            kerberos::AP_REP | kerberos::TGT_REP | kerberos::ERROR => {
+                if let Some((_, record)) = self.ticket.as_deref_mut() {
+                    record.answered(message);
+                } else if !self.kerberos_seen {
+                    // The capture begins in the middle; later ones are a third step, without news.
+                    self.kerberos_seen = true;
+                    let mut record = KerberosRecord::default();
+                    record.answered(message);
+                    out.record(ts, record);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells a ticket shown, if one is.
+    fn ticket(&mut self, out: &mut Out<'_>) {
+        if let Some(open) = self.ticket.take() {
+            let (ts, record) = *open;
+            out.record(ts, record);
+        }
     }
 
     /// Tells an NTLM sign-in, if one is under way.
