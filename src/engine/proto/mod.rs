@@ -11,8 +11,11 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+pub(crate) mod ber;
 pub(crate) mod driver;
+pub mod gss;
 mod health;
+pub(crate) mod little_endian;
 pub(crate) mod sense;
 mod weird;
 
@@ -238,6 +241,9 @@ protocols! {
     protocols {
         Smb in smb,
         Ssh in ssh,
+        Kerberos in kerberos,
+        Ldap in ldap,
+        Rdp in rdp,
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
@@ -246,7 +252,11 @@ protocols! {
     records {
         smb::SmbFile,
         smb::SmbMapping,
-        smb::Ntlm,
+        gss::Ntlm,
+        kerberos::KerberosRecord,
+        ldap::LdapRecord,
+        ldap::LdapSearchRecord,
+        rdp::RdpRecord,
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,

@@ -221,6 +221,8 @@ pub enum ClueKind {
     Software,
     /// It offers this service, as `value` says.
     Serves,
+    /// This account was used on it.
+    User,
 }
 
 /// Frames of one tracker within a minute of packet time, told at its last nanosecond.

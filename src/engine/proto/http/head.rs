@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use super::sign_in;
+use crate::proto::gss::Token;
 use crate::types::{Text, text};
 
 /// Longest target or referrer kept.
@@ -131,6 +133,7 @@ pub(super) struct Fields {
     pub(super) filename: Option<Text>,
     pub(super) proxied: Vec<Text>,
     pub(super) auth_scheme: Option<&'static str>,
+    pub(super) token: Option<Token>,
     pub(super) content_length: Option<u64>,
     pub(super) chunked: bool,
     /// Lengths that are none or contradict each other: how requests are smuggled past a proxy.
@@ -169,7 +172,7 @@ impl Fields {
             12 if is(b"Content-Type") => {
                 self.mime_type = mime_type(value);
             }
-            13 if is(b"Authorization") => self.auth_scheme = Some(auth_scheme(value)),
+            13 if is(b"Authorization") => self.authorization(value),
             14 if is(b"Content-Length") => {
                 // What a signed number cannot hold is taken for no length, as receivers do.
                 let length = str::from_utf8(value)
@@ -183,14 +186,27 @@ impl Fields {
                 self.content_length = self.content_length.or(length);
             }
             15 if is(b"X-Forwarded-For") => self.proxied(name, value),
+            16 if is(b"WWW-Authenticate") => self.challenge(value),
             16 if is(b"Proxy-Connection") => self.proxied(name, value),
             17 if is(b"Transfer-Encoding") => {
                 let mut codings = value.split(|byte| *byte == b',');
                 self.chunked |= codings.any(|c| c.trim_ascii().eq_ignore_ascii_case(b"chunked"));
             }
             19 if is(b"Content-Disposition") => self.filename = filename(value),
-            19 if is(b"Proxy-Authorization") => self.auth_scheme = Some(auth_scheme(value)),
+            18 if is(b"Proxy-Authenticate") => self.challenge(value),
+            19 if is(b"Proxy-Authorization") => self.authorization(value),
             _ => {}
+        }
+    }
+
+    fn authorization(&mut self, value: &[u8]) {
+        self.auth_scheme = Some(auth_scheme(value));
+        self.challenge(value);
+    }
+
+    fn challenge(&mut self, value: &[u8]) {
+        if self.token.is_none() {
+            self.token = sign_in::token(value);
         }
     }
 

@@ -17,6 +17,7 @@ mod clues;
 mod datagram;
 mod head;
 mod record;
+mod sign_in;
 
 use std::collections::VecDeque;
 
@@ -81,6 +82,8 @@ pub struct Http {
     server_told: bool,
     sure: bool,
     tunnel: bool,
+    /// Who signs in by NTLM or Kerberos, once somebody does.
+    sign_in: Option<Box<super::gss::SignIn>>,
 }
 
 impl Protocol for Http {
@@ -145,6 +148,7 @@ impl Protocol for Http {
         for Open { ts, record } in self.open.take().into_iter().chain(self.pending.drain(..)) {
             out.record(ts, record);
         }
+        self.sign_in_ends(out);
     }
 }
 
@@ -355,6 +359,7 @@ impl Http {
         if fields.conflict {
             out.weird("HTTP_conflicting_lengths", None, Self::NAME);
         }
+        self.signs_in(fields.token, input, out);
         self.told_agent(input.dir, fields.user_agent.as_deref(), out);
         self.depth = self.depth.saturating_add(1);
         let (uri, userinfo) = head::uri(target);
@@ -418,6 +423,7 @@ impl Http {
             record.info_msg = Some(text(reason, 128));
             return false;
         }
+        self.signed_in(fields.token, status, input, out);
         self.told_server(input.dir, "http server header", fields.server, out);
         let Open { ts, mut record } = self.pending.pop_front().unwrap_or_else(|| {
             self.depth = self.depth.saturating_add(1);

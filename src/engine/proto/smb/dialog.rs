@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::SmbMapping;
 use super::files::{FileId, Files, Opened, Share, Tree};
 use super::header::{
     CLOSE, CREATE, Header, LOGOFF, READ, SESSION_SETUP, SET_INFO, TREE_DISCONNECT, WRITE,
 };
-use super::ntlmssp::{self, Authenticate, Challenge, Message};
 use super::request::{Asked, Target, asked};
 use super::wire::{
     BUFFER_OVERFLOW, MORE_PROCESSING, PENDING, SUCCESS, size16_at, status_name, u8_at, u16_at,
     u32_at, u128_at,
 };
-use super::{Ntlm, SmbMapping};
+use crate::proto::gss::{self, SignIn, Token, Verdict};
 use crate::proto::{Dir, Input, Out};
-use crate::types::{Clue, ClueKind, Text, Timestamp};
+use crate::types::{Text, Timestamp};
 
 /// Requests waiting for their answer. Windows keeps a few dozen in flight.
 const REQUESTS_MAX: usize = 256;
@@ -33,7 +33,7 @@ const COMPOUND_MAX: u64 = 16;
 pub(super) struct Dialog {
     requests: BTreeMap<u64, Request>,
     trees: BTreeMap<(u64, u32), Tree>,
-    sessions: BTreeMap<u64, Session>,
+    sessions: BTreeMap<u64, SignIn>,
     files: Files,
     compound: Compound,
     full: bool,
@@ -55,12 +55,6 @@ struct Request {
     tree: u32,
     file: Target,
     asked: Asked,
-}
-
-#[derive(Debug, Default)]
-struct Session {
-    user: Option<Arc<str>>,
-    server: Option<Box<Challenge>>,
 }
 
 impl Dialog {
@@ -158,7 +152,8 @@ impl Dialog {
         }
         let Some(request) = self.requests.remove(&header.message) else {
             if header.command == SESSION_SETUP {
-                self.challenged(header.session, message, body, server, out);
+                let (tokens, at) = ((None, answer_token(message, body)), (out.ts, server));
+                self.signed_in(header.session, tokens, Some(header.status), at, out);
             }
             return;
         };
@@ -169,17 +164,10 @@ impl Dialog {
         };
         let ts = request.ts;
         match request.asked {
-            Asked::SignIn(_) if header.status == MORE_PROCESSING => {
-                self.challenged(header.session, message, body, server, out);
-            }
-            Asked::SignIn(Some(signing)) => {
-                self.signed_in(
-                    header.session,
-                    *signing,
-                    Some(header.status),
-                    (ts, server),
-                    out,
-                );
+            Asked::SignIn(token) => {
+                let tokens = (token.map(|token| *token), answer_token(message, body));
+                let at = (ts, server);
+                self.signed_in(header.session, tokens, Some(header.status), at, out);
             }
             Asked::TreeConnect(path) => self.connected(header, body, path, ts, out),
             Asked::Create { ref name, delete } => {
@@ -196,7 +184,7 @@ impl Dialog {
                 let bytes = u32_at(body, 4).unwrap_or(0).min(len);
                 self.files.wrote(file, u64::from(bytes), ts);
             }
-            Asked::SignIn(None) | Asked::Read | Asked::Write { .. } => {}
+            Asked::Read | Asked::Write { .. } => {}
             Asked::Delete => self.files.deleted(file, ts, header.status, out),
             Asked::Rename(name) => self.files.renamed(file, name, ts, header.status, out),
         }
@@ -242,7 +230,7 @@ impl Dialog {
             user: self
                 .sessions
                 .get(&request.session)
-                .and_then(|session| session.user.clone()),
+                .and_then(|session| session.user().cloned()),
         }
     }
 
@@ -269,7 +257,7 @@ impl Dialog {
         let user = self
             .sessions
             .get(&header.session)
-            .and_then(|session| session.user.as_deref());
+            .and_then(|session| session.user().map(Arc::as_ref));
         let mapping = SmbMapping {
             path,
             share_type: share.name(),
@@ -288,85 +276,38 @@ impl Dialog {
         self.trees.insert(key, tree);
     }
 
-    /// Keeps what the server says of itself before a sign-in goes on.
-    fn challenged(&mut self, id: u64, message: &[u8], body: &[u8], server: Dir, out: &mut Out<'_>) {
-        let blob = size16_at(body, 4)
-            .and_then(|at| message.get(at..))
-            .unwrap_or_default();
-        let Some(Message::Challenge(challenge)) = ntlmssp::find(blob) else {
-            return;
-        };
-        tell(
-            server,
-            ClueKind::HostName,
-            "ntlm",
-            challenge.nb_name.as_ref(),
-            out,
-        );
-        tell(
-            server,
-            ClueKind::HostName,
-            "ntlm dns name",
-            challenge.dns_name.as_ref(),
-            out,
-        );
-        tell(
-            server,
-            ClueKind::Software,
-            "ntlm version",
-            challenge.system.as_ref(),
-            out,
-        );
-        self.session(id, out).server = Some(Box::new(challenge));
-    }
-
-    /// SESSION_SETUP was answered, or never: emits the sign-in and what the client said of itself.
+    /// SESSION_SETUP was answered, or never: what client and server said goes to their session.
     fn signed_in(
         &mut self,
         id: u64,
-        signing: Authenticate,
+        (asked, answered): (Option<Token>, Option<Token>),
         verdict: Option<u32>,
         (ts, server): (Timestamp, Dir),
         out: &mut Out<'_>,
     ) {
-        let client = server.other();
-        tell(
-            client,
-            ClueKind::HostName,
-            "ntlm",
-            signing.workstation.as_ref(),
-            out,
-        );
-        tell(
-            client,
-            ClueKind::Software,
-            "ntlm version",
-            signing.system.as_ref(),
-            out,
-        );
-        if verdict == Some(SUCCESS) {
-            self.session(id, out).user = signing.user.as_deref().map(Arc::from);
+        if asked.is_none() && answered.is_none() {
+            return;
         }
-        let told = self
-            .sessions
-            .get(&id)
-            .and_then(|session| session.server.as_deref());
-        let told = told.cloned().unwrap_or_default();
-        let record = Ntlm {
-            username: signing.user,
-            hostname: signing.workstation,
-            domainname: signing.domain,
-            server_nb_computer_name: told.nb_name,
-            server_dns_computer_name: told.dns_name,
-            server_tree_name: told.tree_name,
-            success: verdict.map(|status| status == SUCCESS),
-            status: verdict.filter(|status| *status != SUCCESS).map(status_name),
+        let now = out.ts;
+        let session = self.session(id, out);
+        if let Some(token) = asked {
+            session.take(token, (ts, server.other()), out);
+        }
+        if let Some(token) = answered {
+            session.take(token, (now, server), out);
+        }
+        let Some(status) = verdict else {
+            return session.finish(server.other(), out);
         };
-        out.record(ts, record);
+        if status != MORE_PROCESSING {
+            let success = status == SUCCESS;
+            let status = (!success).then(|| status_name(status));
+            session.settle(&Verdict { success, status }, server.other(), out);
+        }
     }
 
     /// The session with this id; at the bound the one with the lowest id goes for it.
-    fn session(&mut self, id: u64, out: &mut Out<'_>) -> &mut Session {
+    fn session(&mut self, id: u64, out: &mut Out<'_>) -> &mut SignIn {
         if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&id) {
             self.table_full(out);
             self.sessions.pop_first();
@@ -380,9 +321,9 @@ impl Dialog {
             Asked::Create { ref name, .. } => {
                 self.opened(&request, name.clone()).failed(None, out);
             }
-            Asked::SignIn(Some(signing)) => {
+            Asked::SignIn(Some(token)) => {
                 let at = (request.ts, request.client.other());
-                self.signed_in(request.session, *signing, None, at, out);
+                self.signed_in(request.session, (Some(*token), None), None, at, out);
             }
             _ => {}
         }
@@ -405,24 +346,7 @@ fn target(body: &[u8], at: usize, before: Compound) -> Target {
     }
 }
 
-/// Emits evidence about one side.
-fn tell(
-    side: Dir,
-    kind: ClueKind,
-    evidence: &'static str,
-    value: Option<&Text>,
-    out: &mut Out<'_>,
-) {
-    let Some(value) = value.cloned() else { return };
-    let end = match side {
-        Dir::Orig => out.flow.orig,
-        Dir::Resp => out.flow.resp,
-    };
-    out.clue(Clue {
-        mac: None,
-        ip: Some(end.ip()),
-        kind,
-        evidence,
-        value,
-    });
+/// The token a SESSION_SETUP was answered with.
+fn answer_token(message: &[u8], body: &[u8]) -> Option<Token> {
+    gss::read(message.get(size16_at(body, 4)?..)?)
 }

@@ -2,7 +2,7 @@
 //!
 //! Standard: \[MS-SMB2\]; framing RFC 1002 §4.3 (NetBIOS session service) and \[MS-SMB2\] 2.1.
 //! Input:    TCP, ports 445 and 139. File contents are skipped unseen.
-//! Output:   `smb_files` (one record per verb and open), `smb_mapping`, `ntlm`; clues from NTLM names.
+//! Output:   `smb_files` (one record per verb and open), `smb_mapping`; sign-ins through `gss`.
 //! Bounds:   256 open requests, 64 shares, 64 sessions, 512 open files a flow, 1,024 bytes a name;
 //!           beyond that the oldest is told as it stands and dropped (`weird: smb_table_full`).
 //! Not done: SMB 1 beyond being recognised; DCE/RPC over pipes; server-side copies (FSCTL). Encrypted
@@ -11,12 +11,11 @@
 mod dialog;
 mod files;
 mod header;
-mod ntlmssp;
 mod records;
 mod request;
 mod wire;
 
-pub use records::{Ntlm, SmbFile, SmbMapping};
+pub use records::{SmbFile, SmbMapping};
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use dialog::Dialog;

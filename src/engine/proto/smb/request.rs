@@ -4,8 +4,8 @@
 
 use super::files::FileId;
 use super::header::{CLOSE, CREATE, READ, SESSION_SETUP, SET_INFO, TREE_CONNECT, WRITE};
-use super::ntlmssp::{self, Authenticate, Message};
 use super::wire::{field, size16_at, size32_at, u8_at, u32_at, utf16};
+use crate::proto::gss::{self, Token};
 use crate::types::Text;
 
 /// Longest name or share path kept, in bytes of UTF-8.
@@ -14,7 +14,7 @@ const NAME_LEN_MAX: usize = 1024;
 /// What was asked, as far as the answer needs it.
 #[derive(Debug)]
 pub(super) enum Asked {
-    SignIn(Option<Box<Authenticate>>),
+    SignIn(Option<Box<Token>>),
     TreeConnect(Text),
     Create { name: Text, delete: bool },
     Close,
@@ -41,10 +41,7 @@ pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> 
             let blob = size16_at(body, 12)
                 .and_then(|at| message.get(at..))
                 .unwrap_or_default();
-            Some(Asked::SignIn(match ntlmssp::find(blob) {
-                Some(Message::Authenticate(found)) => Some(Box::new(found)),
-                _ => None,
-            }))
+            Some(Asked::SignIn(gss::read(blob).map(Box::new)))
         }
         TREE_CONNECT => Some(Asked::TreeConnect(name(message, body, 4)?)),
         CREATE => {

@@ -215,11 +215,12 @@ fn a_sign_in_names_the_user_of_what_follows() {
         "Software ntlm version: Windows 10.0.17763",
     ];
     assert_eq!(rows[..2], clues);
-    assert_eq!(rows[2], format!(r#"ntlm {{{who},"success":true}}"#));
-    assert!(rows[3].contains(r#""user":"eve""#));
-    assert_eq!(rows[4..6], clues);
+    assert_eq!(rows[2], r"User ntlm: AD\eve");
+    assert_eq!(rows[3], format!(r#"ntlm {{{who},"success":true}}"#));
+    assert!(rows[4].contains(r#""user":"eve""#));
+    assert_eq!(rows[5..7], clues);
     assert_eq!(
-        rows[6],
+        rows[7],
         format!(r#"ntlm {{{who},"success":false,"status":"STATUS_LOGON_FAILURE"}}"#)
     );
 }
