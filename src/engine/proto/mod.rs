@@ -238,6 +238,7 @@ protocols! {
         Dhcp in dhcp,
         Http in http,
         Tls in tls,
+        Quic in quic,
     }
     records {
         smb::SmbFile,
@@ -249,5 +250,6 @@ protocols! {
         http::HttpRecord,
         tls::SslRecord,
         tls::X509Record,
+        quic::QuicRecord,
     }
 }

@@ -267,7 +267,7 @@ fn curve_name(oid: &Oid<'_>) -> Text {
 }
 
 /// Bytes in hex.
-pub(super) fn hex(bytes: &[u8], upper: bool) -> Text {
+pub(in crate::proto) fn hex(bytes: &[u8], upper: bool) -> Text {
     let mut out = String::with_capacity(bytes.len().saturating_mul(2));
     for byte in bytes {
         for nibble in [byte >> 4, byte & 0x0f] {
