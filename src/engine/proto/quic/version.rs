@@ -1,6 +1,6 @@
 //! Versions of QUIC: their names, and what differs between them in an Initial packet.
 //!
-//! Standard: RFC 9001 §5.2 (v1), RFC 9369 §3.3 (v2); drafts by their own text, as far as their salt is known.
+//! Standard: RFC 9001 §5.2 (v1), RFC 9369 §3.3 (v2); drafts as far as their salt is known.
 //! Names:    as Zeek's `quic.log` writes them; Google's own by their letters.
 
 use crate::types::Text;
