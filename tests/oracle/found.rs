@@ -102,7 +102,9 @@ impl Map {
 
 /// A version as the truth writes it.
 fn quic_version(name: &str) -> String {
-    let draft = name.strip_prefix("draft-").and_then(|n| n.parse().ok());
+    let draft = name
+        .strip_prefix("draft-")
+        .and_then(|n| n.parse::<u32>().ok());
     match (name, draft) {
         ("1", _) => "0x00000001".to_owned(),
         ("quicv2", _) => "0x6b3343cf".to_owned(),

@@ -123,6 +123,10 @@ fn initial(keys: &Keys, destination: &[u8], token: &[u8], pieces: &[(usize, &[u8
 /// `printf '0005,000a,000d,001c,002b,002d,0033,0039,ff01_0403,0503,0603,0203,0804,0805,0806' | sha256sum`.
 const JA4: &str = "q13d0211an_62ed6f6ca7ad_4d634acda6c0";
 
+/// `printf 771,4865-4866,0-65281-10-16-5-51-43-13-45-28-57,29-23-24, | md5sum`; the server's 771,4865,51-43.
+const JA3: &str = "41bc9ae914d6cb3bd0bd0a5453ab7d7f";
+const JA3S: &str = "eb1d94daa7e0344597e756a1fb6e7054";
+
 fn quic_line(version: &str, history: &str) -> String {
     format!(
         r#"quic{{"version":"{version}","client_initial_dcid":"8394c8f03e515708","client_scid":"","server_scid":"f067a5502a4262b5","server_name":"example.com","client_protocol":"alpn","history":"{history}","ja4":"{JA4}"}}"#
@@ -132,7 +136,7 @@ fn quic_line(version: &str, history: &str) -> String {
 fn ssl_line(established: bool) -> String {
     let established = if established { "true" } else { "false" };
     format!(
-        r#"ssl{{"version":"TLSv13","cipher":"TLS_AES_128_GCM_SHA256","curve":"x25519","server_name":"example.com","resumed":false,"client_alpns":["alpn"],"established":{established},"ssl_history":"Cs","ja4":"{JA4}"}}"#
+        r#"ssl{{"version":"TLSv13","cipher":"TLS_AES_128_GCM_SHA256","curve":"x25519","server_name":"example.com","resumed":false,"client_alpns":["alpn"],"established":{established},"ssl_history":"Cs","ja4":"{JA4}","ja3":"{JA3}","ja3s":"{JA3S}"}}"#
     )
 }
 

@@ -6,6 +6,7 @@
 
 use super::certificate::{Certificate, certificate, fingerprint};
 use super::hello::{ClientHelloView, Ssl2Hello, client_hello, extension, server_hello};
+use super::ja3::{ja3, ja3s};
 use super::ja4::ja4;
 use super::reader::Reader;
 use super::record::SslRecord;
@@ -219,6 +220,9 @@ impl Session {
             .is_some_and(|ticket| !ticket.is_empty());
         let ja4 = ja4(&hello, self.transport.letter());
         self.record.ja4 = Some(ja4.clone());
+        self.record.ja3 = Some(ja3(&hello));
+        let ech = hello.extension(extension::ENCRYPTED_CLIENT_HELLO);
+        self.record.ech = ech.map(|_| true);
         let client = match dir {
             Dir::Orig => out.flow.orig,
             Dir::Resp => out.flow.resp,
@@ -241,6 +245,7 @@ impl Session {
             return;
         };
         self.history(if hello.is_retry { 'j' } else { 's' }, dir);
+        self.record.ja3s.get_or_insert_with(|| ja3s(&hello));
         self.version = Some(hello.version());
         self.record.version = Some(names::version(hello.version()));
         self.cipher = Some(hello.cipher);

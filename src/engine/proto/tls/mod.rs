@@ -13,6 +13,7 @@ mod certificate;
 mod distinguished_name;
 mod handshake;
 mod hello;
+mod ja3;
 mod ja4;
 mod names;
 mod reader;
