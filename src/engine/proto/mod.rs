@@ -237,6 +237,7 @@ protocols! {
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
+        Http2 in http2,
         Tls in tls,
         Quic in quic,
     }
@@ -248,6 +249,7 @@ protocols! {
         dns::DnsRecord,
         dhcp::DhcpRecord,
         http::HttpRecord,
+        http::WebSocketRecord,
         tls::SslRecord,
         tls::X509Record,
         quic::QuicRecord,

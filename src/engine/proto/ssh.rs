@@ -145,11 +145,11 @@ impl Ssh {
         let used = end.saturating_add(1);
         if !line.starts_with(b"SSH-") {
             self.lines_before = self.lines_before.saturating_add(1);
-            return if self.lines_before > LINES_BEFORE_MAX {
-                Parse::Broken("ssh_no_identification")
-            } else {
-                Parse::Parsed { used }
-            };
+            if self.lines_before <= LINES_BEFORE_MAX {
+                return Parse::Parsed { used };
+            }
+            self.emit(out);
+            return Parse::Broken("ssh_no_identification");
         }
         self.identified(input.dir, text(line, LINE_LEN_MAX), out);
         let is_old = |side: &Side| side.line.as_deref().is_some_and(is_version_1);

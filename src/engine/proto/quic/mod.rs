@@ -51,6 +51,7 @@ pub struct Quic {
     client_side: Half,
     server_side: Half,
     datagrams: u8,
+    is_retried: bool,
     is_failure_told: bool,
     is_done: bool,
 }
@@ -77,6 +78,7 @@ impl Default for Quic {
             client_side: Half::default(),
             server_side: Half::default(),
             datagrams: 0,
+            is_retried: false,
             is_failure_told: false,
             is_done: false,
         }
@@ -151,7 +153,7 @@ impl Quic {
                 Kind::Initial => self.initial(&packet, dir, out),
                 Kind::Handshake => self.history('h', dir),
                 Kind::ZeroRtt => self.history('z', dir),
-                Kind::Retry => self.history('r', dir),
+                Kind::Retry => self.retry(&packet, dir),
                 Kind::Negotiation => self.history('v', dir),
                 Kind::Foreign => {
                     self.record.version = version::name(packet.version);
@@ -159,6 +161,17 @@ impl Quic {
                     self.history('u', dir);
                 }
             }
+        }
+    }
+
+    /// A server makes the client begin again: the keys now follow from the connection id it chose.
+    fn retry(&mut self, packet: &Packet<'_>, dir: Dir) {
+        self.history('r', dir);
+        let is_from_server = self.client.is_some_and(|client| client != dir);
+        if is_from_server && !self.is_retried && !self.server_side.is_heard {
+            self.is_retried = true;
+            self.origin = packet.scid.to_vec();
+            (self.client_side.keys, self.server_side.keys) = (None, None);
         }
     }
 

@@ -209,6 +209,29 @@ fn a_retry_changes_the_keys() {
 }
 
 #[test]
+fn after_a_retry_the_server_is_understood_too() {
+    let chosen = unhex("f067a5502a4262b5");
+    // The ServerHello of RFC 9001 §A.3, sealed as this server would after its Retry (§A.4).
+    let server = unhex(V1_SERVER);
+    let (packet, _) = first(&server).unwrap();
+    let old = keys(1, &unhex("8394c8f03e515708"), Side::Server);
+    let plain = old.open(&packet).unwrap();
+    let header = [&server[..16], &[0x40, 0x75, 0, 1]].concat();
+    let header = [&[0xc1], &header[1..]].concat();
+    let new = keys(1, &chosen, Side::Server).seal(&header, &plain);
+    let retry = unhex(V1_RETRY);
+    let pieces = [
+        (Dir::Orig, V1_CLIENT),
+        (Dir::Resp, &retry[..]),
+        (Dir::Resp, &new[..]),
+    ];
+    let (lines, _) = run(&pieces);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains(r#""history":"ISris""#), "{}", lines[0]);
+    assert_eq!(lines[1], ssl_line(false));
+}
+
+#[test]
 fn the_client_may_be_the_one_that_answered() {
     let server = unhex(V1_SERVER);
     // The capture begins with an answer to an Initial nobody saw.
