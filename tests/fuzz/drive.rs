@@ -5,7 +5,7 @@
 )]
 
 use tapir_engine::model::{Models, Schema, Source};
-use tapir_engine::proto::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser};
+use tapir_engine::proto::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser, Probe};
 use tapir_engine::types::{FlowRef, Observations, Seed, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig};
 
@@ -65,6 +65,54 @@ pub(crate) fn streams(data: &[u8]) {
         talk.hear(dir, gap, piece);
     }
     talk.finish();
+}
+
+/// Datagrams through one parser: a byte for the protocol unless the first of them tells, then for each
+/// two bytes of direction (the highest bit) and length, little-endian, and the datagram.
+pub(crate) fn datagrams(data: &[u8]) {
+    let Some((kind, mut rest)) = data.split_first() else {
+        return;
+    };
+    let told = rest.get(2..).and_then(|first| {
+        Kind::ALL
+            .iter()
+            .find(|k| k.probe(first, Dir::Orig) == Probe::Certain)
+    });
+    let kind = told.unwrap_or(&Kind::ALL[usize::from(*kind) % Kind::ALL.len()]);
+    let (mut parser, mut observations) = (kind.parser(), Observations::new());
+    let (flow, mut now) = (FlowRef::default(), Timestamp::from_secs(1));
+    while let Some((&[low, high], behind)) = rest.split_first_chunk::<2>() {
+        let len = usize::from(u16::from_le_bytes([low, high & 0x7f])).min(behind.len());
+        let (mut data, next) = behind.split_at(len);
+        rest = next;
+        now = now.plus(1_000_000);
+        let dir = if high & 0x80 == 0 {
+            Dir::Orig
+        } else {
+            Dir::Resp
+        };
+        while !data.is_empty() {
+            let input = Input {
+                ts: now,
+                dir,
+                data,
+                gap: 0,
+                datagram: true,
+            };
+            match parser.parse(input, &mut Out::new(&flow, now, &mut observations)) {
+                Parse::Parsed { used } => {
+                    assert!((1..=data.len()).contains(&used));
+                    data = &data[used..];
+                }
+                Parse::NeedMore { .. } | Parse::SkipBytes { .. } => break,
+                Parse::Skip | Parse::Broken(_) => {
+                    (data, rest) = (&[], &[]);
+                }
+            }
+        }
+        observations.clear();
+    }
+    parser.finish(&mut Out::new(&flow, now, &mut observations));
 }
 
 /// One DNS datagram in each direction.

@@ -266,5 +266,28 @@ def split():
     pcap("split-client-hello", ETHER, frames)
 
 
-for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split):
+def quic():
+    """The packets of RFC 9001 §A.2 and §A.3, and of RFC 9369 §A.2 and §A.3, then packets of the session."""
+    vectors = HERE.parents[1] / "src" / "engine" / "proto" / "quic" / "testdata"
+    answers = {
+        "rfc9001": """cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a5816b6394100f37a1c69797554780bb38cc5a9
+            9f5ede4cf73c3ec2493a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84022f8ef4cdd93795d77d06ed
+            bb7aaf2f58891850abbdca3d20398c276456cbc42158407dd074ee""",
+        "rfc9369": """dc6b3343cf0008f067a5502a4262b5004075d92faaf16f05d8a4398c47089698baeea26b91eb761d9b89237bbf872630179153
+            58230035f7fd3945d88965cf17f9af6e16886c61bfc703106fbaf3cb4cfa52382dd16a393e42757507698075b2c984c707f0a0812d8cd5a688
+            1eaf21ceda98f4bd23f6fe1a3e2c43edd9ce7ca84bed8521e2e140""",
+    }
+    session = bytes.fromhex("41f067a5502a4262b5") + b"z" * 30
+    frames, server = [], "198.51.100.11"
+    for n, (name, answer) in enumerate(answers.items()):
+        hello = (vectors / f"{name}_a2.bin").read_bytes()
+        sport, port = 50000 + n, (443, 8443)[n]
+        steps = [(True, hello), (False, bytes.fromhex(answer)), (False, session), (True, session), (False, session)]
+        for step, (up, payload) in enumerate(steps):
+            a, b, p, q = (A, server, sport, port) if up else (server, A, port, sport)
+            frames.append((n + step * 0.01, frame(up, ip4(a, b, 17, udp(a, b, p, q, payload)))))
+    pcap("quic-visit", ETHER, frames)
+
+
+for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic):
     make()

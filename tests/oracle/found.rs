@@ -16,7 +16,7 @@ pub(super) struct Map {
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 9] = [
+pub(super) const MAPS: [Map; 10] = [
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -62,6 +62,11 @@ pub(super) const MAPS: [Map; 9] = [
         log: "dhcp.log",
         field: "mac",
     },
+    Map {
+        truth: "quic_version",
+        log: "quic.log",
+        field: "version",
+    },
 ];
 
 /// Characters of a value that the truth keeps.
@@ -70,16 +75,12 @@ impl Map {
     /// Whether the value is to be compared.
     pub(super) fn wants(&self, value: &str) -> bool {
         match self.truth {
-            // QUIC's and DTLS's are not in `ssl`.
-            "ja4" => value.starts_with('t'),
+            // DTLS's are not in `ssl`.
+            "ja4" => !value.starts_with('d'),
+            "quic_version" => is_quic_version(value),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
             _ => true,
         }
-    }
-
-    /// Whether the file's truth for this map is what `ssl` could say.
-    pub(super) fn compares(&self, capture: &Capture) -> bool {
-        self.truth != "sni" || !capture.speaks("quic")
     }
 
     /// Our distinct values, in the form of [`plain`].
@@ -91,11 +92,34 @@ impl Map {
             .map(|value| match value {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
+                value if self.log == "quic.log" => quic_version(value),
                 value => plain(value),
             })
             .filter(|value| self.wants(value))
             .collect()
     }
+}
+
+/// A version as the truth writes it.
+fn quic_version(name: &str) -> String {
+    let draft = name
+        .strip_prefix("draft-")
+        .and_then(|n| n.parse::<u32>().ok());
+    match (name, draft) {
+        ("1", _) => "0x00000001".to_owned(),
+        ("quicv2", _) => "0x6b3343cf".to_owned(),
+        (_, Some(draft)) => format!("{:#010x}", 0xff00_0000_u32 | draft),
+        _ => format!("0x{}", name.trim_start_matches("unknown-")),
+    }
+}
+
+/// Versions by RFC or draft, and mvfst's; the truth takes what lies in some media streams for a version.
+fn is_quic_version(value: &str) -> bool {
+    let known = ["0x00000001", "0x6b3343cf"].contains(&value);
+    known
+        || ["0xff0000", "0xfaceb0"]
+            .iter()
+            .any(|start| value.starts_with(start))
 }
 
 /// Whether a `dns` record is of a cousin protocol, which the truth lists apart.

@@ -206,7 +206,9 @@ impl Inventory {
             ClueKind::Serves => {
                 entry.claim(ts, &format!("serves {}", clue.value), clue.evidence);
             }
-            ClueKind::User => entry.claim(ts, &format!("used by {}", clue.value), clue.evidence),
+            ClueKind::User => {
+                entry.claim(ts, &format!("used by {}", clue.value), clue.evidence);
+            }
             _ => {}
         }
     }

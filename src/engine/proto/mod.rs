@@ -247,7 +247,9 @@ protocols! {
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
+        Http2 in http2,
         Tls in tls,
+        Quic in quic,
     }
     records {
         smb::SmbFile,
@@ -261,7 +263,9 @@ protocols! {
         dns::DnsRecord,
         dhcp::DhcpRecord,
         http::HttpRecord,
+        http::WebSocketRecord,
         tls::SslRecord,
         tls::X509Record,
+        quic::QuicRecord,
     }
 }

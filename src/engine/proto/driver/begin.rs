@@ -89,7 +89,7 @@ impl Mouth {
         self.start(kind);
     }
 
-    /// The parser of `was` is done at `used`: TLS may begin just there, as behind an HTTP `CONNECT`.
+    /// The parser of `was` is done at `used`: TLS or SSH may begin just there, as behind an HTTP `CONNECT`.
     pub(super) fn turn(
         &mut self,
         was: Option<Kind>,
@@ -99,19 +99,22 @@ impl Mouth {
         call: &mut Call<'_>,
     ) -> usize {
         let left = rest(data, used);
-        let is_there = begins(left, dir) == Some((Kind::Tls, 0));
-        if was == Some(Kind::Tls) || !(is_there || may_begin(left, dir)) {
+        // What gave up on these very bytes does not begin again with them.
+        let there = begins(left, dir).map(|(kind, _)| kind);
+        let there =
+            there.filter(|kind| matches!(kind, Kind::Tls | Kind::Ssh) && was != Some(*kind));
+        if was == Some(Kind::Tls) || !(there.is_some() || may_begin(left, dir)) {
             return data.len();
         }
         self.finish(call);
-        if !is_there {
+        let Some(kind) = there else {
             self.parser = None;
             (self.orig, self.resp) = (Lane::default(), Lane::default());
             self.lane(dir).buffer = left.to_vec();
             self.state = State::Sensing;
             return data.len();
-        }
-        self.start_behind(Kind::Tls, dir, 0);
+        };
+        self.start_behind(kind, dir, 0);
         used.saturating_add(self.feed(dir, left, call))
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::{Body, FlowRef, Json, Observations};
+use crate::types::{Body, FlowRef, Observations};
 
 /// A value in DER, its length in one byte or in the long form of two.
 pub(in crate::proto) fn der(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -71,11 +71,7 @@ pub(in crate::proto) fn lines(seen: &Observations) -> Vec<String> {
         match &observation.body {
             Body::Record(record) => {
                 let mut line = format!("{} ", record.body.kind());
-                let mut json = Json::open(&mut line);
-                for (index, field) in record.body.fields().iter().enumerate() {
-                    json.member(field.name, record.body.value(index));
-                }
-                json.close();
+                line.push_str(&record.body.text());
                 lines.push(line);
             }
             Body::Clue(clue) => {

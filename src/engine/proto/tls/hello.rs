@@ -10,12 +10,15 @@ use super::reader::{Reader, numbers};
 /// Extension numbers (IANA "TLS ExtensionType Values").
 pub(super) mod extension {
     pub(crate) const SERVER_NAME: u16 = 0;
+    pub(crate) const SUPPORTED_GROUPS: u16 = 10;
+    pub(crate) const EC_POINT_FORMATS: u16 = 11;
     pub(crate) const SIGNATURE_ALGORITHMS: u16 = 13;
     pub(crate) const ALPN: u16 = 16;
     pub(crate) const SESSION_TICKET: u16 = 35;
     pub(crate) const PRE_SHARED_KEY: u16 = 41;
     pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
     pub(crate) const KEY_SHARE: u16 = 51;
+    pub(crate) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
 
 /// The `random` of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3).
@@ -167,6 +170,11 @@ pub(super) fn server_hello(body: &[u8]) -> Option<ServerHelloView<'_>> {
 impl<'a> ServerHelloView<'a> {
     pub(super) fn extension(&self, number: u16) -> Option<&'a [u8]> {
         find(self.extensions, number)
+    }
+
+    /// Extension numbers and bodies in the server's order.
+    pub(super) fn extensions(&self) -> impl Iterator<Item = (u16, &'a [u8])> + 'a {
+        extensions(self.extensions)
     }
 
     /// Version chosen.

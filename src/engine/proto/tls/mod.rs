@@ -8,10 +8,12 @@
 //!           encrypted ones of a side are looked at, then the flow is left alone.
 //! Not done: DTLS; NPN; what follows STARTTLS comes here only if its parser hands it over.
 
+mod carried;
 mod certificate;
 mod distinguished_name;
 mod handshake;
 mod hello;
+mod ja3;
 mod ja4;
 mod names;
 mod reader;
@@ -23,6 +25,10 @@ pub use certificate::X509Record;
 pub use hello::{ClientHelloView, client_hello, is_grease};
 pub use ja4::ja4;
 pub use record::SslRecord;
+
+pub(super) use carried::Carried;
+pub(super) use certificate::hex;
+pub(super) use handshake::Transport;
 
 use self::handshake::Session;
 use self::hello::{ssl2_hello, ssl2_is_client, ssl2_len};
