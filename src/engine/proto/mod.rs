@@ -12,6 +12,10 @@
 
 pub(crate) mod driver;
 pub(crate) mod sense;
+mod lines;
+mod sasl;
+#[cfg(test)]
+mod testing;
 mod weird;
 
 pub use crate::flow::Dir;
@@ -238,6 +242,7 @@ protocols! {
         Dhcp in dhcp,
         Http in http,
         Tls in tls,
+        Ftp in ftp,
     }
     records {
         smb::SmbFile,
@@ -249,5 +254,6 @@ protocols! {
         http::HttpRecord,
         tls::SslRecord,
         tls::X509Record,
+        ftp::FtpRecord,
     }
 }
