@@ -13,6 +13,7 @@
 pub(crate) mod driver;
 pub(crate) mod sense;
 mod lines;
+mod mail;
 mod sasl;
 #[cfg(test)]
 mod testing;
@@ -243,6 +244,7 @@ protocols! {
         Http in http,
         Tls in tls,
         Ftp in ftp,
+        Smtp in smtp,
     }
     records {
         smb::SmbFile,
@@ -255,5 +257,6 @@ protocols! {
         tls::SslRecord,
         tls::X509Record,
         ftp::FtpRecord,
+        smtp::SmtpRecord,
     }
 }
