@@ -79,6 +79,13 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// What was looked at is done with in another way.
+    pub(super) fn restart(&mut self) {
+        self.searched = 0;
+    }
+}
+
 /// A reader for each direction.
 #[derive(Debug, Default)]
 pub(super) struct BothLines {

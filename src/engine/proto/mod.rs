@@ -245,6 +245,8 @@ protocols! {
         Tls in tls,
         Ftp in ftp,
         Smtp in smtp,
+        Pop3 in pop3,
+        Imap in imap,
     }
     records {
         smb::SmbFile,
@@ -258,5 +260,7 @@ protocols! {
         tls::X509Record,
         ftp::FtpRecord,
         smtp::SmtpRecord,
+        pop3::Pop3Record,
+        imap::ImapRecord,
     }
 }

@@ -314,10 +314,11 @@ impl Smtp {
     fn chunk(&mut self, arg: &[u8]) -> Sent {
         let (size, rest) = word(arg);
         let size = str::from_utf8(size).ok().and_then(|size| size.parse().ok());
-        let Some(left) = size else {
+        let last = rest.eq_ignore_ascii_case(b"LAST");
+        // With anything else behind the size there is no chunk: the server refuses the command.
+        let Some(left) = size.filter(|_| last || rest.is_empty()) else {
             return Sent::Other;
         };
-        let last = rest.eq_ignore_ascii_case(b"LAST");
         self.talk = Talk::Chunk { left, last };
         if left == 0 {
             self.chunk_over(last);

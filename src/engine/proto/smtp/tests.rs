@@ -85,6 +85,15 @@ fn chunks() {
 }
 
 #[test]
+fn a_chunk_with_a_bad_tail_is_none() {
+    let told = stream::<Smtp>(&[
+        (C, b"EHLO a\r\nBDAT 5 X\r\nMAIL FROM:<1@a>\r\n"),
+        (S, b"250 a\r\n501 Syntax\r\n250 ok\r\n"),
+    ]);
+    assert!(told.records.last().unwrap().contains(r#""mailfrom":"1@a""#));
+}
+
+#[test]
 fn signing_in_tells_the_account_and_nothing_else() {
     // RFC 4954 §4.1, "\0test\01234"; then LOGIN with "username" and "password".
     let told = stream::<Smtp>(&[
