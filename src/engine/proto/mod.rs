@@ -247,6 +247,13 @@ protocols! {
         Smtp in smtp,
         Pop3 in pop3,
         Imap in imap,
+        Snmp in snmp,
+        Ntp in ntp,
+        Syslog in syslog,
+        Tftp in tftp,
+        Sip in sip,
+        Irc in irc,
+        Telnet in telnet,
     }
     records {
         smb::SmbFile,
@@ -262,5 +269,12 @@ protocols! {
         smtp::SmtpRecord,
         pop3::Pop3Record,
         imap::ImapRecord,
+        snmp::SnmpRecord,
+        ntp::NtpRecord,
+        syslog::SyslogRecord,
+        tftp::TftpRecord,
+        sip::SipRecord,
+        irc::IrcRecord,
+        telnet::TelnetRecord,
     }
 }
