@@ -15,8 +15,13 @@ pub(crate) mod ber;
 pub(crate) mod driver;
 pub mod gss;
 mod health;
+mod lines;
 pub(crate) mod little_endian;
+mod mail;
+mod sasl;
 pub(crate) mod sense;
+#[cfg(test)]
+mod testing;
 mod weird;
 
 pub use crate::flow::Dir;
@@ -250,6 +255,17 @@ protocols! {
         Http2 in http2,
         Tls in tls,
         Quic in quic,
+        Ftp in ftp,
+        Smtp in smtp,
+        Pop3 in pop3,
+        Imap in imap,
+        Snmp in snmp,
+        Ntp in ntp,
+        Syslog in syslog,
+        Tftp in tftp,
+        Sip in sip,
+        Irc in irc,
+        Telnet in telnet,
     }
     records {
         smb::SmbFile,
@@ -267,5 +283,16 @@ protocols! {
         tls::SslRecord,
         tls::X509Record,
         quic::QuicRecord,
+        ftp::FtpRecord,
+        smtp::SmtpRecord,
+        pop3::Pop3Record,
+        imap::ImapRecord,
+        snmp::SnmpRecord,
+        ntp::NtpRecord,
+        syslog::SyslogRecord,
+        tftp::TftpRecord,
+        sip::SipRecord,
+        irc::IrcRecord,
+        telnet::TelnetRecord,
     }
 }
