@@ -8,6 +8,9 @@ use crate::types::Text;
 
 /// Bytes of a body that are looked at, over several segments if need be.
 const BEGINNING_LEN: usize = 64;
+/// Of an answer whose length is known so many are waited for, and never for a third piece: its record is what a
+/// running download is cut by.
+const ENOUGH_LEN: usize = 4;
 /// Signatures at the beginning of a file.
 const SIGNATURES: [(&[u8], &str); 36] = [
     (b"MZ", "application/x-dosexec"),
@@ -175,6 +178,7 @@ impl Http {
         };
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         let here = input.data.get(..left).unwrap_or(input.data);
+        let is_second = !side.beginning.is_empty();
         let joined = if side.beginning.is_empty() {
             here
         } else {
@@ -184,7 +188,8 @@ impl Http {
             &side.beginning
         };
         let name = mime_type(joined);
-        let is_over = (is_last && left <= here.len()) || joined.len() >= BEGINNING_LEN;
+        let is_enough = is_last && side.responds && (is_second || joined.len() >= ENOUGH_LEN);
+        let is_over = is_enough || (is_last && left <= here.len()) || joined.len() >= BEGINNING_LEN;
         if name.is_none() && !is_over {
             if side.beginning.is_empty() {
                 side.beginning = here.to_vec();
