@@ -233,6 +233,7 @@ macro_rules! protocols {
 protocols! {
     protocols {
         Smb in smb,
+        DceRpc in dcerpc,
         Ssh in ssh,
         Dns in dns,
         Dhcp in dhcp,
@@ -243,6 +244,7 @@ protocols! {
         smb::SmbFile,
         smb::SmbMapping,
         smb::Ntlm,
+        dcerpc::DceRpcRecord,
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
