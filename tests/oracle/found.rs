@@ -16,7 +16,7 @@ pub(super) struct Map {
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 9] = [
+pub(super) const MAPS: [Map; 14] = [
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -62,6 +62,31 @@ pub(super) const MAPS: [Map; 9] = [
         log: "dhcp.log",
         field: "mac",
     },
+    Map {
+        truth: "dcerpc_bind_uuid",
+        log: "dce_rpc.log",
+        field: "interface",
+    },
+    Map {
+        truth: "dcerpc_request_opnum",
+        log: "dce_rpc.log",
+        field: "opnum",
+    },
+    Map {
+        truth: "smb2_tree",
+        log: "smb_mapping.log",
+        field: "path",
+    },
+    Map {
+        truth: "smb1_path",
+        log: "smb_mapping.log",
+        field: "path",
+    },
+    Map {
+        truth: "smb1_file",
+        log: "smb_files.log",
+        field: "name",
+    },
 ];
 
 /// Characters of a value that the truth keeps.
@@ -73,6 +98,8 @@ impl Map {
             // QUIC's and DTLS's are not in `ssl`.
             "ja4" => value.starts_with('t'),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
+            // Ours for the empty name of a share; and what stands in every answer to a search.
+            "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
             _ => true,
         }
     }
@@ -82,13 +109,29 @@ impl Map {
         self.truth != "sni" || !capture.speaks("quic")
     }
 
+    /// A map of the truth whose values stand in the same field of ours.
+    pub(super) fn cousin(&self) -> Option<&'static str> {
+        match self.truth {
+            "smb2_filename" => Some("smb1_file"),
+            "smb1_file" => Some("smb2_filename"),
+            "smb2_tree" => Some("smb1_path"),
+            "smb1_path" => Some("smb2_tree"),
+            _ => None,
+        }
+    }
+
     /// Our distinct values, in the form of [`plain`].
     fn found(&self, out: &Path) -> BTreeSet<String> {
         lines(&out.join(self.log))
             .iter()
             .filter(|line| self.log != "dns.log" || !multicast_dns(line))
-            .filter_map(|line| line[self.field].as_str())
-            .map(|value| match value {
+            .filter(|line| self.log != "smb_files.log" || line["action"] != "SMB::FILE_SEARCH")
+            .filter(|line| self.truth != "dcerpc_bind_uuid" || !is_connectionless(line))
+            .filter_map(|line| match &line[self.field] {
+                Value::Number(number) => Some(number.to_string()),
+                value => value.as_str().map(str::to_owned),
+            })
+            .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
                 value => plain(value),
@@ -96,6 +139,12 @@ impl Map {
             .filter(|value| self.wants(value))
             .collect()
     }
+}
+
+/// Whether a `dce_rpc` record is of PROFINET, whose calls are datagrams: nothing is bound for them.
+fn is_connectionless(line: &Value) -> bool {
+    let endpoint = line["endpoint"].as_str();
+    endpoint.is_some_and(|name| name.starts_with("PNIO-"))
 }
 
 /// Whether a `dns` record is of a cousin protocol, which the truth lists apart.

@@ -233,23 +233,23 @@ macro_rules! protocols {
 protocols! {
     protocols {
         Smb in smb,
-        DceRpc in dcerpc,
         Ssh in ssh,
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
         Tls in tls,
+        DceRpc in dcerpc,
     }
     records {
         smb::SmbFile,
         smb::SmbMapping,
         smb::Ntlm,
-        dcerpc::DceRpcRecord,
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
         http::HttpRecord,
         tls::SslRecord,
         tls::X509Record,
+        dcerpc::DceRpcRecord,
     }
 }
