@@ -16,7 +16,7 @@ pub(super) struct Map {
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 10] = [
+pub(super) const MAPS: &[Map] = &[
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -67,6 +67,31 @@ pub(super) const MAPS: [Map; 10] = [
         log: "quic.log",
         field: "version",
     },
+    Map {
+        truth: "dcerpc_bind_uuid",
+        log: "dce_rpc.log",
+        field: "interface",
+    },
+    Map {
+        truth: "dcerpc_request_opnum",
+        log: "dce_rpc.log",
+        field: "opnum",
+    },
+    Map {
+        truth: "smb2_tree",
+        log: "smb_mapping.log",
+        field: "path",
+    },
+    Map {
+        truth: "smb1_path",
+        log: "smb_mapping.log",
+        field: "path",
+    },
+    Map {
+        truth: "smb1_file",
+        log: "smb_files.log",
+        field: "name",
+    },
 ];
 
 /// Characters of a value that the truth keeps.
@@ -79,7 +104,20 @@ impl Map {
             "ja4" => !value.starts_with('d'),
             "quic_version" => is_quic_version(value),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
+            // Ours for the empty name of a share; and what stands in every answer to a search.
+            "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
             _ => true,
+        }
+    }
+
+    /// A map of the truth whose values stand in the same field of ours.
+    pub(super) fn cousin(&self) -> Option<&'static str> {
+        match self.truth {
+            "smb2_filename" => Some("smb1_file"),
+            "smb1_file" => Some("smb2_filename"),
+            "smb2_tree" => Some("smb1_path"),
+            "smb1_path" => Some("smb2_tree"),
+            _ => None,
         }
     }
 
@@ -88,8 +126,13 @@ impl Map {
         lines(&out.join(self.log))
             .iter()
             .filter(|line| self.log != "dns.log" || !multicast_dns(line))
-            .filter_map(|line| line[self.field].as_str())
-            .map(|value| match value {
+            .filter(|line| self.log != "smb_files.log" || line["action"] != "SMB::FILE_SEARCH")
+            .filter(|line| self.truth != "dcerpc_bind_uuid" || !is_connectionless(line))
+            .filter_map(|line| match &line[self.field] {
+                Value::Number(number) => Some(number.to_string()),
+                value => value.as_str().map(str::to_owned),
+            })
+            .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
                 value if self.log == "quic.log" => quic_version(value),
@@ -120,6 +163,12 @@ fn is_quic_version(value: &str) -> bool {
         || ["0xff0000", "0xfaceb0"]
             .iter()
             .any(|start| value.starts_with(start))
+}
+
+/// Whether a `dce_rpc` record is of PROFINET, whose calls are datagrams: nothing is bound for them.
+fn is_connectionless(line: &Value) -> bool {
+    let endpoint = line["endpoint"].as_str();
+    endpoint.is_some_and(|name| name.starts_with("PNIO-"))
 }
 
 /// Whether a `dns` record is of a cousin protocol, which the truth lists apart.

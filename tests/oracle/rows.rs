@@ -27,17 +27,19 @@ impl Row {
 
     /// Adds one file.
     pub(super) fn add(&mut self, map: &Map, capture: &Capture, found: &Found) {
+        let ours = found.values.get(map.truth);
+        // What another map of the truth has of the same field is not extra here.
+        let cousins = map
+            .cousin()
+            .map_or_else(BTreeSet::new, |cousin| values(capture, cousin));
         let Some(truth) = capture.truth[map.truth].as_object() else {
-            self.extra += found.values.get(map.truth).map_or(0, BTreeSet::len);
+            self.extra += ours.map_or(0, |ours| ours.difference(&cousins).count());
             return;
         };
-        let wanted: BTreeSet<String> = truth
-            .keys()
-            .map(|value| plain(value))
-            .filter(|value| map.wants(value))
-            .collect();
+        let mut wanted = values(capture, map.truth);
+        wanted.retain(|value| map.wants(value));
         let empty = BTreeSet::new();
-        let ours = found.values.get(map.truth).unwrap_or(&empty);
+        let ours = ours.unwrap_or(&empty);
         self.files += usize::from(!wanted.is_empty());
         self.wanted += wanted.len();
         self.found += wanted.intersection(ours).count();
@@ -49,13 +51,24 @@ impl Row {
         let is_cut = !capture.truth[format!("{}_total", map.truth)].is_null()
             || (map.truth == "ja4" && truth.len() >= JA4_MAX);
         if !is_cut {
-            self.extra += ours.difference(&wanted).count();
-            for value in ours.difference(&wanted) {
+            for value in ours
+                .difference(&wanted)
+                .filter(|ours| !cousins.contains(*ours))
+            {
+                self.extra += 1;
                 self.examples
                     .push(format!("extra   {} {value:?}", capture.file));
             }
         }
     }
+}
+
+/// The values that the truth of a capture has in a map.
+fn values(capture: &Capture, map: &str) -> BTreeSet<String> {
+    let truth = capture.truth[map].as_object();
+    truth.map_or_else(BTreeSet::new, |truth| {
+        truth.keys().map(|value| plain(value)).collect()
+    })
 }
 
 /// Files whose number of flows is the truth's, within the tolerance.

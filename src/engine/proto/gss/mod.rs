@@ -48,6 +48,22 @@ enum Message {
     Kerberos(Box<kerberos::Message>),
 }
 
+impl Token {
+    /// A sign-in without any token, as SMB 1 and older have it: an account beside its password's digest.
+    pub(crate) fn plain(user: Option<Text>, domain: Option<Text>, system: Option<Text>) -> Self {
+        let message = Message::Authenticate(Box::new(Authenticate {
+            user,
+            domain,
+            workstation: None,
+            system,
+        }));
+        Self {
+            message,
+            accepted: None,
+        }
+    }
+}
+
 /// Reads a token; `None` if it says nothing of interest.
 pub(crate) fn read(token: &[u8]) -> Option<Token> {
     let mut found = Token::default();
