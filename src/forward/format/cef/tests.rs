@@ -21,6 +21,8 @@ const DICTIONARY: [(&str, usize); 50] = [
     ("cfp1Label", 1_023),
     ("cn1", 0),
     ("cn1Label", 1_023),
+    ("cn2", 0),
+    ("cn2Label", 1_023),
     ("cn3", 0),
     ("cn3Label", 1_023),
     ("cnt", 0),
