@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Keys of the producer dictionary that may occur, and their lengths (0: not a text).
-const DICTIONARY: [(&str, usize); 50] = [
+const DICTIONARY: [(&str, usize); 52] = [
     ("act", 63),
     ("c6a2", 0),
     ("c6a2Label", 1_023),
