@@ -470,7 +470,7 @@ Microseconds. On the wire: from the frame to the reset by the kernel's stamps.
 |---|---:|---:|---:|---:|---:|
 $(cat "$work/latency")
 
-The order follows the request by the time a block waits in the ring (\`capture.retire_ms\`), up to 20 ms until the queue
+The order follows the request by the time a block waits in the ring (\`capture.retire_ms\`), some 5 ms until the queue
 settles its timers, the analysis, and the decision on disk; each of the $orders clients asked once. A held pair is answered from its own socket, without the ring.
 
 ## Idle

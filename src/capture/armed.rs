@@ -18,7 +18,7 @@ use std::io::{self, IoSliceMut};
 use std::mem;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -124,7 +124,7 @@ impl Armed {
             interface: interface.to_owned(),
             index: None,
             run: 0,
-            spin: Spin::new(Instant::now()),
+            spin: Spin::new(),
             lost: 0,
         };
         armed.bind().map_err(io("binding to it"))?;
@@ -149,7 +149,7 @@ impl Armed {
             while !matches!(receive(&self.socket, &mut scrap), Err(Errno::EAGAIN)) {}
         } else {
             // What was armed speaks, or it would not be.
-            self.spin.hit(Instant::now());
+            self.spin.hit();
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Armed {
     fn take(&mut self, buffer: &mut [u8]) -> Result<Option<Got>, PortError> {
         match receive(&self.socket, buffer) {
             Ok(got) => {
-                self.spin.hit(Instant::now());
+                self.spin.hit();
                 Ok(Some(got))
             }
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),

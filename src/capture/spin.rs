@@ -19,25 +19,21 @@ const SPENT_MAX: Duration = Duration::from_millis(100);
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Spin {
-    /// Until when asking goes on.
-    until: Option<Instant>,
-    /// The window that runs, and what was spent in it.
-    window: Instant,
-    spent: Duration,
+    begin: Instant,
+    budget: Budget,
 }
 
 impl Spin {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            until: None,
-            window: now,
-            spent: Duration::ZERO,
+            begin: Instant::now(),
+            budget: Budget::default(),
         }
     }
 
     /// A frame came, or is to come soon.
-    pub(crate) fn hit(&mut self, now: Instant) {
-        self.until = Some(now + AFTER);
+    pub(crate) fn hit(&mut self) {
+        self.budget.hit(self.begin.elapsed());
     }
 
     /// Waits until one of `fds` is readable, or `timeout` is up; says which are.
@@ -46,32 +42,47 @@ impl Spin {
         fds: [BorrowedFd<'_>; 2],
         timeout: Duration,
     ) -> Result<[bool; 2], Errno> {
-        let since = Instant::now();
+        let since = self.begin.elapsed();
         let mut now = since;
-        while self.goes_on(since, now) {
+        while self.budget.goes_on(since, now) {
             let ready = look(fds, Duration::ZERO);
-            now = Instant::now();
+            now = self.begin.elapsed();
             if ready != Ok([false, false]) {
-                self.over(since, now);
+                self.budget.over(since, now);
                 return ready;
             }
         }
-        self.over(since, now);
+        self.budget.over(since, now);
         look(fds, timeout)
+    }
+}
+
+/// When asking goes on, and what was spent on it; times count from one beginning.
+#[derive(Debug, Default)]
+struct Budget {
+    /// Until when asking goes on.
+    until: Duration,
+    /// Since when the window runs, and what was spent in it.
+    window: Duration,
+    spent: Duration,
+}
+
+impl Budget {
+    fn hit(&mut self, now: Duration) {
+        self.until = now + AFTER;
     }
 
     /// Whether asking goes on at `now`, having begun at `since`.
-    fn goes_on(&mut self, since: Instant, now: Instant) -> bool {
-        if now.duration_since(self.window) >= WINDOW {
+    fn goes_on(&mut self, since: Duration, now: Duration) -> bool {
+        if now.saturating_sub(self.window) >= WINDOW {
             (self.window, self.spent) = (now, Duration::ZERO);
         }
-        let spent = self.spent + now.duration_since(since);
-        self.until.is_some_and(|until| now < until) && spent < SPENT_MAX
+        now < self.until && self.spent + now.saturating_sub(since) < SPENT_MAX
     }
 
     /// Counts what was spent from `since` to `now`.
-    fn over(&mut self, since: Instant, now: Instant) {
-        self.spent += now.duration_since(since);
+    fn over(&mut self, since: Duration, now: Duration) {
+        self.spent += now.saturating_sub(since);
     }
 }
 
@@ -92,22 +103,23 @@ mod tests {
     /// Frames that come every millisecond would keep a core busy: it is, for 100 ms of each second.
     #[test]
     fn a_tenth_of_the_time_is_the_most() {
-        let begin = Instant::now();
-        let mut spin = Spin::new(begin);
-        assert!(!spin.goes_on(begin, begin), "nothing came yet");
-        let mut spent = Duration::ZERO;
+        let mut budget = Budget::default();
+        assert!(
+            !budget.goes_on(Duration::ZERO, Duration::ZERO),
+            "nothing came yet"
+        );
+        let (mut spent, mut at) = (Duration::ZERO, Duration::ZERO);
         let step = Duration::from_micros(10);
-        let mut now = begin;
-        while now < begin + 3 * WINDOW {
-            spin.hit(now);
-            let since = now;
-            let next = now + Duration::from_millis(1);
-            while now < next && spin.goes_on(since, now) {
-                now += step;
+        while at < 3 * WINDOW {
+            budget.hit(at);
+            let since = at;
+            let next = at + Duration::from_millis(1);
+            while at < next && budget.goes_on(since, at) {
+                at += step;
                 spent += step;
             }
-            spin.over(since, now);
-            now = next;
+            budget.over(since, at);
+            at = next;
         }
         let most = 3 * (SPENT_MAX + step);
         assert!(spent <= most && spent >= 2 * SPENT_MAX, "{spent:?}");
@@ -116,11 +128,10 @@ mod tests {
     /// One frame: 2 ms, and then its thread sleeps.
     #[test]
     fn a_lone_frame_is_waited_after_for_two_milliseconds() {
-        let begin = Instant::now();
-        let mut spin = Spin::new(begin);
-        spin.hit(begin);
-        let at = |ms| begin + Duration::from_millis(ms);
-        assert!(spin.goes_on(begin, at(0)) && spin.goes_on(begin, at(1)));
-        assert!(!spin.goes_on(begin, at(2)));
+        let at = Duration::from_millis;
+        let mut budget = Budget::default();
+        budget.hit(at(40));
+        assert!(budget.goes_on(at(40), at(40)) && budget.goes_on(at(40), at(41)));
+        assert!(!budget.goes_on(at(40), at(42)));
     }
 }

@@ -135,6 +135,8 @@ impl DecisionLog {
                 break;
             }
         }
+        // A predecessor may have been killed between writing and flushing.
+        log.file.sync_data().map_err(failed(&log.path()))?;
         log.safe = (log.len, log.next, log.prev.clone());
         if !torn.is_empty() {
             log.set_aside(&torn, at)?;

@@ -114,10 +114,7 @@ impl Inbox<'_> {
         let Some(last) = waiting.back().map(|numbered| numbered.number) else {
             return Ok(());
         };
-        loop {
-            let Err(why) = self.journal(waiting.make_contiguous()) else {
-                break;
-            };
+        while let Err(why) = self.journal(waiting.make_contiguous()) {
             held(&self.serve.board).trouble("journal", Some(why.clone()));
             tracing::error!(%why, "Notices cannot be kept; nothing is lost yet.");
             if self.is_over() {

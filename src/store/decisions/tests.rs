@@ -1,3 +1,5 @@
+//! The chain holds over restarts, files, crashes and torn lines, and every changed byte is found.
+
 use super::*;
 
 const AT: Timestamp = Timestamp::from_secs(1_763_456_789);

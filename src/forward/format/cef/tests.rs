@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Keys of the producer dictionary that may occur, and their lengths (0: not a text).
-const DICTIONARY: [(&str, usize); 50] = [
+const DICTIONARY: [(&str, usize); 52] = [
     ("act", 63),
     ("c6a2", 0),
     ("c6a2Label", 1_023),
@@ -21,6 +21,8 @@ const DICTIONARY: [(&str, usize); 50] = [
     ("cfp1Label", 1_023),
     ("cn1", 0),
     ("cn1Label", 1_023),
+    ("cn2", 0),
+    ("cn2Label", 1_023),
     ("cn3", 0),
     ("cn3Label", 1_023),
     ("cnt", 0),
