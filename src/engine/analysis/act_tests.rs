@@ -133,7 +133,7 @@ fn decide(mode: Mode, handshake: bool) -> (Analysis, Vec<(Decision, Option<Autho
     }
     while let Some(effect) = analysis.poll() {
         if let Effect::Decision(decision, order) = effect {
-            decided.push((*decision, order));
+            decided.push((*decision, order.map(|order| *order)));
         }
     }
     (analysis, decided)
