@@ -97,7 +97,7 @@ fn settings(mode: Mode) -> AnalysisSettings {
 }
 
 /// Runs the conversation up to the answer's head; `handshake` says whether its start is seen.
-fn decide(mode: Mode, handshake: bool) -> (Analysis, Vec<(Decision, Option<Box<Authorised>>)>) {
+fn decide(mode: Mode, handshake: bool) -> (Analysis, Vec<(Decision, Option<Authorised>)>) {
     let source = Source {
         path: "canary.toml",
         text: MODEL,
@@ -133,7 +133,7 @@ fn decide(mode: Mode, handshake: bool) -> (Analysis, Vec<(Decision, Option<Box<A
     }
     while let Some(effect) = analysis.poll() {
         if let Effect::Decision(decision, order) = effect {
-            decided.push((*decision, order));
+            decided.push((*decision, order.map(|order| *order)));
         }
     }
     (analysis, decided)
@@ -155,7 +155,7 @@ fn a_running_download_is_cut() {
     let mut table = KillTable::new();
     let ts = Timestamp::from_secs(NOON + 1);
     let own = MacAddr([2, 9, 9, 9, 9, 9]);
-    assert!(table.insert(ts, KillEntry::new(*order.unwrap(), own, false)));
+    assert!(table.insert(ts, KillEntry::new(order.unwrap(), own, false)));
     let mut out = Resets::new();
     let next = frame(SERVER, CLIENT, (0x10, 600, 150), &[0; 100]);
     table.on_frame(ts, &next, &mut out);

@@ -49,9 +49,36 @@ impl NameHash {
 }
 
 impl Site {
-    /// Whether there is a baseline that a device's flow belongs to.
+    /// Whether there is a baseline that a device's flow belongs to; begins one where it is due.
     pub fn judges(&mut self, ts: Timestamp, device: DeviceIx) -> bool {
-        baseline(&mut self.watches, ts, device).is_some()
+        if self.due.get(device.index()).is_some_and(|due| ts < *due) {
+            return false;
+        }
+        let judges = baseline(&mut self.watches, ts, device).is_some();
+        self.expect(device);
+        judges
+    }
+
+    /// Notes when a device's baseline is due.
+    fn expect(&mut self, device: DeviceIx) {
+        let due = match self.watches.get(device.index()) {
+            Some(Some(watch)) => watch.due(),
+            _ => Timestamp::MIN,
+        };
+        if self.due.len() <= device.index() {
+            let len = device.index().saturating_add(1);
+            self.due.resize(len, Timestamp::MIN);
+        }
+        if let Some(slot) = self.due.get_mut(device.index()) {
+            *slot = due;
+        }
+    }
+
+    /// Looks at what a first contact of a device will be looked up in, so that it is at hand then.
+    pub fn foresee(&self, device: DeviceIx, flow: &FlowRef) {
+        if let Some(Some(watch)) = self.watches.get(device.index()) {
+            watch.contacts.foresee(contacted(flow));
+        }
     }
 
     /// The same, without beginning one.
@@ -86,6 +113,9 @@ impl Site {
                 endpoint.devices.insert(at, device.0);
             }
         }
+        if !self.judges(ts, device) {
+            return;
+        }
         let rhythm = &self.rhythm;
         let beacon = baseline(&mut self.watches, ts, device).and_then(|baseline| {
             let edge = hash.edge(flow.resp.port);
@@ -101,19 +131,23 @@ impl Site {
         let Some(watch) = watch(&mut self.watches, ts, device) else {
             return;
         };
+        let first = !watch.answered && !failed;
         watch.answered |= !failed;
-        let port = flow.resp.port;
-        let thing = stable_hash(&[&flow.resp.addr, &port.to_be_bytes(), &[flow.proto]]);
-        if watch.contacts.note(ts, thing) {
-            return;
-        }
+        let known = watch.contacts.note(ts, contacted(flow));
         let tcp = flow.proto == 6;
-        let scan = if tcp {
-            watch.walk.contact(ts, flow.resp.ip(), port, failed)
+        let scan = if tcp && !known {
+            let to = (flow.resp.ip(), flow.resp.port);
+            watch.walk.contact(ts, to.0, to.1, failed)
         } else {
             None
         };
         let seen = watch.walk.seen();
+        if first {
+            self.expect(device);
+        }
+        if known {
+            return;
+        }
         self.count(ts, device, Feature::FirstContacts, 1);
         if failed && tcp {
             self.count(ts, device, Feature::FailedContacts, 1);
@@ -174,6 +208,9 @@ impl Site {
 
     /// Adds to a count of the open hour.
     pub fn count(&mut self, ts: Timestamp, device: DeviceIx, feature: Feature, by: u64) {
+        if !self.judges(ts, device) {
+            return;
+        }
         let Some(baseline) = baseline(&mut self.watches, ts, device) else {
             return;
         };
@@ -182,6 +219,12 @@ impl Site {
             *count = count.saturating_add(by);
         }
     }
+}
+
+/// What a device is known to have contacted: address, port and protocol.
+fn contacted(flow: &FlowRef) -> u64 {
+    let port = flow.resp.port.to_be_bytes();
+    stable_hash(&[&flow.resp.addr, &port, &[flow.proto]])
 }
 
 #[cfg(test)]

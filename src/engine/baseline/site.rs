@@ -143,6 +143,8 @@ pub struct Site {
     pub(super) rhythm: Rhythm,
     pub(super) endpoints: Map<u64, Endpoint>,
     pub(super) watches: Vec<Option<Box<Watch>>>,
+    /// By device: before this it has no baseline. Its watch, which lies far away, is not asked.
+    pub(super) due: Vec<Timestamp>,
     /// What the mirror port shows.
     pub mirror: MirrorWatch,
     /// Whether a flow ended in the open hour: before, there is nothing to say of its mirror.
@@ -175,6 +177,7 @@ impl Site {
             rhythm: saved.rhythm,
             endpoints,
             watches: saved.watches,
+            due: Vec::new(),
             mirror: MirrorWatch::new(seed),
             mirror_due: false,
             device_days: saved.device_days,

@@ -84,7 +84,7 @@ impl Inventory {
     /// Entries refused because the inventory was full.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused.saturating_add(self.table.by_ip.refused())
+        self.refused.saturating_add(self.table.refused())
     }
 
     /// The device that holds `ip`.
@@ -97,7 +97,19 @@ impl Inventory {
     #[inline]
     #[must_use]
     pub fn at(&self, bits: u128) -> Option<DeviceIx> {
-        self.table.by_ip.get(bits).copied()
+        self.table.at(bits)
+    }
+
+    /// A number that stays the same as long as [`Self::at`] gives the same answers.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.table.generation()
+    }
+
+    /// Looks at what an event of the device at `ix` will change, so that it is at hand then.
+    pub fn foresee(&self, ix: DeviceIx) {
+        let live = self.table.live(ix);
+        core::hint::black_box(live.map(|live| live.last_ts));
     }
 
     /// What the device at `ix` is called, and what is claimed of it; times and sums are in [`Self::whole`].
@@ -338,7 +350,7 @@ impl Inventory {
             .extract_if(.., |a| guessed(a))
             .collect();
         for address in loose {
-            self.table.by_ip.remove(ip_bits(address.addr));
+            self.table.unbind(ip_bits(address.addr));
             if let Some(new) = self.known_by_address(address.first_ts, address.addr, mac)
                 && let Some(entry) = self.table.entry_mut(new)
             {
@@ -354,7 +366,7 @@ impl Inventory {
         {
             entry.claim(ts, &format!("lost address {ip}"), evidence);
         }
-        if !self.table.by_ip.insert(ip_bits(ip), ix) {
+        if !self.table.bind(ip_bits(ip), ix) {
             return;
         }
         let Some(entry) = self.table.entry_mut(ix) else {
@@ -375,6 +387,8 @@ impl Inventory {
                 gone = Some(held.remove(oldest));
             }
             let evidence = evidence.to_owned();
+            // Nearly all devices have one address, and there are many devices.
+            held.reserve_exact(1);
             held.push(Address {
                 addr: ip,
                 evidence,
@@ -384,7 +398,7 @@ impl Inventory {
         }
         entry.rename();
         if let Some(gone) = gone {
-            self.table.by_ip.remove(ip_bits(gone.addr));
+            self.table.unbind(ip_bits(gone.addr));
         }
     }
 

@@ -139,7 +139,9 @@ impl Live {
 pub(super) struct Table {
     entries: Vec<Entry>,
     live: Vec<Live>,
-    pub(super) by_ip: ByAddr<DeviceIx>,
+    by_ip: ByAddr<DeviceIx>,
+    /// Changes with every address that changes hands.
+    generation: u64,
 }
 
 impl Table {
@@ -155,7 +157,36 @@ impl Table {
             live: live.collect(),
             entries,
             by_ip,
+            generation: 0,
         }
+    }
+
+    /// Who holds the address of these bits.
+    #[inline]
+    pub(super) fn at(&self, bits: u128) -> Option<DeviceIx> {
+        self.by_ip.get(bits).copied()
+    }
+
+    /// Notes who holds an address; false, and counted, if there are too many.
+    pub(super) fn bind(&mut self, bits: u128, ix: DeviceIx) -> bool {
+        self.generation = self.generation.wrapping_add(1);
+        self.by_ip.insert(bits, ix)
+    }
+
+    /// Nobody holds the address any more.
+    pub(super) fn unbind(&mut self, bits: u128) {
+        self.generation = self.generation.wrapping_add(1);
+        self.by_ip.remove(bits);
+    }
+
+    /// Addresses that could not be bound.
+    pub(super) fn refused(&self) -> u64 {
+        self.by_ip.refused()
+    }
+
+    /// A number that stays the same as long as [`Self::at`] gives the same answers.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub(super) fn len(&self) -> usize {
