@@ -183,6 +183,7 @@ fn records(out: &Observations, kind: &str, name: &str) -> Vec<String> {
     values
 }
 
+mod batch;
 mod content;
 mod copies;
 mod flows;
