@@ -237,9 +237,15 @@ protocols! {
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
-        Http2 in http2,
         Tls in tls,
+        Http2 in http2,
         Quic in quic,
+        Dtls in dtls,
+        Stun in stun,
+        Wireguard in wireguard,
+        Openvpn in openvpn,
+        Ike in ike,
+        Bittorrent in bittorrent,
     }
     records {
         smb::SmbFile,
@@ -253,5 +259,6 @@ protocols! {
         tls::SslRecord,
         tls::X509Record,
         quic::QuicRecord,
+        stun::StunRecord,
     }
 }
