@@ -6,7 +6,7 @@
 //! and exactly as many GRE headers and fragments.
 //! Left out: files of other link types, and those with AYIYA, OpenVPN or CAPWAP, whose inside we do not open; ids of
 //! captures that were cut, where a datagram stays one for us unless its inside checks out; the files listed
-//! with their reasons in `encapsulations`; JA4 of DTLS; versions of QUIC that nobody has defined; the target `*` and the methods
+//! with their reasons in `encapsulations`; names and fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` and the methods
 //! M-SEARCH and NOTIFY; `.` and `..` among the names of files;
 //! our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
 //! Not left out: a file that a search in SMB 1 found, and a call written to a pipe in pieces (MS08-067).

@@ -461,5 +461,88 @@ def remote_calls():
     pcap("dce-rpc-and-old-smb", ETHER, frames)
 
 
-for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic, remote_calls):
+
+def h2(kind, flags, stream, body=b""):
+    """A frame of HTTP/2 (RFC 9113 §4.1)."""
+    return struct.pack("!I", len(body))[1:] + struct.pack("!BBI", kind, flags, stream) + body
+
+
+def web():
+    """HTTP/2 in clear with the header blocks of RFC 7541 §C.4, a WebSocket, and a program sent as text."""
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + h2(4, 0, 0)
+    first = bytes.fromhex("828684418cf1e3c2e5f23a6ba0ab90f4ff")
+    again = bytes.fromhex("828684be5886a8eb10649cbf")
+    up = [preface + h2(1, 5, 1, first) + h2(1, 5, 3, again)]
+    # :status 200 is entry 8 and 404 entry 13 of the static table; content-length is entry 28.
+    ok = b"\x88" + b"\x0f\x0d\x0241"
+    down = [h2(4, 0, 0) + h2(1, 4, 1, ok) + h2(0, 1, 1, b"x" * 41) + h2(1, 5, 3, b"\x8d")]
+    frames = [(at, frame(a, p)) for at, a, p in talk(sport=50010, dport=8080, up=up, down=down)]
+    ask = b"""GET /chat HTTP/1.1
+Host: kontor.example
+User-Agent: Mozilla/5.0
+Upgrade: websocket
+Connection: Upgrade
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+Sec-WebSocket-Protocol: chat, superchat
+Sec-WebSocket-Version: 13
+
+"""
+    agree = b"""HTTP/1.1 101 Switching Protocols
+Upgrade: websocket
+Connection: Upgrade
+Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+Sec-WebSocket-Protocol: chat
+
+"""
+    lines = [text.replace(b"\n", b"\r\n") for text in (ask, agree)]
+    turned = talk(sport=50011, dport=80, up=lines[:1], down=lines[1:] + [b"\x81\x05hello"])
+    frames += [(at + 1, frame(a, p)) for at, a, p in turned]
+    ask = b"GET /bericht.txt HTTP/1.1\r\nHost: kontor.example\r\n\r\n"
+    tell = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n"
+    down = [tell, b"MZ\x90\0" + b"\0" * 60]
+    frames += [(at + 2, frame(a, p)) for at, a, p in talk(sport=50012, dport=80, up=[ask], down=down)]
+    pcap("web-http2-websocket", ETHER, frames)
+
+
+def dtls_message(kind, number, body):
+    """A handshake message in a record of DTLS 1.2 (RFC 6347 §4.1, §4.2.2)."""
+    length = struct.pack("!I", len(body))[1:]
+    message = bytes([kind]) + length + struct.pack("!H", number) + bytes(3) + length + body
+    return struct.pack("!BHHHIH", 22, 0xFEFD, 0, 0, number, len(message)) + message
+
+
+def tunnels():
+    """STUN with the messages of RFC 5769 (integrity left out), DTLS, WireGuard, IKE, OpenVPN, BitTorrent."""
+    server, frames = "198.51.100.11", []
+
+    def say(at, sport, port, steps):
+        for step, (up, payload) in enumerate(steps):
+            a, b, p, q = (A, server, sport, port) if up else (server, A, port, sport)
+            frames.append((at + step * 0.01, frame(up, ip4(a, b, 17, udp(a, b, p, q, payload)))))
+
+    mark = bytes.fromhex("2112a442b7e7a701bc34d686fa87dfae")
+    ask = bytes.fromhex("00010014") + mark + bytes.fromhex("80220010") + b"STUN test client"
+    tell = bytes.fromhex("0101001c") + mark + bytes.fromhex("8022000b") + b"test vector "
+    tell += bytes.fromhex("002000080001a147e112a643")
+    say(0, 50020, 3478, [(True, ask), (False, tell)])
+    name = b"vpn.kontor.example"
+    names = struct.pack("!HHHBH", 0, len(name) + 5, len(name) + 3, 0, len(name)) + name
+
+    def hello(cookie):
+        start = b"\xfe\xfd" + b"\x55" * 32 + b"\0" + bytes([len(cookie)]) + cookie
+        return start + bytes.fromhex("0004c02bc02f0100") + struct.pack("!H", len(names)) + names
+
+    chosen = b"\xfe\xfd" + b"\x66" * 32 + bytes.fromhex("00c02b00")
+    sealed = struct.pack("!BHHHIH", 22, 0xFEFD, 1, 0, 0, 40) + b"\xee" * 40
+    steps = [(True, dtls_message(1, 0, hello(b""))), (False, dtls_message(3, 0, b"\xfe\xff\x02\7\7"))]
+    steps += [(True, dtls_message(1, 1, hello(b"\7\7"))), (False, dtls_message(2, 1, chosen))]
+    say(1, 50021, 4433, steps + [(True, sealed), (False, sealed)])
+    say(2, 50022, 51820, [(True, b"\1\0\0\0" + b"\x15" * 144), (False, b"\2\0\0\0" + b"\x16" * 88)])
+    say(3, 50023, 500, [(True, b"\x09" * 8 + bytes(8) + bytes.fromhex("212022080000000000000020") + bytes(4))])
+    say(4, 50024, 1194, [(True, b"\x38" + b"\x11" * 8 + bytes(5))])
+    say(5, 50025, 6881, [(True, b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe")])
+    pcap("tunnels-by-handshake", ETHER, frames)
+
+
+for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic, remote_calls, web, tunnels):
     make()

@@ -13,6 +13,7 @@ use super::corpus::Capture;
 pub(super) struct Map {
     pub(super) truth: &'static str,
     log: &'static str,
+    /// Names of fields, with blanks between if there are several.
     field: &'static str,
 }
 
@@ -92,16 +93,61 @@ pub(super) const MAPS: &[Map] = &[
         log: "smb_files.log",
         field: "name",
     },
+    Map {
+        truth: "ja3",
+        log: "ssl.log",
+        field: "ja3",
+    },
+    Map {
+        truth: "ja3s",
+        log: "ssl.log",
+        field: "ja3s",
+    },
+    Map {
+        truth: "alpn_offered",
+        log: "ssl.log",
+        field: "client_alpns",
+    },
+    Map {
+        truth: "ssh_banner",
+        log: "ssh.log",
+        field: "client server",
+    },
+    Map {
+        truth: "hassh",
+        log: "ssh.log",
+        field: "hassh",
+    },
+    Map {
+        truth: "hassh_server",
+        log: "ssh.log",
+        field: "hasshServer",
+    },
+    Map {
+        truth: "http_status",
+        log: "http.log",
+        field: "status_code info_code",
+    },
+    Map {
+        truth: "http_user_agent",
+        log: "http.log",
+        field: "user_agent",
+    },
 ];
 
+/// Fingerprints of the one session whose server opened the connection itself: it sends the host key, and the
+/// truth takes it for the client all the same (`zeek_reverse-ssh`).
+const TURNED: [&str; 2] = [
+    "413e646031ea5204c5ec2fe2d5b7946e",
+    "18f369389d126cfeecade20e1ea5ff9b",
+];
 /// Characters of a value that the truth keeps.
 const VALUE_LEN_MAX: usize = 300;
 impl Map {
     /// Whether the value is to be compared.
     pub(super) fn wants(&self, value: &str) -> bool {
         match self.truth {
-            // DTLS's are not in `ssl`.
-            "ja4" => !value.starts_with('d'),
+            "hassh" | "hassh_server" => !TURNED.contains(&value),
             "quic_version" => is_quic_version(value),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
             // Ours for the empty name of a share; and what stands in every answer to a search.
@@ -128,10 +174,9 @@ impl Map {
             .filter(|line| self.log != "dns.log" || !multicast_dns(line))
             .filter(|line| self.log != "smb_files.log" || line["action"] != "SMB::FILE_SEARCH")
             .filter(|line| self.truth != "dcerpc_bind_uuid" || !is_connectionless(line))
-            .filter_map(|line| match &line[self.field] {
-                Value::Number(number) => Some(number.to_string()),
-                value => value.as_str().map(str::to_owned),
-            })
+            .filter(|line| self.log != "ssl.log" || !is_dtls(line))
+            .flat_map(|line| self.field.split(' ').map(|field| &line[field]))
+            .flat_map(texts)
             .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
@@ -140,6 +185,16 @@ impl Map {
             })
             .filter(|value| self.wants(value))
             .collect()
+    }
+}
+
+/// A field's values as text: its own, or each of its list.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
+        Value::Array(list) => list.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -169,6 +224,16 @@ fn is_quic_version(value: &str) -> bool {
 fn is_connectionless(line: &Value) -> bool {
     let endpoint = line["endpoint"].as_str();
     endpoint.is_some_and(|name| name.starts_with("PNIO-"))
+}
+
+/// Whether an `ssl` record is of DTLS, of which the truth has neither names nor fingerprints.
+fn is_dtls(line: &Value) -> bool {
+    let begins = |key: &str, with| {
+        line[key]
+            .as_str()
+            .is_some_and(|text| text.starts_with(with))
+    };
+    begins("ja4", "d") || begins("version", "DTLS")
 }
 
 /// Whether a `dns` record is of a cousin protocol, which the truth lists apart.

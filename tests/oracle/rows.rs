@@ -49,7 +49,7 @@ impl Row {
         }
         // The truth's lists stop at 150 values, those of JA4 at 60; then ours may well know more.
         let is_cut = !capture.truth[format!("{}_total", map.truth)].is_null()
-            || (map.truth == "ja4" && truth.len() >= JA4_MAX);
+            || (map.truth.starts_with("ja") && truth.len() >= JA4_MAX);
         if !is_cut {
             for value in ours
                 .difference(&wanted)

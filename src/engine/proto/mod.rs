@@ -252,7 +252,6 @@ protocols! {
         Dns in dns,
         Dhcp in dhcp,
         Http in http,
-        Http2 in http2,
         Tls in tls,
         DceRpc in dcerpc,
         Quic in quic,
@@ -267,6 +266,13 @@ protocols! {
         Sip in sip,
         Irc in irc,
         Telnet in telnet,
+        Http2 in http2,
+        Dtls in dtls,
+        Stun in stun,
+        Wireguard in wireguard,
+        Openvpn in openvpn,
+        Ike in ike,
+        Bittorrent in bittorrent,
     }
     records {
         smb::SmbFile,
@@ -296,5 +302,6 @@ protocols! {
         sip::SipRecord,
         irc::IrcRecord,
         telnet::TelnetRecord,
+        stun::StunRecord,
     }
 }

@@ -13,7 +13,7 @@ const HEADER_LEN: usize = 4;
 
 /// What is known of a side's handshake.
 #[derive(Debug, Default)]
-pub(super) struct Assembly {
+pub(in crate::proto) struct Assembly {
     bytes: Vec<u8>,
     /// Where bytes are there: begin and end, in order, none touching another.
     pieces: Vec<(usize, usize)>,
@@ -22,7 +22,7 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// Adds a frame; false if a bound forbids it, after which nothing is kept any more.
-    pub(super) fn add(&mut self, offset: usize, data: &[u8]) -> bool {
+    pub(in crate::proto) fn add(&mut self, offset: usize, data: &[u8]) -> bool {
         if self.is_given_up || data.is_empty() {
             return !self.is_given_up;
         }
@@ -58,7 +58,7 @@ impl Assembly {
     }
 
     /// The first message, once it is whole: its type and body.
-    pub(super) fn message(&self) -> Option<(u8, &[u8])> {
+    pub(in crate::proto) fn message(&self) -> Option<(u8, &[u8])> {
         let &(0, end) = self.pieces.first()? else {
             return None;
         };
@@ -68,7 +68,7 @@ impl Assembly {
     }
 
     /// Lets go of everything.
-    pub(super) fn give_up(&mut self) {
+    pub(in crate::proto) fn give_up(&mut self) {
         (self.bytes, self.pieces) = (Vec::new(), Vec::new());
         self.is_given_up = true;
     }

@@ -20,7 +20,7 @@ mod version;
 
 pub use record::QuicRecord;
 
-use self::assemble::Assembly;
+pub(super) use self::assemble::Assembly;
 use self::frames::{Frame, frames};
 use self::keys::{Keys, Side};
 use self::packet::{Kind, Packet, first, google_version};

@@ -30,6 +30,16 @@ impl Carried {
         self.session.message(kind, body, dir, out);
     }
 
+    /// Takes an alert in clear; true if it ends the session.
+    pub(in crate::proto) fn alert(&mut self, level: u8, description: u8, dir: Dir) -> bool {
+        self.session.alert(level, description, dir)
+    }
+
+    /// Takes a ChangeCipherSpec.
+    pub(in crate::proto) fn change_cipher_spec(&mut self, dir: Dir) {
+        self.session.change_cipher_spec(dir);
+    }
+
     /// The handshake is complete.
     pub(in crate::proto) fn establish(&mut self, out: &mut Out<'_>) {
         if self.session.is_heard && !self.session.record.established {

@@ -26,6 +26,7 @@ const SERVER_NAME_LEN_MAX: usize = 256;
 const WEIRDS_MAX: u8 = 16;
 /// First version whose handshake is encrypted after the hellos; drafts lie above it.
 const TLS_13: u16 = 0x0304;
+const DTLS_13: u16 = 0xfefc;
 /// Alert level that ends a session.
 const FATAL: u8 = 2;
 
@@ -37,6 +38,8 @@ pub(in crate::proto) enum Transport {
     Tcp,
     /// CRYPTO frames.
     Quic,
+    /// Records in datagrams.
+    Dtls,
 }
 
 impl Transport {
@@ -45,6 +48,7 @@ impl Transport {
         match self {
             Self::Tcp => 't',
             Self::Quic => 'q',
+            Self::Dtls => 'd',
         }
     }
 
@@ -53,6 +57,7 @@ impl Transport {
         match self {
             Self::Tcp => "tls",
             Self::Quic => "quic",
+            Self::Dtls => "dtls",
         }
     }
 }
@@ -144,7 +149,11 @@ impl Session {
 
     /// Whether messages after the hellos are encrypted and ChangeCipherSpec means nothing.
     pub(super) fn is_13(&self) -> bool {
-        self.version.is_some_and(|version| version >= TLS_13)
+        self.version.is_some_and(|version| match version {
+            // DTLS counts downwards.
+            0xfe00..=0xfeff => version <= DTLS_13,
+            _ => version >= TLS_13,
+        })
     }
 
     /// Notes a letter of history.

@@ -5,6 +5,8 @@
 //! Input:    the body of a handshake message, without its 4-byte header. QUIC carries the same bodies.
 //! Bounds:   nothing is copied; a list that ends early is read as far as it goes.
 
+use std::borrow::Cow;
+
 use super::reader::{Reader, numbers};
 
 /// Extension numbers (IANA "TLS ExtensionType Values").
@@ -66,6 +68,25 @@ pub fn client_hello(body: &[u8]) -> Option<ClientHelloView<'_>> {
     })
 }
 
+/// The body of a DTLS ClientHello as TLS has it: without the cookie behind the session id (RFC 6347 §4.2.1).
+pub(in crate::proto) fn without_cookie(body: &[u8]) -> Cow<'_, [u8]> {
+    let parts = || {
+        let mut reader = Reader::new(body);
+        reader.take(2)?;
+        reader.take(RETRY_RANDOM.len())?;
+        let before = reader.vec8()?.len().checked_add(3 + RETRY_RANDOM.len())?;
+        let cookie = reader.vec8()?.len().checked_add(1)?;
+        Some((
+            body.get(..before)?,
+            body.get(before.checked_add(cookie)?..)?,
+        ))
+    };
+    match parts() {
+        Some((before, behind)) => Cow::Owned([before, behind].concat()),
+        None => Cow::Borrowed(body),
+    }
+}
+
 impl<'a> ClientHelloView<'a> {
     /// What is left of a hello in the form of SSL 2.0: its cipher kinds of three bytes are none of
     /// TLS's, and it has no extensions.
@@ -99,7 +120,12 @@ impl<'a> ClientHelloView<'a> {
     pub fn version(&self) -> u16 {
         self.extension(extension::SUPPORTED_VERSIONS)
             .and_then(|body| Reader::new(body).vec8())
-            .and_then(|list| numbers(list).filter(|v| !is_grease(*v)).max())
+            .and_then(|list| {
+                let versions = numbers(list).filter(|v| !is_grease(*v));
+                // DTLS counts downwards.
+                let is_dtls = self.legacy_version >= 0xfe00;
+                versions.max_by_key(|v| if is_dtls { !*v } else { *v })
+            })
             .unwrap_or(self.legacy_version)
     }
 
