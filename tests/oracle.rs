@@ -8,7 +8,7 @@
 //! captures that were cut, where a datagram stays one for us unless its inside checks out; the files listed
 //! with their reasons in `encapsulations`; SNI of files with QUIC; JA4 of QUIC and DTLS; the target `*` and the methods
 //! M-SEARCH and NOTIFY; `.` and `..` among the names of files; our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
-//! Not left out: a file that a search in SMB 1 found, and a call written to a pipe in pieces (MS08-067).
+//! Not left out: a call written to a pipe in pieces, which the truth does not have (MS08-067).
 //! Of a value the first 300 characters count: the truth has no more.
 //! Not left out though the truth errs: five JA4 into which it mixed the signature algorithms of other
 //! extensions, one of an ALPN that is no text, hellos repeated at the server's wish, text of packets that
