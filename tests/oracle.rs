@@ -9,7 +9,7 @@
 //! with their reasons in `encapsulations`; names and fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` and the methods
 //! M-SEARCH and NOTIFY; `.` and `..` among the names of files;
 //! our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
-//! Not left out: a file that a search in SMB 1 found, and a call written to a pipe in pieces (MS08-067).
+//! Not left out: a call written to a pipe in pieces, which the truth does not have (MS08-067).
 //! Of a value the first 300 characters count: the truth has no more.
 //! Not left out though the truth errs: six JA4 into which it mixed the signature algorithms of other
 //! extensions, one of an ALPN that is no text, hellos repeated at the server's wish, text of packets that

@@ -305,11 +305,27 @@ fn transaction2(exchange: u8, sub: u8, parameters: &[u8]) -> Message {
 
 #[test]
 fn searches_and_questions_for_names_are_told() {
-    let search = [&[0; 12][..], &wide("\\docs\\*\0")].concat();
+    // SearchAttributes, SearchCount, Flags, SMB_FIND_FILE_BOTH_DIRECTORY_INFO, SearchStorageType
+    let search = [
+        &[0, 0, 9, 0, 0, 0, 4, 1, 0, 0, 0, 0][..],
+        &wide("\\docs\\*\0"),
+    ]
+    .concat();
+    // Its entries (2.2.8.1.7): the distance to the next, the name's length at 60, the name at 94.
+    let mut entries = vec![0; 96];
+    entries[0] = 96;
+    entries[60] = 2;
+    entries[94..].copy_from_slice(&wide("."));
+    let mut entry = vec![0; 94];
+    entry[60] = 10;
+    entries.extend([&entry[..], &wide("a.txt")].concat());
+    // DataOffset at 14: 32 + 1 + 20 + 2.
+    let mut words = [0; 20];
+    words[14] = 55;
     let query = [&[7, 1, 0, 0, 0, 0][..], &wide("\\plan.doc\0")].concat();
     let rows = feed(&[
         (Dir::Orig, transaction2(1, 1, &search).wire()),
-        (Dir::Resp, Message::answer(0x32, 1, &[0; 20], &[]).wire()),
+        (Dir::Resp, Message::answer(0x32, 1, &words, &entries).wire()),
         (Dir::Orig, transaction2(2, 5, &query).wire()),
         (Dir::Resp, Message::refused(0x32, 2, 0xc000_0034).wire()),
     ]);
@@ -317,6 +333,7 @@ fn searches_and_questions_for_names_are_told() {
         rows,
         [
             r#"smb_files {"action":"SMB::FILE_SEARCH","name":"\\docs\\*"}"#,
+            r#"smb_files {"action":"SMB::FILE_FOUND","name":"a.txt"}"#,
             r#"smb_files {"action":"SMB::FILE_QUERY","name":"\\plan.doc","status":"STATUS_OBJECT_NAME_NOT_FOUND"}"#,
         ]
     );

@@ -9,6 +9,7 @@ use super::super::wire::{
     BUFFER_OVERFLOW, SUCCESS, field, size16_at, status_name, u16_at, u32_at, u64_at,
 };
 use super::request::{Asked, asked as asked_in, file};
+use super::search::found;
 use super::{
     Command, Header, LOGOFF_ANDX, NT_CREATE_ANDX, OPEN_ANDX, READ, READ_ANDX, SESSION_SETUP_ANDX,
     TRANSACTION, TREE_DISCONNECT, WRITE, WRITE_ANDX, chain,
@@ -220,6 +221,7 @@ impl Answer<'_> {
                 let opened = state.opened(session, self.tree, name, self.ts);
                 opened.asked(action, status, out);
             }
+            Asked::Search { name, level } => self.searched(name, level, state, out),
             Asked::RenameName { from, to } => {
                 let opened = state.opened(session, self.tree, to, self.ts);
                 opened.renamed(from, status, out);
@@ -229,6 +231,18 @@ impl Answer<'_> {
                 state.files.renamed(Some(file), name, self.ts, status, out);
             }
             Asked::SignIn(_) | Asked::Read(_) | Asked::Write { .. } | Asked::Transact(_) => {}
+        }
+    }
+
+    /// A search was answered: what was searched for, and what was found.
+    fn searched(self, name: Text, level: u16, state: &State, out: &mut Out<'_>) {
+        let (status, session) = (self.header.status, u64::from(self.header.session));
+        let opened = state.opened(session, self.tree, name, self.ts);
+        opened.asked("SMB::FILE_SEARCH", status, out);
+        let command = self.command.filter(|_| status == SUCCESS);
+        for name in command.map_or_else(Vec::new, |command| found(command, level)) {
+            let opened = state.opened(session, self.tree, name, self.ts);
+            opened.asked("SMB::FILE_FOUND", status, out);
         }
     }
 
@@ -314,6 +328,10 @@ fn unanswered(request: Request, state: &mut State, out: &mut Out<'_>) {
             Asked::Named { action, name } => {
                 let opened = state.opened(request.session, request.tree, name, request.ts);
                 opened.asked(action, SUCCESS, out);
+            }
+            Asked::Search { name, .. } => {
+                let opened = state.opened(request.session, request.tree, name, request.ts);
+                opened.asked("SMB::FILE_SEARCH", SUCCESS, out);
             }
             Asked::SignIn(Some(token)) => {
                 let at = (request.ts, request.client);

@@ -3,10 +3,11 @@
 //! Standard: \[MS-CIFS\] 2.2 (messages), \[MS-SMB\] 2.2 (extensions).
 //! Input:    one message after the other; of a write or a read only the words before its bytes.
 //! Bounds:   64 requests without an answer, 4 commands a chain, 16 KiB of a sign-in, 4 KiB of others.
-//! Not done: what searches found; NT_TRANSACT; raw and multiplexed transfers; the old LANMAN calls.
+//! Not done: NT_TRANSACT; raw and multiplexed transfers; the old LANMAN calls.
 
 mod dialog;
 mod request;
+mod search;
 
 pub(super) use dialog::Dialog;
 

@@ -33,6 +33,11 @@ pub(super) enum Asked {
         action: &'static str,
         name: Text,
     },
+    /// A pattern searched for, and in which form what is found is to be told.
+    Search {
+        name: Text,
+        level: u16,
+    },
     RenameName {
         from: Text,
         to: Text,
@@ -148,7 +153,11 @@ fn transaction2(command: &Command<'_>) -> Option<Asked> {
     };
     match u16_at(words, 28)? {
         0 => Some(open(command.text(parameters.checked_add(28)?).0, false)),
-        1 => named("SMB::FILE_SEARCH", 12),
+        1 => {
+            let (name, _) = command.text(parameters.checked_add(12)?);
+            let level = u16_at(bytes, 6)?;
+            Some(Asked::Search { name, level })
+        }
         5 => named("SMB::FILE_QUERY", 6),
         6 => named("SMB::FILE_SET_ATTRIBUTE", 6),
         8 => {
