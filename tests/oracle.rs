@@ -7,7 +7,7 @@
 //! Left out: files of other link types, and those with AYIYA, OpenVPN or CAPWAP, whose inside we do not open; ids of
 //! captures that were cut, where a datagram stays one for us unless its inside checks out; the files listed
 //! with their reasons in `encapsulations`; SNI of files with QUIC; JA4 of QUIC and DTLS; the target `*` and the methods
-//! M-SEARCH and NOTIFY; our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
+//! M-SEARCH and NOTIFY; arguments of SMTP other than names and addresses; what is no word among FTP's commands; our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
 //! Of a value the first 300 characters count: the truth has no more.
 //! Not left out though the truth errs: five JA4 into which it mixed the signature algorithms of other
 //! extensions, one of an ALPN that is no text, hellos repeated at the server's wish, text of packets that
@@ -20,6 +20,7 @@ mod corpus;
 mod encapsulations;
 mod found;
 mod rows;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

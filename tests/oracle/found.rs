@@ -8,15 +8,17 @@ use serde_json::Value;
 use tapir_message::Stats;
 
 use super::corpus::Capture;
+use super::text;
 
 /// A map of the truth and the field of ours that says the same.
 pub(super) struct Map {
     pub(super) truth: &'static str,
     log: &'static str,
+    /// One field, or several with spaces between.
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 9] = [
+pub(super) const MAPS: [Map; 20] = [
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -62,6 +64,61 @@ pub(super) const MAPS: [Map; 9] = [
         log: "dhcp.log",
         field: "mac",
     },
+    Map {
+        truth: "ftp_cmd",
+        log: "ftp.log",
+        field: "command",
+    },
+    Map {
+        truth: "ftp_arg",
+        log: "ftp.log",
+        field: "command arg",
+    },
+    Map {
+        truth: "ftp_status",
+        log: "ftp.log",
+        field: "reply_code info_code",
+    },
+    Map {
+        truth: "smtp_cmd",
+        log: "smtp.log",
+        field: "commands",
+    },
+    Map {
+        truth: "smtp_param",
+        log: "smtp.log",
+        field: "helo mailfrom rcptto",
+    },
+    Map {
+        truth: "pop_cmd",
+        log: "pop3.log",
+        field: "commands",
+    },
+    Map {
+        truth: "imap_cmd",
+        log: "imap.log",
+        field: "commands",
+    },
+    Map {
+        truth: "snmp_community",
+        log: "snmp.log",
+        field: "community_public",
+    },
+    Map {
+        truth: "irc_cmd",
+        log: "irc.log",
+        field: "command",
+    },
+    Map {
+        truth: "sip_method",
+        log: "sip.log",
+        field: "method",
+    },
+    Map {
+        truth: "sip_status",
+        log: "sip.log",
+        field: "status_code",
+    },
 ];
 
 /// Characters of a value that the truth keeps.
@@ -73,7 +130,7 @@ impl Map {
             // QUIC's and DTLS's are not in `ssl`.
             "ja4" => value.starts_with('t'),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
-            _ => true,
+            _ => text::wants(self.truth, value),
         }
     }
 
@@ -87,11 +144,11 @@ impl Map {
         lines(&out.join(self.log))
             .iter()
             .filter(|line| self.log != "dns.log" || !multicast_dns(line))
-            .filter_map(|line| line[self.field].as_str())
-            .map(|value| match value {
+            .flat_map(|line| text::values(self.truth, self.field, line))
+            .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
-                value => plain(value),
+                value => text::said(self.truth, plain(value)),
             })
             .filter(|value| self.wants(value))
             .collect()

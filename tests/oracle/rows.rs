@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::corpus::Capture;
 use super::found::{Found, Map, plain};
+use super::text;
 
 /// Largest relative difference of a file's flow count that still counts as equal.
 const FLOWS_DIFFERENCE_MAX: f64 = 0.05;
@@ -33,7 +34,7 @@ impl Row {
         };
         let wanted: BTreeSet<String> = truth
             .keys()
-            .map(|value| plain(value))
+            .map(|value| text::said(map.truth, plain(value)))
             .filter(|value| map.wants(value))
             .collect();
         let empty = BTreeSet::new();

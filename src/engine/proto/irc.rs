@@ -6,7 +6,7 @@
 //!           server's program as a software clue.
 //! Bounds:   lines as in `lines`; texts of 256 bytes; 1,000 records a flow, then `irc_many_commands`.
 //! Secrets:  arguments of `PASS`, `AUTHENTICATE` and `OPER`'s second, channel keys: not kept. Nor is what
-//!           people say: of `PRIVMSG` and `NOTICE` only the target.
+//!           people say, the topic of a channel excepted: of `PRIVMSG` and `NOTICE` only the target.
 //! Not done: what the server tells about others.
 
 use super::lines::{
@@ -57,7 +57,11 @@ pub struct Irc {
 impl Protocol for Irc {
     const NAME: &'static str = "irc";
     const PORTS: &'static [Port] = &[
-        Port::Tcp(6667), Port::Tcp(6666), Port::Tcp(6668), Port::Tcp(6669), Port::Tcp(7000),
+        Port::Tcp(6667),
+        Port::Tcp(6666),
+        Port::Tcp(6668),
+        Port::Tcp(6669),
+        Port::Tcp(7000),
     ];
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
@@ -79,7 +83,11 @@ impl Protocol for Irc {
                 let certain: [&[u8]; 3] = [b"NOTICE AUTH :", b"NICK ", b"CAP LS"];
                 let likely: [&[u8]; 4] = [b"USER ", b"PASS ", b"PING ", b"ERROR :"];
                 if begins_with_any(start, &certain) {
-                    if start.len() >= 6 { Probe::Certain } else { Probe::Unsure }
+                    if start.len() >= 6 {
+                        Probe::Certain
+                    } else {
+                        Probe::Unsure
+                    }
                 } else if begins_with_any(start, &likely) {
                     Probe::Unsure
                 } else {
@@ -117,7 +125,9 @@ impl Irc {
         if self.client.is_none() {
             let server = is_prefixed || begins_with_any(line, &[b"NOTICE AUTH", b"ERROR :"]);
             let introduces: [&[u8]; 5] = [b"NICK", b"USER", b"PASS", b"CAP", b"JOIN"];
-            let client = introduces.iter().any(|name| name.eq_ignore_ascii_case(command));
+            let client = introduces
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(command));
             if server && command.len() >= 3 {
                 self.client = Some(input.dir.other());
             } else if client && !tagged {
@@ -154,14 +164,12 @@ impl Irc {
                 self.user = record.value.clone();
                 record.addl = kept(behind);
             }
-            "PASS" | "AUTHENTICATE" => record.value = None,
+            "PASS" | "AUTHENTICATE" | "QUIT" | "AWAY" => record.value = None,
             "PRIVMSG" | "NOTICE" => Self::offer(behind, &mut record),
-            "TOPIC" | "PART" | "KICK" | "INVITE" | "MODE" => record.addl = kept(behind),
-            // `+k` and `-k` set and clear a channel's key.
+            "TOPIC" => record.addl = kept(behind),
+            // Behind the modes may stand a channel's key, behind the one kicked the reason.
+            "KICK" | "INVITE" | "MODE" => record.addl = kept(word(behind).0),
             _ => {}
-        }
-        if command == "MODE" && word(behind).0.contains(&b'k') {
-            record.addl = kept(word(behind).0);
         }
         record.command = command;
         self.records = self.records.saturating_add(1);
@@ -264,7 +272,10 @@ mod tests {
         assert_eq!(told.records.len(), 1_001);
         let noise = b"\x01\r\n".repeat(30);
         let told = stream::<Irc>(&[(C, &noise)]);
-        assert_eq!(told.end.map(|(a, _)| a), Some(Parse::Broken("irc_nonsense")));
+        assert_eq!(
+            told.end.map(|(a, _)| a),
+            Some(Parse::Broken("irc_nonsense"))
+        );
         endures::<Irc>(&TALK, false);
     }
 

@@ -170,7 +170,8 @@ pub(super) fn begins_with_any(start: &[u8], words: &[&[u8]]) -> bool {
     words.iter().any(|word| {
         let len = start.len().min(word.len());
         let (head, word) = (start.get(..len), word.get(..len));
-        head.zip(word).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+        head.zip(word)
+            .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
     })
 }
 
@@ -242,7 +243,10 @@ mod tests {
     fn a_gap_tears_the_line_it_lies_in() {
         let mut lines = Lines::default();
         assert_eq!(lines.next(b"rest of it", 7), Next::Passed { used: 10 });
-        assert_eq!(lines.next(b"still\r\nNOOP\r\n", 0), Next::Passed { used: 7 });
+        assert_eq!(
+            lines.next(b"still\r\nNOOP\r\n", 0),
+            Next::Passed { used: 7 }
+        );
         let whole = true;
         let (line, used) = (&b"NOOP"[..], 6);
         assert_eq!(lines.next(b"NOOP\r\n", 0), Next::Line { line, used, whole });
@@ -256,15 +260,24 @@ mod tests {
         let Next::Line { line, used, whole } = lines.next(&data, 0) else {
             panic!("a line")
         };
-        assert_eq!((line.len(), used, whole), (LINE_LEN_MAX, LINE_LEN_MAX, false));
+        assert_eq!(
+            (line.len(), used, whole),
+            (LINE_LEN_MAX, LINE_LEN_MAX, false)
+        );
         assert_eq!(lines.next(&data[used..], 0), Next::Passed { used: 12 });
     }
 
     #[test]
     fn replies_of_rfc_959_section_4_2() {
         let read = |line: &'static [u8]| Reply::read(line).map(|r| (r.code, r.more, r.text));
-        assert_eq!(read(b"123-First line"), Some((123, true, &b"First line"[..])));
-        assert_eq!(read(b"123 The last line"), Some((123, false, &b"The last line"[..])));
+        assert_eq!(
+            read(b"123-First line"),
+            Some((123, true, &b"First line"[..]))
+        );
+        assert_eq!(
+            read(b"123 The last line"),
+            Some((123, false, &b"The last line"[..]))
+        );
         assert_eq!(read(b"250"), Some((250, false, &b""[..])));
         assert_eq!(read(b" 234 A line beginning with numbers"), None);
         assert_eq!(read(b"7bit"), None);

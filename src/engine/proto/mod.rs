@@ -11,10 +11,10 @@
 )]
 
 pub(crate) mod driver;
-pub(crate) mod sense;
 mod lines;
 mod mail;
 mod sasl;
+pub(crate) mod sense;
 #[cfg(test)]
 mod testing;
 mod weird;
@@ -254,6 +254,9 @@ protocols! {
         Sip in sip,
         Irc in irc,
         Telnet in telnet,
+        Mqtt in mqtt,
+        Dnp3 in dnp3,
+        Modbus in modbus,
     }
     records {
         smb::SmbFile,
@@ -276,5 +279,8 @@ protocols! {
         sip::SipRecord,
         irc::IrcRecord,
         telnet::TelnetRecord,
+        mqtt::MqttRecord,
+        dnp3::Dnp3Record,
+        modbus::ModbusRecord,
     }
 }

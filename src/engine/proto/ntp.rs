@@ -178,7 +178,9 @@ fn timestamp(seconds: u32, fraction: u32) -> Option<Timestamp> {
         return None;
     }
     let era = if seconds >> 31 == 1 { 0 } else { 1_i64 << 32 };
-    let seconds = i64::from(seconds).saturating_add(era).saturating_sub(EPOCH_SECS);
+    let seconds = i64::from(seconds)
+        .saturating_add(era)
+        .saturating_sub(EPOCH_SECS);
     let nanos = u64::from(fraction).saturating_mul(1_000_000_000) >> 32;
     let nanos = i64::try_from(nanos).unwrap_or(0);
     let whole = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
@@ -238,7 +240,10 @@ mod tests {
                 r#""rec_time":1476535656.000000,"xmt_time":1476535656.250000,"num_exts":0}"#
             )]
         );
-        assert_eq!((told.clues.len(), told.clues[0].kind), (1, ClueKind::Serves));
+        assert_eq!(
+            (told.clues.len(), told.clues[0].kind),
+            (1, ClueKind::Serves)
+        );
     }
 
     #[test]
@@ -259,7 +264,10 @@ mod tests {
 
     #[test]
     fn modes_of_control_and_what_is_no_ntp() {
-        let told = datagrams::<Ntp>(123, &[(Dir::Orig, &[0x16, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0])]);
+        let told = datagrams::<Ntp>(
+            123,
+            &[(Dir::Orig, &[0x16, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0])],
+        );
         assert_eq!(told.records, [r#"ntp {"version":2,"mode":6,"num_exts":0}"#]);
         assert_eq!(Ntp::probe(&[0x00; 48], Dir::Orig), Probe::NotMine);
         assert_eq!(Ntp::probe(&ANSWER[..47], Dir::Orig), Probe::NotMine);

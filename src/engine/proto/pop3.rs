@@ -28,8 +28,8 @@ const SENT_MAX: usize = 64;
 const NONSENSE_MAX: u8 = 16;
 /// What may be told as a command.
 const COMMANDS: [&[u8]; 18] = [
-    b"USER", b"PASS", b"APOP", b"AUTH", b"CAPA", b"STLS", b"STAT", b"LIST", b"UIDL", b"RETR", b"TOP",
-    b"DELE", b"NOOP", b"RSET", b"QUIT", b"UTF8", b"LANG", b"XTND",
+    b"USER", b"PASS", b"APOP", b"AUTH", b"CAPA", b"STLS", b"STAT", b"LIST", b"UIDL", b"RETR",
+    b"TOP", b"DELE", b"NOOP", b"RSET", b"QUIT", b"UTF8", b"LANG", b"XTND",
 ];
 
 record! {
@@ -98,8 +98,14 @@ impl Protocol for Pop3 {
             }
             Some(b'-') if begins_with_any(start, &[b"-ERR"]) => Probe::Unsure,
             Some(b'U' | b'u' | b'C' | b'c' | b'A' | b'a' | b'S' | b's' | b'Q') => {
-                let likely: [&[u8]; 6] =
-                    [b"USER ", b"CAPA\r\n", b"APOP ", b"AUTH", b"STLS\r\n", b"QUIT\r\n"];
+                let likely: [&[u8]; 6] = [
+                    b"USER ",
+                    b"CAPA\r\n",
+                    b"APOP ",
+                    b"AUTH",
+                    b"STLS\r\n",
+                    b"QUIT\r\n",
+                ];
                 if begins_with_any(start, &likely) {
                     Probe::Unsure
                 } else {
@@ -160,10 +166,13 @@ impl Pop3 {
 
     fn command(&mut self, input: Input<'_>, line: &[u8]) {
         let (name, arg) = word(line);
-        if !COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if !COMMANDS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+        {
             if let Some(sasl) = &mut self.sasl {
                 let user = sasl.response(line);
-                self.record.user = user.or(self.record.user.take());
+                self.record.user = user.or_else(|| self.record.user.take());
             } else {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -292,7 +301,9 @@ mod tests {
         let told = stream::<Pop3>(&TALK);
         assert_eq!(
             told.records,
-            [r#"pop3 {"user":"mrose","auth":"APOP","success":true,"commands":["APOP","STAT","LIST","RETR","QUIT"],"retrieved":1,"attachments":["p.png"],"tls":false}"#]
+            [
+                r#"pop3 {"user":"mrose","auth":"APOP","success":true,"commands":["APOP","STAT","LIST","RETR","QUIT"],"retrieved":1,"attachments":["p.png"],"tls":false}"#
+            ]
         );
         assert_eq!(told.clues.len(), 1);
         assert_eq!(told.clues[0].evidence, "pop3 greeting");
@@ -312,14 +323,18 @@ mod tests {
         ]);
         assert_eq!(
             told.records,
-            [r#"pop3 {"user":"anna","auth":"USER","success":true,"commands":["AUTH","USER","PASS"],"retrieved":0,"tls":false}"#]
+            [
+                r#"pop3 {"user":"anna","auth":"USER","success":true,"commands":["AUTH","USER","PASS"],"retrieved":0,"tls":false}"#
+            ]
         );
         let told = stream::<Pop3>(&[
             (S, b"+OK ready\r\n"),
             (C, b"AUTH PLAIN AHRlc3QAdGVzdA==\r\n"),
             (S, b"-ERR no\r\n"),
         ]);
-        assert!(told.records[0].starts_with(r#"pop3 {"user":"test","auth":"PLAIN","success":false"#));
+        assert!(
+            told.records[0].starts_with(r#"pop3 {"user":"test","auth":"PLAIN","success":false"#)
+        );
     }
 
     #[test]
@@ -343,7 +358,10 @@ mod tests {
         assert_eq!(probe(b"USERS\r\n"), Probe::NotMine);
         let noise = b"abc\r\n".repeat(20);
         let told = stream::<Pop3>(&[(C, &noise)]);
-        assert_eq!(told.end.map(|(a, _)| a), Some(Parse::Broken("pop3_nonsense")));
+        assert_eq!(
+            told.end.map(|(a, _)| a),
+            Some(Parse::Broken("pop3_nonsense"))
+        );
         endures::<Pop3>(&TALK, false);
     }
 }

@@ -319,15 +319,18 @@ mod tests {
     const S: Dir = Dir::Resp;
 
     /// Get of sysDescr.0, community "public", version 1.
-    const GET: &[u8] = b"\x30\x26\x02\x01\x00\x04\x06public\xa0\x19\x02\x01\x26\x02\x01\x00\x02\x01\x00\
+    const GET: &[u8] =
+        b"\x30\x26\x02\x01\x00\x04\x06public\xa0\x19\x02\x01\x26\x02\x01\x00\x02\x01\x00\
         \x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x01\x00\x05\x00";
     /// Its response "Box 1", and sysUpTime.0 = 500 hundredths, and sysName.0 = "sw".
-    const RESPONSE: &[u8] = b"\x30\x4b\x02\x01\x00\x04\x06public\xa2\x3e\x02\x01\x26\x02\x01\x00\x02\x01\x00\
+    const RESPONSE: &[u8] =
+        b"\x30\x4b\x02\x01\x00\x04\x06public\xa2\x3e\x02\x01\x26\x02\x01\x00\x02\x01\x00\
         \x30\x33\x30\x11\x06\x08\x2b\x06\x01\x02\x01\x01\x01\x00\x04\x05Box 1\
         \x30\x0e\x06\x08\x2b\x06\x01\x02\x01\x01\x03\x00\x43\x02\x01\xf4\
         \x30\x0e\x06\x08\x2b\x06\x01\x02\x01\x01\x05\x00\x04\x02sw";
     /// RFC 3414: a request for the report, user "admin", nothing encrypted.
-    const V3: &[u8] = b"\x30\x40\x02\x01\x03\x30\x0f\x02\x03\x00\x91\xc8\x02\x02\x05\xdc\x04\x01\x04\x02\x01\x03\
+    const V3: &[u8] =
+        b"\x30\x40\x02\x01\x03\x30\x0f\x02\x03\x00\x91\xc8\x02\x02\x05\xdc\x04\x01\x04\x02\x01\x03\
         \x04\x15\x30\x13\x04\x00\x02\x01\x00\x02\x01\x00\x04\x05admin\x04\x00\x04\x00\
         \x30\x13\x04\x00\x04\x00\xa0\x0d\x02\x03\x00\x91\xc8\x02\x01\x00\x02\x01\x00\x30\x00";
 
@@ -343,9 +346,17 @@ mod tests {
                 r#""display_string":"Box 1","up_since":-3.000000}"#
             )]
         );
-        let clues: Vec<_> = told.clues.iter().map(|c| (c.evidence, c.value.as_str())).collect();
+        let clues: Vec<_> = told
+            .clues
+            .iter()
+            .map(|c| (c.evidence, c.value.as_str()))
+            .collect();
         assert_eq!(clues, [("snmp sysDescr", "Box 1"), ("snmp sysName", "sw")]);
-        assert!(told.clues.iter().all(|c| c.ip == Some([10, 0, 0, 2].into())));
+        assert!(
+            told.clues
+                .iter()
+                .all(|c| c.ip == Some([10, 0, 0, 2].into()))
+        );
     }
 
     #[test]

@@ -19,9 +19,9 @@ const FRAME_LEN_MAX: usize = 8192;
 const NAME_LEN_MAX: usize = 255;
 /// Names of the facilities as Zeek has them, by number.
 const FACILITIES: [&str; 24] = [
-    "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP",
-    "NTP", "AUDIT", "ALERT", "CLOCK", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6",
-    "LOCAL7",
+    "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV",
+    "FTP", "NTP", "AUDIT", "ALERT", "CLOCK", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4",
+    "LOCAL5", "LOCAL6", "LOCAL7",
 ];
 /// Names of the severities, by number.
 const SEVERITIES: [&str; 8] = [
@@ -32,7 +32,13 @@ const MONTHS: [&[u8]; 12] = [
 ];
 /// What secrets stand behind, `=` or `:` between.
 const SECRETS: [&[u8]; 7] = [
-    b"password", b"passwd", b"passphrase", b"pwd", b"secret", b"token", b"api_key",
+    b"password",
+    b"passwd",
+    b"passphrase",
+    b"pwd",
+    b"secret",
+    b"token",
+    b"api_key",
 ];
 
 record! {
@@ -209,18 +215,21 @@ fn origin(said: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
         let (_time, rest) = word(rest);
         let (host, rest) = word(rest);
         let (app, _) = word(rest);
-        return (Some(host).filter(|n| named(n)), Some(app).filter(|n| named(n)));
+        return (
+            Some(host).filter(|n| named(n)),
+            Some(app).filter(|n| named(n)),
+        );
     }
     let (month, rest) = word(said);
     if !MONTHS.contains(&month) {
         return (None, None);
     }
-    // `Oct 11 22:14:15`; some add the year before or behind.
+    // `Oct 11 22:14:15`; some write the year before the time.
     let (_day, mut rest) = word(rest);
     let mut timed = false;
     for _ in 0..2 {
         let (time, behind) = word(rest);
-        if time.first().is_some_and(u8::is_ascii_digit) && !(timed && !time.contains(&b':')) {
+        if time.first().is_some_and(u8::is_ascii_digit) {
             timed |= time.contains(&b':');
             rest = behind;
         }
@@ -262,8 +271,16 @@ fn without_secrets(said: &[u8]) -> Vec<u8> {
             let mark = behind.iter().position(|byte| !b"\"' ".contains(byte))?;
             matches!(behind.get(mark), Some(b'=' | b':')).then_some(())?;
             let after = behind.get(mark.saturating_add(1)..)?;
-            let gap = after.iter().take_while(|byte| b"\"' ".contains(byte)).count();
-            Some(key.len().saturating_add(mark).saturating_add(1).saturating_add(gap))
+            let gap = after
+                .iter()
+                .take_while(|byte| b"\"' ".contains(byte))
+                .count();
+            Some(
+                key.len()
+                    .saturating_add(mark)
+                    .saturating_add(1)
+                    .saturating_add(gap),
+            )
         });
         let Some(at) = value else {
             out.push(*byte);
@@ -289,8 +306,10 @@ mod tests {
 
     const C: Dir = Dir::Orig;
     /// RFC 3164 §5.4, example 1; RFC 5424 §6.5, example 1 without its byte order mark.
-    const OLD: &[u8] = b"<34>Oct 11 22:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8";
-    const NEW: &[u8] = b"<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - 'su root' failed";
+    const OLD: &[u8] =
+        b"<34>Oct 11 22:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8";
+    const NEW: &[u8] =
+        b"<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - 'su root' failed";
 
     #[test]
     fn both_standards() {
@@ -305,7 +324,10 @@ mod tests {
         // Two names: a relay.
         assert!(told.clues.is_empty());
         let told = datagrams::<Syslog>(514, &[(C, OLD), (C, OLD)]);
-        assert_eq!((told.clues.len(), told.clues[0].value.as_str()), (1, "mymachine"));
+        assert_eq!(
+            (told.clues.len(), told.clues[0].value.as_str()),
+            (1, "mymachine")
+        );
     }
 
     #[test]
@@ -324,9 +346,15 @@ mod tests {
     #[test]
     fn secrets_in_messages_are_hidden() {
         let hide = |said: &str| String::from_utf8(without_secrets(said.as_bytes())).unwrap();
-        assert_eq!(hide("login password=geheim ok"), "login password=<hidden> ok");
+        assert_eq!(
+            hide("login password=geheim ok"),
+            "login password=<hidden> ok"
+        );
         assert_eq!(hide("Passwd: geheim, x"), "Passwd: <hidden>, x");
-        assert_eq!(hide(r#"{"token":"geheim","a":1}"#), r#"{"token":"<hidden>","a":1}"#);
+        assert_eq!(
+            hide(r#"{"token":"geheim","a":1}"#),
+            r#"{"token":"<hidden>","a":1}"#
+        );
         assert_eq!(hide("password changed for x"), "password changed for x");
         assert_eq!(hide("db_pwd=\"geheim\""), "db_pwd=\"<hidden>\"");
     }
@@ -335,9 +363,15 @@ mod tests {
     fn heads_as_real_devices_write_them() {
         let names = |said: &'static [u8]| origin(said);
         let expected = (Some(&b"btr01"[..]), Some(&b"sudo"[..]));
-        assert_eq!(names(b"Oct 21 2016:55:08 btr01 sudo:   admin : x"), expected);
+        assert_eq!(
+            names(b"Oct 21 2016:55:08 btr01 sudo:   admin : x"),
+            expected
+        );
         assert_eq!(names(b"Oct 21 2016 16:55:08 btr01 sudo[7]: x"), expected);
-        assert_eq!(names(b"Oct 21 16:55:08 sudo: x"), (None, Some(&b"sudo"[..])));
+        assert_eq!(
+            names(b"Oct 21 16:55:08 sudo: x"),
+            (None, Some(&b"sudo"[..]))
+        );
         assert_eq!(names(b"no head at all"), (None, None));
     }
 

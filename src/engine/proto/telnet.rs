@@ -24,11 +24,30 @@ const PARAMETER_LEN_MAX: usize = 64;
 /// Options told.
 const OPTIONS_MAX: usize = 16;
 /// What asks for an account, at the end of a line.
-const ACCOUNT_PROMPTS: [&[u8]; 5] = [b"login:", b"username:", b"user name:", b"user:", b"login as:"];
+const ACCOUNT_PROMPTS: [&[u8]; 5] = [
+    b"login:",
+    b"username:",
+    b"user name:",
+    b"user:",
+    b"login as:",
+];
 /// What asks for a secret.
-const SECRET_PROMPTS: [&[u8]; 5] = [b"password:", b"passwort:", b"passcode:", b"passphrase:", b"pin:"];
+const SECRET_PROMPTS: [&[u8]; 5] = [
+    b"password:",
+    b"passwort:",
+    b"passcode:",
+    b"passphrase:",
+    b"pin:",
+];
 /// What a refusal says.
-const REFUSALS: [&[u8]; 6] = [b"incorrect", b"failed", b"denied", b"invalid", b"bad password", b"failure"];
+const REFUSALS: [&[u8]; 6] = [
+    b"incorrect",
+    b"failed",
+    b"denied",
+    b"invalid",
+    b"bad password",
+    b"failure",
+];
 
 record! {
     /// One Telnet session.
@@ -175,10 +194,8 @@ impl Telnet {
                 let options = self.record.options.get_or_insert_default();
                 add_distinct(options, name(option), OPTIONS_MAX);
             }
-            (Place::Sub, byte) if byte != IAC => {
-                if side.parameter.len() < PARAMETER_LEN_MAX {
-                    side.parameter.push(byte);
-                }
+            (Place::Sub, byte) if byte != IAC && side.parameter.len() < PARAMETER_LEN_MAX => {
+                side.parameter.push(byte);
             }
             (Place::SubIac, IAC) => {
                 // A doubled byte stands for itself.
@@ -367,16 +384,23 @@ mod tests {
     fn a_refused_and_a_granted_sign_in() {
         let told = stream::<Telnet>(&TALK);
         let refused = r#""attempts":2,"banner":"OpenBSD/i386","terminal":"XTERM","options":["TERMINAL-TYPE","ECHO"],"encrypted":false}"#;
-        assert_eq!(told.records, [[r#"telnet {"user":"anna","#, refused].concat()]);
+        assert_eq!(
+            told.records,
+            [[r#"telnet {"user":"anna","#, refused].concat()]
+        );
         let mut talk = TALK.to_vec();
         talk.push((S, b"\r\nLast login: Mon\r\n$ "));
         talk.push((C, b"cat geheim\r\n"));
         talk.push((S, b"Permission denied\r\n$ "));
         let told = stream::<Telnet>(&talk);
-        assert!(told.records[0].starts_with(r#"telnet {"user":"anna","success":true,"attempts":2"#));
+        assert!(
+            told.records[0].starts_with(r#"telnet {"user":"anna","success":true,"attempts":2"#)
+        );
         assert!(!told.records[0].contains("geheim"));
         let told = stream::<Telnet>(&TALK[..11]);
-        assert!(told.records[0].starts_with(r#"telnet {"user":"root","success":false,"attempts":1"#));
+        assert!(
+            told.records[0].starts_with(r#"telnet {"user":"root","success":false,"attempts":1"#)
+        );
     }
 
     #[test]

@@ -120,7 +120,10 @@ pub(super) fn endures<P: Protocol>(pieces: &[(Dir, &[u8])], datagram: bool) {
                 all.insert(index + 1, (*dir, tail));
                 let split = talk::<P>(&flow, &all, datagram);
                 let whole = talk::<P>(&flow, pieces, datagram);
-                assert_eq!(split.records, whole.records, "cut at {cut} of piece {index}");
+                assert_eq!(
+                    split.records, whole.records,
+                    "cut at {cut} of piece {index}"
+                );
             }
         }
     }

@@ -123,11 +123,7 @@ mod tests {
         let read = b"\x00\x01boot/pxelinux.0\x00octet\x00tsize\x000\x00blksize\x001428\x00";
         let write = b"\x00\x02switch.cfg\x00NetASCII\x00";
         let error = b"\x00\x05\x00\x01File not found\x00";
-        let pieces: [(Dir, &[u8]); 3] = [
-            (Dir::Orig, read),
-            (Dir::Orig, write),
-            (Dir::Resp, error),
-        ];
+        let pieces: [(Dir, &[u8]); 3] = [(Dir::Orig, read), (Dir::Orig, write), (Dir::Resp, error)];
         let told = datagrams::<Tftp>(69, &pieces);
         assert_eq!(
             told.records,
@@ -137,7 +133,10 @@ mod tests {
             ]
         );
         assert_eq!(Tftp::probe(read, Dir::Orig), Probe::Certain);
-        assert_eq!(Tftp::probe(b"\x00\x01a\x00b\x00", Dir::Orig), Probe::NotMine);
+        assert_eq!(
+            Tftp::probe(b"\x00\x01a\x00b\x00", Dir::Orig),
+            Probe::NotMine
+        );
         assert_eq!(Tftp::probe(b"\x00\x01\x00\x00", Dir::Orig), Probe::NotMine);
         endures::<Tftp>(&pieces, true);
     }

@@ -81,7 +81,10 @@ mod tests {
     fn addresses_as_the_standards_write_them() {
         let six = six_numbers(b"Entering Passive Mode (192,168,1,9,4,1).");
         assert_eq!(six, Some(([192, 168, 1, 9].into(), 1025)));
-        assert_eq!(six_numbers(b"10,0,0,1,0,20"), Some(([10, 0, 0, 1].into(), 20)));
+        assert_eq!(
+            six_numbers(b"10,0,0,1,0,20"),
+            Some(([10, 0, 0, 1].into(), 20))
+        );
         assert_eq!(six_numbers(b"10,0,0,256,0,20"), None);
         // RFC 2428 §2 and §3.
         let four = extended(b"|1|132.235.1.2|6275|");
@@ -95,7 +98,10 @@ mod tests {
 
     #[test]
     fn sizes_and_folders() {
-        assert_eq!(announced_size(b"Opening data connection for a (2048 bytes)."), Some(2048));
+        assert_eq!(
+            announced_size(b"Opening data connection for a (2048 bytes)."),
+            Some(2048)
+        );
         assert_eq!(announced_size(b"Ok to send data."), None);
         let way = |from, to: &[u8]| entered(from, to);
         assert_eq!(way(None, b"/pub"), Some("/pub".into()));

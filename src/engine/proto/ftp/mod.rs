@@ -7,7 +7,7 @@
 //!           `PORT`, `EPRT`, `PASV` or `EPSV` is the data connection to expect. The greeting is a software clue.
 //! Bounds:   32 open commands, the oldest is then written without reply; lines as in `lines`; texts of
 //!           256 bytes, folders of 1 KiB; 8 lines of nonsense before anything made sense end it.
-//! Secrets:  passwords, `ACCT` and `ADAT` arguments: only that they crossed.
+//! Secrets:  passwords, accounts of `ACCT`, tokens of RFC 2228: only that they crossed.
 //! Not done: `arg` is as sent, not Zeek's URL; `mime_type`, which needs the data connection.
 
 mod data;
@@ -17,8 +17,8 @@ use std::collections::VecDeque;
 
 pub use self::record::FtpRecord;
 use super::lines::{
-    BothLines, NAME_LEN_MAX, Next, Reply, TEXT_LEN_MAX, begins_with_any, between, first_line, holds,
-    is_verb, tell_software, verb, word,
+    BothLines, NAME_LEN_MAX, Next, Reply, TEXT_LEN_MAX, begins_with_any, between, first_line,
+    holds, is_verb, tell_software, verb, word,
 };
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::types::{Endpoint, Text, Timestamp, text};
@@ -31,8 +31,18 @@ const NONSENSE_MAX: u8 = 8;
 const HIDDEN: &str = "<hidden>";
 /// Commands a capture may begin with.
 const COMMANDS: [&[u8]; 12] = [
-    b"USER ", b"PASS ", b"PASV\r\n", b"EPSV\r\n", b"PORT ", b"RETR ", b"STOR ", b"TYPE ", b"AUTH TLS",
-    b"LIST", b"CWD ", b"FEAT\r\n",
+    b"USER ",
+    b"PASS ",
+    b"PASV\r\n",
+    b"EPSV\r\n",
+    b"PORT ",
+    b"RETR ",
+    b"STOR ",
+    b"TYPE ",
+    b"AUTH TLS",
+    b"LIST",
+    b"CWD ",
+    b"FEAT\r\n",
 ];
 
 /// A command without its last reply.
@@ -148,14 +158,22 @@ impl Ftp {
         let mut arg = Some(text(arg, NAME_LEN_MAX)).filter(|arg| !arg.is_empty());
         match command.as_str() {
             "USER" => {
-                self.user = arg.as_deref().map(|user| text(user.as_bytes(), TEXT_LEN_MAX));
+                self.user = arg
+                    .as_deref()
+                    .map(|user| text(user.as_bytes(), TEXT_LEN_MAX));
                 self.password = None;
             }
-            "PASS" | "ACCT" | "ADAT" => {
+            "PASS" | "ACCT" => {
                 arg = arg.map(|_| HIDDEN.into());
                 self.password = Some(HIDDEN);
             }
-            "SITE" if arg.as_deref().is_some_and(|arg| holds(arg.as_bytes(), b"PSW")) => {
+            // RFC 2228: tokens, and commands in them.
+            "ADAT" | "ENC" | "MIC" | "CONF" => arg = arg.map(|_| HIDDEN.into()),
+            "SITE"
+                if arg
+                    .as_deref()
+                    .is_some_and(|arg| holds(arg.as_bytes(), b"PSW")) =>
+            {
                 arg = Some(HIDDEN.into());
             }
             _ => {}
@@ -217,12 +235,13 @@ impl Ftp {
     }
 
     fn reply(&mut self, input: Input<'_>, code: u16, last: &[u8], said: Text, out: &mut Out<'_>) {
-        if code < 200 {
-            if let Some(Open { record, .. }) = self.open.front_mut() {
-                record.info_code = Some(code);
-                record.file_size = record.file_size.or(data::announced_size(last));
-                return;
-            }
+        if code < 200
+            && let Some(Open { record, .. }) = self.open.front_mut()
+        {
+            record.info_code = Some(code);
+            let size = data::announced_size(last);
+            record.file_size = record.file_size.or(size);
+            return;
         }
         if code == 220 && !self.greeted && self.open.is_empty() {
             self.greeted = true;
@@ -243,6 +262,9 @@ impl Ftp {
             },
         });
         record.reply_code = Some(code);
+        // Tokens of RFC 2228, and replies in them.
+        let is_token = said.starts_with("ADAT=") || (631..=633).contains(&code);
+        let said = if is_token { HIDDEN.into() } else { said };
         record.reply_msg = Some(said).filter(|said| !said.is_empty());
         self.learn(&mut record, code, last, out);
         out.record(ts, record);

@@ -7,7 +7,10 @@ const C: Dir = Dir::Orig;
 const S: Dir = Dir::Resp;
 
 const TALK: [(Dir, &[u8]); 16] = [
-    (S, b"220-ProFTPD 1.3.5 Server\r\n 220 not the end\r\n220 ready\r\n"),
+    (
+        S,
+        b"220-ProFTPD 1.3.5 Server\r\n 220 not the end\r\n220 ready\r\n",
+    ),
     (C, b"USER anna\r\n"),
     (S, b"331 Password required\r\n"),
     (C, b"PASS geheim\r\n"),
@@ -17,7 +20,10 @@ const TALK: [(Dir, &[u8]); 16] = [
     (C, b"PASV\r\n"),
     (S, b"227 Entering Passive Mode (10,0,0,2,4,1).\r\n"),
     (C, b"RETR a b.txt\r\n"),
-    (S, b"150 Opening BINARY mode data connection for a b.txt (2048 bytes).\r\n"),
+    (
+        S,
+        b"150 Opening BINARY mode data connection for a b.txt (2048 bytes).\r\n",
+    ),
     (S, b"226 Transfer complete\r\n"),
     (C, b"PORT 10,0,0,1,0,20\r\n"),
     (S, b"200 PORT command successful\r\n"),
@@ -52,7 +58,10 @@ fn who_is_the_server_is_told_by_content() {
     let turned: Vec<(Dir, &[u8])> = TALK.iter().map(|(d, p)| (d.other(), *p)).collect();
     let told = stream::<Ftp>(&turned);
     assert_eq!(told.records.len(), 8);
-    assert!(told.records[4].contains(r#""data_channel.orig_h":"10.0.0.2","data_channel.resp_h":"10.0.0.2""#));
+    assert!(
+        told.records[4]
+            .contains(r#""data_channel.orig_h":"10.0.0.2","data_channel.resp_h":"10.0.0.2""#)
+    );
 }
 
 #[test]
@@ -79,10 +88,15 @@ fn behind_auth_tls_the_rest_is_handed_over() {
 fn replies_come_in_order_and_the_open_are_written_at_the_end() {
     let told = stream::<Ftp>(&[
         (C, b"PWD\r\nEPSV\r\nSIZE a\r\nSTOR b\r\n"),
-        (S, b"257 \"/x\" is here\r\n229 Entering Extended Passive Mode (|||6446|)\r\n213 9\r\n"),
+        (
+            S,
+            b"257 \"/x\" is here\r\n229 Entering Extended Passive Mode (|||6446|)\r\n213 9\r\n",
+        ),
     ]);
     assert_eq!(told.records.len(), 4);
-    assert!(told.records[1].contains(r#""data_channel.resp_h":"10.0.0.2","data_channel.resp_p":6446"#));
+    assert!(
+        told.records[1].contains(r#""data_channel.resp_h":"10.0.0.2","data_channel.resp_p":6446"#)
+    );
     assert!(told.records[2].contains(r#""file_size":9"#));
     assert_eq!(told.records[3], r#"ftp {"command":"STOR","arg":"b"}"#);
 }
@@ -90,11 +104,23 @@ fn replies_come_in_order_and_the_open_are_written_at_the_end() {
 #[test]
 fn no_password_is_kept() {
     let told = stream::<Ftp>(&[
-        (C, b"PASS geheim\r\nACCT geheim\r\nADAT Z2VoZWlt\r\nSITE PSWD geheim neu-geheim\r\n"),
+        (
+            C,
+            b"PASS geheim\r\nACCT geheim\r\nADAT Z2VoZWlt\r\nSITE PSWD geheim neu-geheim\r\n",
+        ),
         (C, b"pass geheim\r\n"),
     ]);
     assert_eq!(told.records.len(), 5);
     assert!(!told.records.join("").contains("geheim"));
+    assert!(!told.records.join("").contains("Z2VoZWlt"));
+    // RFC 2228 §3: a token in a reply, a command inside one.
+    let told = stream::<Ftp>(&[
+        (C, b"ADAT Z2VoZWlt\r\n"),
+        (S, b"335 ADAT=Z2VoZWlt\r\n"),
+        (C, b"ENC Z2VoZWlt\r\n"),
+        (S, b"632 Z2VoZWlt\r\n"),
+    ]);
+    assert_eq!(told.records.len(), 2);
     assert!(!told.records.join("").contains("Z2VoZWlt"));
 }
 
@@ -102,7 +128,10 @@ fn no_password_is_kept() {
 fn what_is_no_ftp_ends() {
     let noise = b"\x01\x02\r\n".repeat(10);
     let told = stream::<Ftp>(&[(C, &noise)]);
-    assert_eq!(told.end.map(|(answer, _)| answer), Some(Parse::Broken("ftp_nonsense")));
+    assert_eq!(
+        told.end.map(|(answer, _)| answer),
+        Some(Parse::Broken("ftp_nonsense"))
+    );
     let many = b"NOOP\r\n".repeat(40);
     assert_eq!(stream::<Ftp>(&[(C, &many)]).records.len(), 40);
 }

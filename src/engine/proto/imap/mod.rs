@@ -37,11 +37,46 @@ const TAG_LEN_MAX: usize = 16;
 const NONSENSE_MAX: u8 = 16;
 /// What may be told as a command.
 const COMMANDS: [&[u8]; 40] = [
-    b"CAPABILITY", b"NOOP", b"LOGOUT", b"STARTTLS", b"AUTHENTICATE", b"LOGIN", b"ENABLE", b"SELECT",
-    b"EXAMINE", b"CREATE", b"DELETE", b"RENAME", b"SUBSCRIBE", b"UNSUBSCRIBE", b"LIST", b"LSUB",
-    b"NAMESPACE", b"STATUS", b"APPEND", b"IDLE", b"CHECK", b"CLOSE", b"UNSELECT", b"EXPUNGE", b"SEARCH",
-    b"FETCH", b"STORE", b"COPY", b"MOVE", b"UID", b"ID", b"COMPRESS", b"SORT", b"THREAD", b"GETQUOTA",
-    b"GETQUOTAROOT", b"XLIST", b"GETACL", b"MYRIGHTS", b"UNAUTHENTICATE",
+    b"CAPABILITY",
+    b"NOOP",
+    b"LOGOUT",
+    b"STARTTLS",
+    b"AUTHENTICATE",
+    b"LOGIN",
+    b"ENABLE",
+    b"SELECT",
+    b"EXAMINE",
+    b"CREATE",
+    b"DELETE",
+    b"RENAME",
+    b"SUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"LIST",
+    b"LSUB",
+    b"NAMESPACE",
+    b"STATUS",
+    b"APPEND",
+    b"IDLE",
+    b"CHECK",
+    b"CLOSE",
+    b"UNSELECT",
+    b"EXPUNGE",
+    b"SEARCH",
+    b"FETCH",
+    b"STORE",
+    b"COPY",
+    b"MOVE",
+    b"UID",
+    b"ID",
+    b"COMPRESS",
+    b"SORT",
+    b"THREAD",
+    b"GETQUOTA",
+    b"GETQUOTAROOT",
+    b"XLIST",
+    b"GETACL",
+    b"MYRIGHTS",
+    b"UNAUTHENTICATE",
 ];
 
 /// What a reply is to.
@@ -108,7 +143,9 @@ impl Protocol for Imap {
                 let head = start.get(..32).unwrap_or(start);
                 let (tag, rest) = word(head);
                 let command = word(rest).0.trim_ascii_end();
-                let known = COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(command));
+                let known = COMMANDS
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(command));
                 if is_tag(tag) && tag.len() < head.len() && known {
                     Probe::Unsure
                 } else {
@@ -156,7 +193,8 @@ impl Protocol for Imap {
 
 /// Tags are letters, digits and a few signs.
 fn is_tag(tag: &[u8]) -> bool {
-    let sign = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/');
+    let sign =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/');
     (1..=TAG_LEN_MAX).contains(&tag.len()) && tag.iter().all(sign)
 }
 
@@ -178,7 +216,11 @@ impl Imap {
         side.literal = match side.literal {
             Some((left, what)) if left > input.gap => {
                 // What a name loses is no name any more.
-                let what = if what == Holds::Mail { what } else { Holds::Other };
+                let what = if what == Holds::Mail {
+                    what
+                } else {
+                    Holds::Other
+                };
                 Some((left.saturating_sub(input.gap), what))
             }
             _ => {
@@ -284,11 +326,13 @@ impl Imap {
         if name.eq_ignore_ascii_case(b"UID") {
             (name, arg) = word(arg);
         }
-        let known = COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let known = COMMANDS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name));
         if !known || !is_tag(tag) {
             if let Some(sasl) = &mut self.sasl {
                 let user = sasl.response(line);
-                self.record.user = user.or(self.record.user.take());
+                self.record.user = user.or_else(|| self.record.user.take());
             } else if !line.eq_ignore_ascii_case(b"DONE") {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -358,7 +402,11 @@ impl Imap {
             }
             return false;
         }
-        let Some(at) = self.sent.iter().position(|(sent, _)| sent.as_bytes() == tag) else {
+        let Some(at) = self
+            .sent
+            .iter()
+            .position(|(sent, _)| sent.as_bytes() == tag)
+        else {
             return false;
         };
         let Some((_, sent)) = self.sent.remove(at) else {

@@ -31,7 +31,9 @@ fn a_session() {
     let told = stream::<Imap>(&TALK);
     assert_eq!(
         told.records,
-        [r#"imap {"user":"mrc","auth":"LOGIN","success":true,"commands":["LOGIN","SELECT","FETCH","APPEND","LOGOUT"],"mailboxes":["in box"],"attachments":["p.png","sent.zip"],"tls":false}"#]
+        [
+            r#"imap {"user":"mrc","auth":"LOGIN","success":true,"commands":["LOGIN","SELECT","FETCH","APPEND","LOGOUT"],"mailboxes":["in box"],"attachments":["p.png","sent.zip"],"tls":false}"#
+        ]
     );
     assert_eq!(told.clues.len(), 1);
     assert_eq!(told.clues[0].value, "IMAP4rev1 Service Ready");
@@ -52,14 +54,21 @@ fn no_secret_is_kept() {
     ]);
     assert_eq!(
         told.records,
-        [r#"imap {"user":"FRED FOOBAR","auth":"LOGIN","success":false,"commands":["LOGIN","NOOP"],"tls":false}"#]
+        [
+            r#"imap {"user":"FRED FOOBAR","auth":"LOGIN","success":false,"commands":["LOGIN","NOOP"],"tls":false}"#
+        ]
     );
     // PLAIN "\0test\0test" (RFC 4959 §3 sends it at once).
-    for first in [&b"a AUTHENTICATE PLAIN AHRlc3QAdGVzdA==\r\n"[..], b"a AUTHENTICATE PLAIN\r\nAHRlc3QAdGVzdA==\r\n"] {
+    for first in [
+        &b"a AUTHENTICATE PLAIN AHRlc3QAdGVzdA==\r\n"[..],
+        b"a AUTHENTICATE PLAIN\r\nAHRlc3QAdGVzdA==\r\n",
+    ] {
         let told = stream::<Imap>(&[(S, b"* OK x\r\n"), (C, first), (S, b"a OK done\r\n")]);
         assert_eq!(
             told.records,
-            [r#"imap {"user":"test","auth":"PLAIN","success":true,"commands":["AUTHENTICATE"],"tls":false}"#]
+            [
+                r#"imap {"user":"test","auth":"PLAIN","success":true,"commands":["AUTHENTICATE"],"tls":false}"#
+            ]
         );
     }
 }
@@ -75,7 +84,10 @@ fn tls_compression_and_identities() {
     assert!(told.records[0].contains(r#""tls":true"#));
     let told = stream::<Imap>(&[
         (C, b"a ID (\"name\" \"sodr\" \"version\" \"19.34\")\r\n"),
-        (S, b"* ID (\"name\" \"Cyrus\" \"version\" \"1.5\")\r\na OK ID\r\n"),
+        (
+            S,
+            b"* ID (\"name\" \"Cyrus\" \"version\" \"1.5\")\r\na OK ID\r\n",
+        ),
         (C, b"b COMPRESS DEFLATE\r\n"),
         (S, b"b OK go\r\n"),
     ]);
@@ -94,6 +106,9 @@ fn probing_and_noise() {
     assert_eq!(probe(b"*3\r\n$3\r\nSET\r\n"), Probe::NotMine);
     let noise = b"abc\r\n".repeat(20);
     let told = stream::<Imap>(&[(C, &noise)]);
-    assert_eq!(told.end.map(|(a, _)| a), Some(Parse::Broken("imap_nonsense")));
+    assert_eq!(
+        told.end.map(|(a, _)| a),
+        Some(Parse::Broken("imap_nonsense"))
+    );
     endures::<Imap>(&TALK, false);
 }

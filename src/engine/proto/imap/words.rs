@@ -105,11 +105,17 @@ mod tests {
 
     #[test]
     fn literals_and_strings() {
-        assert_eq!(literal(b"A003 APPEND saved-messages (\\Seen) {310}"), Some(310));
+        assert_eq!(
+            literal(b"A003 APPEND saved-messages (\\Seen) {310}"),
+            Some(310)
+        );
         assert_eq!(literal(b"a LOGIN {5+}"), Some(5));
         assert_eq!(literal(b"a LOGIN {x}"), None);
         assert_eq!(literal(b"{99999999999999999999}"), None);
-        assert_eq!(first_string(b"\"fred \\\"x\" secret"), Some("fred \"x".into()));
+        assert_eq!(
+            first_string(b"\"fred \\\"x\" secret"),
+            Some("fred \"x".into())
+        );
         assert_eq!(first_string(b"SMITH SESAME"), Some("SMITH".into()));
         assert_eq!(first_string(b"{5}"), None);
     }

@@ -70,7 +70,7 @@ impl<'a> Iterator for Parameters<'a> {
             let (part, rest) = match end {
                 Some(end) => self.rest.split_at_checked(end)?,
                 None if self.rest.is_empty() => return None,
-                None => (self.rest, &self.rest[..0]),
+                None => (self.rest, &[][..]),
             };
             self.rest = rest.get(1..).unwrap_or_default();
             let value = std::mem::take(&mut self.first);
@@ -198,8 +198,14 @@ mod tests {
 
     #[test]
     fn parameters_as_the_standards_write_them() {
-        assert_eq!(name("attachment; filename=a.txt; size=9"), Some("a.txt".into()));
-        assert_eq!(name(r#"attachment; FileName="a;\"b\".txt""#), Some("a;\"b\".txt".into()));
+        assert_eq!(
+            name("attachment; filename=a.txt; size=9"),
+            Some("a.txt".into())
+        );
+        assert_eq!(
+            name(r#"attachment; FileName="a;\"b\".txt""#),
+            Some("a;\"b\".txt".into())
+        );
         assert_eq!(name("attachment; xfilename=a"), None);
         assert_eq!(name("filename=a"), None);
         // RFC 2231 §4 and §4.1.

@@ -12,8 +12,20 @@ const VIA_MAX: usize = 8;
 
 /// Methods of RFC 3261 and its extensions.
 const METHODS: [&[u8]; 14] = [
-    b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"REGISTER", b"SUBSCRIBE", b"NOTIFY", b"PUBLISH",
-    b"MESSAGE", b"INFO", b"PRACK", b"UPDATE", b"REFER",
+    b"INVITE",
+    b"ACK",
+    b"BYE",
+    b"CANCEL",
+    b"OPTIONS",
+    b"REGISTER",
+    b"SUBSCRIBE",
+    b"NOTIFY",
+    b"PUBLISH",
+    b"MESSAGE",
+    b"INFO",
+    b"PRACK",
+    b"UPDATE",
+    b"REFER",
 ];
 
 /// The first line.

@@ -110,11 +110,19 @@ impl Sip {
     fn datagram(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         let used = input.data.len();
         // Keep-alives between messages (RFC 5626 §3.5.1, and single NULs of old).
-        if input.data.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        if input
+            .data
+            .iter()
+            .all(|byte| matches!(byte, b'\r' | b'\n' | 0))
+        {
             return Parse::Parsed { used };
         }
         let mut message = Message::default();
-        for line in input.data.split(|byte| *byte == b'\n').take(usize::from(LINES_MAX)) {
+        for line in input
+            .data
+            .split(|byte| *byte == b'\n')
+            .take(usize::from(LINES_MAX))
+        {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if message.start.is_none() {
                 message.start = Start::read(line);
@@ -175,7 +183,10 @@ impl Sip {
         self.sure = true;
         let agent = match message.start {
             Some(Start::Request { .. }) => message.user_agent.clone(),
-            _ => message.server.clone().or_else(|| message.user_agent.clone()),
+            _ => message
+                .server
+                .clone()
+                .or_else(|| message.user_agent.clone()),
         };
         if let Some(agent) = agent
             && self.agents.len() < AGENTS_MAX
@@ -185,7 +196,9 @@ impl Sip {
             tell_software(input.dir, "sip user-agent", agent, out);
         }
         match message.start.clone() {
-            Some(Start::Request { method, uri }) => self.request(input, (method, uri), message, out),
+            Some(Start::Request { method, uri }) => {
+                self.request(input, (method, uri), message, out)
+            }
             Some(Start::Response { status, reason }) => {
                 self.response(input, (status, reason), message, out);
             }
@@ -251,10 +264,9 @@ impl Sip {
         message: Message,
         out: &mut Out<'_>,
     ) {
-        let at = self
-            .open
-            .iter()
-            .position(|open| open.record.call_id == message.call_id && open.record.seq == message.seq);
+        let at = self.open.iter().position(|open| {
+            open.record.call_id == message.call_id && open.record.seq == message.seq
+        });
         let (ts, mut record) = match at.and_then(|at| self.open.get_mut(at)) {
             Some(open) => {
                 open.answered = true;

@@ -16,7 +16,13 @@ const BUSY: &[u8] = b"SIP/2.0 486 Busy Here\r\nCall-ID: a84b4c\r\nCSeq: 314159 I
 const ACK: &[u8] = b"ACK sip:bob@biloxi.com SIP/2.0\r\nCall-ID: a84b4c\r\nCSeq: 314159 ACK\r\nContent-Length: 0\r\n\r\n";
 const REGISTER: &[u8] = b"REGISTER sip:pbx SIP/2.0\r\nCall-ID: r1\r\nCSeq: 1 REGISTER\r\n\
     Authorization: Digest username=\"bob\", response=\"dfe56131d1958046689d83306477ecc\"\r\n\r\n";
-const TALK: [(Dir, &[u8]); 5] = [(C, INVITE), (S, RINGING), (S, BUSY), (C, ACK), (C, REGISTER)];
+const TALK: [(Dir, &[u8]); 5] = [
+    (C, INVITE),
+    (S, RINGING),
+    (S, BUSY),
+    (C, ACK),
+    (C, REGISTER),
+];
 
 #[test]
 fn a_call_and_a_registration() {
@@ -65,9 +71,13 @@ fn a_stream_says_the_same() {
 #[test]
 fn responses_alone_and_many_requests() {
     let told = datagrams::<Sip>(5060, &[(S, BUSY)]);
-    assert!(told.records[0].starts_with(r#"sip {"trans_depth":0,"method":"INVITE","call_id":"a84b4c""#));
+    assert!(
+        told.records[0].starts_with(r#"sip {"trans_depth":0,"method":"INVITE","call_id":"a84b4c""#)
+    );
     let many: Vec<Vec<u8>> = (0..40)
-        .map(|n| format!("OPTIONS sip:x SIP/2.0\r\nCall-ID: {n}\r\nCSeq: 1 OPTIONS\r\n\r\n").into_bytes())
+        .map(|n| {
+            format!("OPTIONS sip:x SIP/2.0\r\nCall-ID: {n}\r\nCSeq: 1 OPTIONS\r\n\r\n").into_bytes()
+        })
         .collect();
     let pieces: Vec<_> = many.iter().map(|one| (C, one.as_slice())).collect();
     assert_eq!(datagrams::<Sip>(5060, &pieces).records.len(), 40);
@@ -76,11 +86,17 @@ fn responses_alone_and_many_requests() {
 #[test]
 fn probing_and_what_is_no_sip() {
     let probe = |start: &[u8]| Sip::probe(start, C);
-    assert_eq!((probe(INVITE), probe(BUSY)), (Probe::Certain, Probe::Certain));
+    assert_eq!(
+        (probe(INVITE), probe(BUSY)),
+        (Probe::Certain, Probe::Certain)
+    );
     assert_eq!(probe(b"OPTIONS * HTTP/1.1\r\n"), Probe::NotMine);
     assert_eq!(probe(b"INV"), Probe::Unsure);
     assert_eq!(probe(b"SIP/"), Probe::Unsure);
     assert_eq!(probe(b"NOTIFY * HTTP/1.1\r\n"), Probe::NotMine);
     let told = stream::<Sip>(&[(C, b"nothing of the kind\r\n")]);
-    assert_eq!(told.end.map(|(a, _)| a), Some(Parse::Broken("sip_no_start_line")));
+    assert_eq!(
+        told.end.map(|(a, _)| a),
+        Some(Parse::Broken("sip_no_start_line"))
+    );
 }

@@ -16,8 +16,8 @@ use std::net::IpAddr;
 
 pub use self::record::SmtpRecord;
 use super::lines::{
-    BothLines, Next, Reply, TEXT_LEN_MAX, add_distinct, begins_with_any, between, first_line, holds,
-    tell_software, verb, word,
+    BothLines, Next, Reply, TEXT_LEN_MAX, add_distinct, begins_with_any, between, first_line,
+    holds, tell_software, verb, word,
 };
 use super::mail::Mail;
 use super::sasl::Sasl;
@@ -34,8 +34,27 @@ const SENT_MAX: usize = 64;
 const NONSENSE_MAX: u8 = 16;
 /// What may be told as a command: words of others may stand in a mail whose beginning was missed.
 const COMMANDS: [&[u8]; 21] = [
-    b"EHLO", b"HELO", b"LHLO", b"MAIL", b"RCPT", b"DATA", b"BDAT", b"RSET", b"NOOP", b"QUIT", b"AUTH",
-    b"STARTTLS", b"VRFY", b"EXPN", b"HELP", b"ETRN", b"ATRN", b"TURN", b"BURL", b"XCLIENT", b"XFORWARD",
+    b"EHLO",
+    b"HELO",
+    b"LHLO",
+    b"MAIL",
+    b"RCPT",
+    b"DATA",
+    b"BDAT",
+    b"RSET",
+    b"NOOP",
+    b"QUIT",
+    b"AUTH",
+    b"STARTTLS",
+    b"VRFY",
+    b"EXPN",
+    b"HELP",
+    b"ETRN",
+    b"ATRN",
+    b"TURN",
+    b"BURL",
+    b"XCLIENT",
+    b"XFORWARD",
 ];
 
 /// What a reply is to.
@@ -89,7 +108,12 @@ pub struct Smtp {
 
 impl Protocol for Smtp {
     const NAME: &'static str = "smtp";
-    const PORTS: &'static [Port] = &[Port::Tcp(25), Port::Tcp(587), Port::Tcp(465), Port::Tcp(2525)];
+    const PORTS: &'static [Port] = &[
+        Port::Tcp(25),
+        Port::Tcp(587),
+        Port::Tcp(465),
+        Port::Tcp(2525),
+    ];
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.first() {
@@ -112,7 +136,8 @@ impl Protocol for Smtp {
                 }
             }
             Some(b'R' | b'D' | b'A' | b'Q' | b'S') => {
-                let likely: [&[u8]; 5] = [b"RCPT TO:", b"DATA\r\n", b"AUTH ", b"QUIT\r\n", b"STARTTLS"];
+                let likely: [&[u8]; 5] =
+                    [b"RCPT TO:", b"DATA\r\n", b"AUTH ", b"QUIT\r\n", b"STARTTLS"];
                 if begins_with_any(start, &likely) {
                     Probe::Unsure
                 } else {
@@ -256,10 +281,13 @@ impl Smtp {
 
     fn command(&mut self, input: Input<'_>, line: &[u8], out: &mut Out<'_>) {
         let (name, arg) = word(line);
-        if !COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if !COMMANDS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+        {
             if let Some(sasl) = &mut self.sasl {
                 let user = sasl.response(line);
-                self.record.user = user.or(self.record.user.take());
+                self.record.user = user.or_else(|| self.record.user.take());
             } else if !line.is_empty() {
                 self.nonsense = self.nonsense.saturating_add(1);
             }

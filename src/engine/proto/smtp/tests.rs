@@ -36,11 +36,18 @@ fn one_mail() {
             r#""user_agent":"m 1","tls":false,"commands":["EHLO","MAIL","RCPT","DATA","QUIT"],"attachments":["l.csv"]}"#
         )]
     );
-    let clues: Vec<_> = told.clues.iter().map(|c| (c.evidence, c.value.as_str())).collect();
+    let clues: Vec<_> = told
+        .clues
+        .iter()
+        .map(|c| (c.evidence, c.value.as_str()))
+        .collect();
     assert_eq!(
         clues,
         [
-            ("smtp greeting", "foo.com Simple Mail Transfer Service Ready"),
+            (
+                "smtp greeting",
+                "foo.com Simple Mail Transfer Service Ready"
+            ),
             ("mail user-agent", "m 1"),
         ]
     );
@@ -59,7 +66,10 @@ fn one_direction_suffices() {
 fn pipelined_mails_and_a_refused_one() {
     let told = stream::<Smtp>(&[
         (C, b"EHLO a\r\nMAIL FROM:<1@a>\r\nRCPT TO:<x@b>\r\nDATA\r\n"),
-        (S, b"250 b\r\n250 ok\r\n550 no\r\n554 no valid recipients\r\n"),
+        (
+            S,
+            b"250 b\r\n250 ok\r\n550 no\r\n554 no valid recipients\r\n",
+        ),
         (C, b"MAIL FROM:<2@a>\r\nRCPT TO:<y@b>\r\nDATA\r\n"),
         (S, b"250 ok\r\n250 ok\r\n354 go\r\n"),
         (C, b"Subject: two\r\n\r\n.\r\nQUIT\r\n"),
@@ -75,9 +85,15 @@ fn pipelined_mails_and_a_refused_one() {
 fn chunks() {
     // RFC 3030 §4.2; the first chunk is "Subject: x\r\n", 12 bytes, the second 2 + 5 bytes.
     let told = stream::<Smtp>(&[
-        (C, b"EHLO a\r\nMAIL FROM:<1@a>\r\nRCPT TO:<x@b>\r\nBDAT 12\r\nSubject: x\r\n"),
+        (
+            C,
+            b"EHLO a\r\nMAIL FROM:<1@a>\r\nRCPT TO:<x@b>\r\nBDAT 12\r\nSubject: x\r\n",
+        ),
         (C, b"BDAT 7 LAST\r\n\r\nDATA\nQUIT\r\n"),
-        (S, b"250 a\r\n250 ok\r\n250 ok\r\n250 12 octets\r\n250 taken\r\n221 bye\r\n"),
+        (
+            S,
+            b"250 a\r\n250 ok\r\n250 ok\r\n250 12 octets\r\n250 taken\r\n221 bye\r\n",
+        ),
     ]);
     assert_eq!(told.records.len(), 1);
     assert!(told.records[0].contains(r#""subject":"x","last_reply":"250 taken""#));
@@ -112,7 +128,9 @@ fn signing_in_tells_the_account_and_nothing_else() {
     ]);
     assert_eq!(
         told.records,
-        [r#"smtp {"trans_depth":1,"helo":"a","last_reply":"535 no","tls":false,"user":"username","auth":"LOGIN","auth_success":false,"commands":["EHLO","AUTH"]}"#]
+        [
+            r#"smtp {"trans_depth":1,"helo":"a","last_reply":"535 no","tls":false,"user":"username","auth":"LOGIN","auth_success":false,"commands":["EHLO","AUTH"]}"#
+        ]
     );
 }
 
@@ -143,13 +161,22 @@ fn probing() {
 fn what_is_no_smtp_ends_and_recipients_are_bounded() {
     let noise = b"abc def\r\n".repeat(20);
     let told = stream::<Smtp>(&[(C, &noise)]);
-    assert_eq!(told.end.map(|(answer, _)| answer), Some(Parse::Broken("smtp_nonsense")));
+    assert_eq!(
+        told.end.map(|(answer, _)| answer),
+        Some(Parse::Broken("smtp_nonsense"))
+    );
     let mut many = b"EHLO a\r\nMAIL FROM:<a@b>\r\n".to_vec();
     for n in 0..120 {
         many.extend(format!("RCPT TO:<{n}@b>\r\n").into_bytes());
     }
     let told = stream::<Smtp>(&[(C, &many)]);
-    assert_eq!(told.records.iter().filter(|r| r.starts_with("weird")).count(), 20);
+    assert_eq!(
+        told.records
+            .iter()
+            .filter(|r| r.starts_with("weird"))
+            .count(),
+        20
+    );
     assert_eq!(told.records.last().unwrap().matches("@b\"").count(), 101);
 }
 
