@@ -7,7 +7,8 @@
 //! Left out: files of other link types, and those with AYIYA, OpenVPN or CAPWAP, whose inside we do not open; ids of
 //! captures that were cut, where a datagram stays one for us unless its inside checks out; the files listed
 //! with their reasons in `encapsulations`; names and fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` and the methods
-//! M-SEARCH and NOTIFY; `.` and `..` among the names of files;
+//! M-SEARCH and NOTIFY; `.` and `..` among the names of files; arguments of SMTP other than
+//! names and addresses; what is no word among FTP's commands;
 //! our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
 //! Not left out: a call written to a pipe in pieces, which the truth does not have (MS08-067).
 //! Of a value the first 300 characters count: the truth has no more.
@@ -22,6 +23,7 @@ mod corpus;
 mod encapsulations;
 mod found;
 mod rows;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -43,12 +43,14 @@ pub(crate) fn frames(data: &[u8]) {
     assert_eq!(tracker.flows(), 0);
 }
 
-/// One parser: a byte for the protocol, then pieces of both directions as `streams` below takes them.
+/// One parser: a byte for the protocol, 0x80 of it for datagrams, then pieces of both directions as
+/// `streams` below takes them.
 pub(crate) fn streams(data: &[u8]) {
     let Some((kind, pieces)) = data.split_first() else {
         return;
     };
-    let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()];
+    let datagrams = kind & 0x80 != 0;
+    let kind = Kind::ALL[usize::from(kind & 0x7f) % Kind::ALL.len()];
     let mut talk = Talk::new(kind);
     let mut rest = pieces;
     // A byte before each piece: direction, whether bytes are lost before it, and its length.
@@ -62,7 +64,11 @@ pub(crate) fn streams(data: &[u8]) {
         let len = usize::from(head & 0x3f).saturating_add(1).min(behind.len());
         let (piece, next) = behind.split_at(len);
         rest = next;
-        talk.hear(dir, gap, piece);
+        if datagrams {
+            talk.datagram(dir, piece);
+        } else {
+            talk.hear(dir, gap, piece);
+        }
     }
     talk.finish();
 }
@@ -233,6 +239,35 @@ impl Talk {
         }
         if over {
             self.finish();
+        }
+    }
+
+    /// A datagram, which a parser takes in one or several steps.
+    fn datagram(&mut self, dir: Dir, piece: &[u8]) {
+        self.now = self.now.plus(1_000_000);
+        let (flow, mut left) = (FlowRef::default(), piece);
+        while let Some(parser) = &mut self.parser
+            && !left.is_empty()
+        {
+            let input = Input {
+                ts: self.now,
+                dir,
+                data: left,
+                gap: 0,
+                datagram: true,
+            };
+            match parser.parse(
+                input,
+                &mut Out::new(&flow, self.now, &mut self.observations),
+            ) {
+                Parse::Parsed { used } => {
+                    assert!((1..=left.len()).contains(&used), "{used} of {}", left.len());
+                    left = &left[used..];
+                }
+                Parse::NeedMore { .. } | Parse::SkipBytes { .. } => break,
+                Parse::Skip | Parse::Broken(_) => return self.finish(),
+            }
+            self.observations.clear();
         }
     }
 

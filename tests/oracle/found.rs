@@ -8,6 +8,7 @@ use serde_json::Value;
 use tapir_message::Stats;
 
 use super::corpus::Capture;
+use super::text;
 
 /// A map of the truth and the field of ours that says the same.
 pub(super) struct Map {
@@ -133,6 +134,61 @@ pub(super) const MAPS: &[Map] = &[
         log: "http.log",
         field: "user_agent",
     },
+    Map {
+        truth: "ftp_cmd",
+        log: "ftp.log",
+        field: "command",
+    },
+    Map {
+        truth: "ftp_arg",
+        log: "ftp.log",
+        field: "command arg",
+    },
+    Map {
+        truth: "ftp_status",
+        log: "ftp.log",
+        field: "reply_code info_code",
+    },
+    Map {
+        truth: "smtp_cmd",
+        log: "smtp.log",
+        field: "commands",
+    },
+    Map {
+        truth: "smtp_param",
+        log: "smtp.log",
+        field: "helo mailfrom rcptto",
+    },
+    Map {
+        truth: "pop_cmd",
+        log: "pop3.log",
+        field: "commands",
+    },
+    Map {
+        truth: "imap_cmd",
+        log: "imap.log",
+        field: "commands",
+    },
+    Map {
+        truth: "snmp_community",
+        log: "snmp.log",
+        field: "community_public",
+    },
+    Map {
+        truth: "irc_cmd",
+        log: "irc.log",
+        field: "command",
+    },
+    Map {
+        truth: "sip_method",
+        log: "sip.log",
+        field: "method",
+    },
+    Map {
+        truth: "sip_status",
+        log: "sip.log",
+        field: "status_code",
+    },
 ];
 
 /// Fingerprints of the one session whose server opened the connection itself: it sends the host key, and the
@@ -152,7 +208,7 @@ impl Map {
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
             // Ours for the empty name of a share; and what stands in every answer to a search.
             "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
-            _ => true,
+            _ => text::wants(self.truth, value),
         }
     }
 
@@ -175,26 +231,15 @@ impl Map {
             .filter(|line| self.log != "smb_files.log" || line["action"] != "SMB::FILE_SEARCH")
             .filter(|line| self.truth != "dcerpc_bind_uuid" || !is_connectionless(line))
             .filter(|line| self.log != "ssl.log" || !is_dtls(line))
-            .flat_map(|line| self.field.split(' ').map(|field| &line[field]))
-            .flat_map(texts)
+            .flat_map(|line| text::values(self.truth, self.field, line))
             .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
                 value if self.log == "quic.log" => quic_version(value),
-                value => plain(value),
+                value => text::said(self.truth, plain(value)),
             })
             .filter(|value| self.wants(value))
             .collect()
-    }
-}
-
-/// A field's values as text: its own, or each of its list.
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Number(number) => vec![number.to_string()],
-        Value::Array(list) => list.iter().flat_map(texts).collect(),
-        _ => Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::corpus::Capture;
 use super::found::{Found, Map, plain};
+use super::text;
 
 /// Largest relative difference of a file's flow count that still counts as equal.
 const FLOWS_DIFFERENCE_MAX: f64 = 0.05;
@@ -36,8 +37,11 @@ impl Row {
             self.extra += ours.map_or(0, |ours| ours.difference(&cousins).count());
             return;
         };
-        let mut wanted = values(capture, map.truth);
-        wanted.retain(|value| map.wants(value));
+        let wanted = values(capture, map.truth).into_iter();
+        let wanted: BTreeSet<String> = wanted
+            .map(|value| text::said(map.truth, value))
+            .filter(|value| map.wants(value))
+            .collect();
         let empty = BTreeSet::new();
         let ours = ours.unwrap_or(&empty);
         self.files += usize::from(!wanted.is_empty());

@@ -6,7 +6,7 @@
 //!           server's program as a software clue.
 //! Bounds:   lines as in `lines`; texts of 256 bytes; 1,000 records a flow, then `irc_many_commands`.
 //! Secrets:  arguments of `PASS`, `AUTHENTICATE` and `OPER`'s second, channel keys: not kept. Nor is what
-//!           people say: of `PRIVMSG` and `NOTICE` only the target.
+//!           people say, the topic of a channel excepted: of `PRIVMSG` and `NOTICE` only the target.
 //! Not done: what the server tells about others.
 
 use super::lines::{
@@ -164,14 +164,12 @@ impl Irc {
                 self.user = record.value.clone();
                 record.addl = kept(behind);
             }
-            "PASS" | "AUTHENTICATE" => record.value = None,
+            "PASS" | "AUTHENTICATE" | "QUIT" | "AWAY" => record.value = None,
             "PRIVMSG" | "NOTICE" => Self::offer(behind, &mut record),
-            "TOPIC" | "PART" | "KICK" | "INVITE" | "MODE" => record.addl = kept(behind),
-            // `+k` and `-k` set and clear a channel's key.
+            "TOPIC" => record.addl = kept(behind),
+            // Behind the modes may stand a channel's key, behind the one kicked the reason.
+            "KICK" | "INVITE" | "MODE" => record.addl = kept(word(behind).0),
             _ => {}
-        }
-        if command == "MODE" && word(behind).0.contains(&b'k') {
-            record.addl = kept(word(behind).0);
         }
         record.command = command;
         self.records = self.records.saturating_add(1);

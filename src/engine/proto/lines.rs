@@ -219,6 +219,12 @@ pub(super) fn tell_software(dir: Dir, evidence: &'static str, value: Text, out: 
     });
 }
 
+/// Whether a record of TLS begins here: no line of text does so, and whoever asked for TLS may get it without an answer
+/// that was seen.
+pub(super) fn is_tls(data: &[u8]) -> bool {
+    matches!(data, [0x16] | [0x16, 3, ..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

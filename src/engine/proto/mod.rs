@@ -273,6 +273,9 @@ protocols! {
         Openvpn in openvpn,
         Ike in ike,
         Bittorrent in bittorrent,
+        Mqtt in mqtt,
+        Dnp3 in dnp3,
+        Modbus in modbus,
     }
     records {
         smb::SmbFile,
@@ -303,5 +306,8 @@ protocols! {
         irc::IrcRecord,
         telnet::TelnetRecord,
         stun::StunRecord,
+        mqtt::MqttRecord,
+        dnp3::Dnp3Record,
+        modbus::ModbusRecord,
     }
 }

@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 
 use super::lines::{
-    BothLines, Next, TEXT_LEN_MAX, add_distinct, begins_with_any, first_line, holds, tell_software,
-    verb, word,
+    BothLines, Next, TEXT_LEN_MAX, add_distinct, begins_with_any, first_line, holds, is_tls,
+    tell_software, verb, word,
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
@@ -78,7 +78,6 @@ pub struct Pop3 {
     started: Option<Timestamp>,
     record: Pop3Record,
     torn: bool,
-    secure: bool,
     greeted: bool,
     nonsense: u8,
 }
@@ -117,7 +116,7 @@ impl Protocol for Pop3 {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.secure && input.data.starts_with(&[0x16]) {
+        if is_tls(input.data) {
             return Parse::Skip;
         }
         if input.gap > 0 {
@@ -172,7 +171,7 @@ impl Pop3 {
         {
             if let Some(sasl) = &mut self.sasl {
                 let user = sasl.response(line);
-                self.record.user = user.or(self.record.user.take());
+                self.record.user = user.or_else(|| self.record.user.take());
             } else {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -252,7 +251,7 @@ impl Pop3 {
                 self.sasl = None;
                 self.record.success = Some(good);
             }
-            Some(Sent::Stls) if good => (self.secure, self.record.tls) = (true, true),
+            Some(Sent::Stls) if good => self.record.tls = true,
             Some(sent @ (Sent::Mail | Sent::List)) if good => self.body = Some(sent),
             _ => {}
         }

@@ -224,12 +224,12 @@ fn origin(said: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     if !MONTHS.contains(&month) {
         return (None, None);
     }
-    // `Oct 11 22:14:15`; some add the year before or behind.
+    // `Oct 11 22:14:15`; some write the year before the time.
     let (_day, mut rest) = word(rest);
     let mut timed = false;
     for _ in 0..2 {
         let (time, behind) = word(rest);
-        if time.first().is_some_and(u8::is_ascii_digit) && !(timed && !time.contains(&b':')) {
+        if time.first().is_some_and(u8::is_ascii_digit) {
             timed |= time.contains(&b':');
             rest = behind;
         }

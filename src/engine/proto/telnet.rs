@@ -194,10 +194,8 @@ impl Telnet {
                 let options = self.record.options.get_or_insert_default();
                 add_distinct(options, name(option), OPTIONS_MAX);
             }
-            (Place::Sub, byte) if byte != IAC => {
-                if side.parameter.len() < PARAMETER_LEN_MAX {
-                    side.parameter.push(byte);
-                }
+            (Place::Sub, byte) if byte != IAC && side.parameter.len() < PARAMETER_LEN_MAX => {
+                side.parameter.push(byte);
             }
             (Place::SubIac, IAC) => {
                 // A doubled byte stands for itself.

@@ -7,7 +7,7 @@
 //!           `PORT`, `EPRT`, `PASV` or `EPSV` is the data connection to expect. The greeting is a software clue.
 //! Bounds:   32 open commands, the oldest is then written without reply; lines as in `lines`; texts of
 //!           256 bytes, folders of 1 KiB; 8 lines of nonsense before anything made sense end it.
-//! Secrets:  passwords, `ACCT` and `ADAT` arguments: only that they crossed.
+//! Secrets:  passwords, accounts of `ACCT`, tokens of RFC 2228: only that they crossed.
 //! Not done: `arg` is as sent, not Zeek's URL; `mime_type`, which needs the data connection.
 
 mod data;
@@ -163,10 +163,12 @@ impl Ftp {
                     .map(|user| text(user.as_bytes(), TEXT_LEN_MAX));
                 self.password = None;
             }
-            "PASS" | "ACCT" | "ADAT" => {
+            "PASS" | "ACCT" => {
                 arg = arg.map(|_| HIDDEN.into());
                 self.password = Some(HIDDEN);
             }
+            // RFC 2228: tokens, and commands in them.
+            "ADAT" | "ENC" | "MIC" | "CONF" => arg = arg.map(|_| HIDDEN.into()),
             "SITE"
                 if arg
                     .as_deref()
@@ -233,12 +235,13 @@ impl Ftp {
     }
 
     fn reply(&mut self, input: Input<'_>, code: u16, last: &[u8], said: Text, out: &mut Out<'_>) {
-        if code < 200 {
-            if let Some(Open { record, .. }) = self.open.front_mut() {
-                record.info_code = Some(code);
-                record.file_size = record.file_size.or(data::announced_size(last));
-                return;
-            }
+        if code < 200
+            && let Some(Open { record, .. }) = self.open.front_mut()
+        {
+            record.info_code = Some(code);
+            let size = data::announced_size(last);
+            record.file_size = record.file_size.or(size);
+            return;
         }
         if code == 220 && !self.greeted && self.open.is_empty() {
             self.greeted = true;
@@ -259,6 +262,9 @@ impl Ftp {
             },
         });
         record.reply_code = Some(code);
+        // Tokens of RFC 2228, and replies in them.
+        let is_token = said.starts_with("ADAT=") || (631..=633).contains(&code);
+        let said = if is_token { HIDDEN.into() } else { said };
         record.reply_msg = Some(said).filter(|said| !said.is_empty());
         self.learn(&mut record, code, last, out);
         out.record(ts, record);

@@ -113,6 +113,15 @@ fn no_password_is_kept() {
     assert_eq!(told.records.len(), 5);
     assert!(!told.records.join("").contains("geheim"));
     assert!(!told.records.join("").contains("Z2VoZWlt"));
+    // RFC 2228 §3: a token in a reply, a command inside one.
+    let told = stream::<Ftp>(&[
+        (C, b"ADAT Z2VoZWlt\r\n"),
+        (S, b"335 ADAT=Z2VoZWlt\r\n"),
+        (C, b"ENC Z2VoZWlt\r\n"),
+        (S, b"632 Z2VoZWlt\r\n"),
+    ]);
+    assert_eq!(told.records.len(), 2);
+    assert!(!told.records.join("").contains("Z2VoZWlt"));
 }
 
 #[test]

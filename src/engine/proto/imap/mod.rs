@@ -18,7 +18,8 @@ use std::collections::VecDeque;
 pub use self::record::ImapRecord;
 use self::words::{file_names, first_string, identity, literal};
 use super::lines::{
-    BothLines, Next, TEXT_LEN_MAX, add_distinct, first_line, holds, tell_software, verb, word,
+    BothLines, Next, TEXT_LEN_MAX, add_distinct, first_line, holds, is_tls, tell_software, verb,
+    word,
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
@@ -118,7 +119,6 @@ pub struct Imap {
     sasl: Option<Sasl>,
     started: Option<Timestamp>,
     record: ImapRecord,
-    secure: bool,
     greeted: bool,
     nonsense: u8,
 }
@@ -157,7 +157,7 @@ impl Protocol for Imap {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.secure && input.data.starts_with(&[0x16]) {
+        if self.side(input.dir).literal.is_none() && is_tls(input.data) {
             return Parse::Skip;
         }
         if input.gap > 0 {
@@ -332,7 +332,7 @@ impl Imap {
         if !known || !is_tag(tag) {
             if let Some(sasl) = &mut self.sasl {
                 let user = sasl.response(line);
-                self.record.user = user.or(self.record.user.take());
+                self.record.user = user.or_else(|| self.record.user.take());
             } else if !line.eq_ignore_ascii_case(b"DONE") {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -423,7 +423,7 @@ impl Imap {
                 self.sasl = None;
                 self.record.success = Some(good);
             }
-            Sent::StartTls if good => (self.secure, self.record.tls) = (true, true),
+            Sent::StartTls if good => self.record.tls = true,
             Sent::Compress if good => return true,
             _ => {}
         }

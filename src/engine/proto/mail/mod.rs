@@ -109,11 +109,11 @@ impl Mail {
             } else if self.boundaries.iter().any(|boundary| boundary == closing) {
                 self.place = Place::Body;
             }
-        } else if let Some(rest) = line.strip_prefix(b"begin ") {
+        } else if let Some([b'0'..=b'7', b'0'..=b'7', b'0'..=b'7', b' ', name @ ..]) =
+            line.strip_prefix(b"begin ")
+        {
             // uuencode: `begin 644 name`.
-            if let [b'0'..=b'7', b'0'..=b'7', b'0'..=b'7', b' ', name @ ..] = rest {
-                self.attached(text(name.trim_ascii(), TEXT_LEN_MAX));
-            }
+            self.attached(text(name.trim_ascii(), TEXT_LEN_MAX));
         }
     }
 

@@ -70,7 +70,7 @@ impl<'a> Iterator for Parameters<'a> {
             let (part, rest) = match end {
                 Some(end) => self.rest.split_at_checked(end)?,
                 None if self.rest.is_empty() => return None,
-                None => (self.rest, &self.rest[..0]),
+                None => (self.rest, &[][..]),
             };
             self.rest = rest.get(1..).unwrap_or_default();
             let value = std::mem::take(&mut self.first);

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 pub use self::record::SmtpRecord;
 use super::lines::{
     BothLines, Next, Reply, TEXT_LEN_MAX, add_distinct, begins_with_any, between, first_line,
-    holds, tell_software, verb, word,
+    holds, is_tls, tell_software, verb, word,
 };
 use super::mail::Mail;
 use super::sasl::Sasl;
@@ -99,7 +99,6 @@ pub struct Smtp {
     /// Bytes of the mail were lost: a reply ends it, for its end may lie in the gap.
     torn: bool,
     depth: u64,
-    secure: bool,
     greeted: bool,
     agent_told: bool,
     sure: bool,
@@ -149,7 +148,7 @@ impl Protocol for Smtp {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.secure && input.data.starts_with(&[0x16]) {
+        if !matches!(self.talk, Talk::Chunk { .. }) && is_tls(input.data) {
             return Parse::Skip;
         }
         if input.gap > 0 {
@@ -287,7 +286,7 @@ impl Smtp {
         {
             if let Some(sasl) = &mut self.sasl {
                 let user = sasl.response(line);
-                self.record.user = user.or(self.record.user.take());
+                self.record.user = user.or_else(|| self.record.user.take());
             } else if !line.is_empty() {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -392,7 +391,7 @@ impl Smtp {
                 self.record.auth_success = Some(code == 235);
             }
             Some(Sent::StartTls) if code == 220 => {
-                (self.secure, self.record.tls) = (true, true);
+                self.record.tls = true;
             }
             Some(Sent::Data) => self.accepted = Some(code == 354),
             Some(Sent::Mail) => self.settled = true,
