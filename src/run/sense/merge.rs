@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
 
-use crate::run::pending::{Moment, Pending, Turn};
+use crate::run::pending::{Moment, Pending};
 use crate::run::pipeline::Answers;
 use crate::run::round::Boundary;
 
@@ -124,11 +124,8 @@ impl Merge {
     /// What is older than `before`, or everything, in order.
     fn release(&mut self, before: Option<Moment>) -> Observations {
         let mut ready = Observations::new();
-        self.pending.release(before, |turn| {
-            if let Turn::Next(observation) = turn {
-                ready.push(taken(observation));
-            }
-        });
+        self.pending
+            .release(before, |observation| ready.push(taken(observation)));
         ready
     }
 }
