@@ -266,10 +266,6 @@ fn flow_through(
         let read = pipeline::run(source, tally, workers, config, |taken| {
             let over = matches!(taken, Taken::End(_));
             match taken {
-                Taken::Ahead(observation) => {
-                    analysis.foresee(observation);
-                    return true;
-                }
                 Taken::Observation(observation) => analysis.observe(observation),
                 Taken::End(ts) => analysis.finish(ts),
             }

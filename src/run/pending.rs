@@ -40,18 +40,6 @@ pub(super) struct Pending {
     lists: Vec<Vec<(Timestamp, u32)>>,
 }
 
-/// What is handed out.
-#[derive(Debug)]
-pub(super) enum Turn<'a> {
-    /// The next observation; what is taken out of it is the taker's.
-    Next(&'a mut Observation),
-    /// One whose turn comes soon.
-    Ahead(&'a Observation),
-}
-
-/// How far an observation is shown ahead of its turn: far enough for memory to answer, and not so far that
-/// it is forgotten again.
-const AHEAD: usize = 6;
 /// Emptied batches kept.
 const SPARES_MAX: usize = 8;
 
@@ -69,8 +57,13 @@ impl Pending {
         });
     }
 
-    /// Hands out what comes before `before`, or everything. Each is shown some turns ahead.
-    pub(super) fn release(&mut self, before: Option<Moment>, mut take: impl FnMut(Turn<'_>)) {
+    /// Hands out what comes before `before`, or everything. What is taken out of an observation is its
+    /// taker's; the rest is thrown away.
+    pub(super) fn release(
+        &mut self,
+        before: Option<Moment>,
+        mut take: impl FnMut(&mut Observation),
+    ) {
         for (number, batch) in (0..).zip(&mut self.batches) {
             batch.ready(number, before.as_ref(), &mut self.ready);
         }
@@ -81,24 +74,13 @@ impl Pending {
             let key = |place| Some(at(batches, place)?.flow.key());
             a.ts.cmp(&b.ts).then_with(|| key(a).cmp(&key(b)))
         });
-        for place in self.ready.iter().take(AHEAD) {
-            at(batches, place)
-                .into_iter()
-                .for_each(|next| take(Turn::Ahead(next)));
-        }
-        for (turn, place) in self.ready.iter().enumerate() {
-            if let Some(next) = self.ready.get(turn.saturating_add(AHEAD)) {
-                at(batches, next)
-                    .into_iter()
-                    .for_each(|next| take(Turn::Ahead(next)));
-            }
+        for place in self.ready.drain(..) {
             let batch = batches.get_mut(as_index(place.batch));
             let seen = batch.and_then(|b| b.observations.get_mut(as_index(place.index)));
             if let Some(observation) = seen {
-                take(Turn::Next(observation));
+                take(observation);
             }
         }
-        self.ready.clear();
         while let Some(mut done) = self.batches.pop_front_if(|batch| batch.waiting.is_empty()) {
             if self.spares.len() < SPARES_MAX {
                 done.observations.clear();
@@ -182,10 +164,8 @@ mod tests {
 
     fn released(pending: &mut Pending, before: Option<Moment>) -> Vec<(i64, u16)> {
         let mut out = Vec::new();
-        pending.release(before, |turn| {
-            if let Turn::Next(o) = turn {
-                out.push((o.ts.secs(), o.flow.orig.port));
-            }
+        pending.release(before, |o| {
+            out.push((o.ts.secs(), o.flow.orig.port));
         });
         out
     }

@@ -17,7 +17,7 @@ use tapir_engine::{Packet, Tracker, TrackerConfig, TrackerStats};
 
 use super::dealing::{deal, spawn_worker};
 use super::name_thread;
-use super::pending::{Moment, Pending, Turn};
+use super::pending::{Moment, Pending};
 use super::round::{Boundary, Rounds};
 
 /// Observations a round has room for at first.
@@ -109,8 +109,6 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
 pub(crate) enum Taken<'a> {
     /// The next observation; what is taken out of it is the taker's.
     Observation(&'a mut Observation),
-    /// An observation whose turn comes soon.
-    Ahead(&'a Observation),
     /// The input is over, at this time.
     End(Timestamp),
 }
@@ -148,12 +146,8 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken<'_>) -> bool) {
         };
         let before = lowest.filter(|_| boundary != Boundary::Exact);
         let mut go_on = true;
-        pending.release(before, |turn| {
-            go_on = go_on
-                && take(match turn {
-                    Turn::Next(observation) => Taken::Observation(observation),
-                    Turn::Ahead(observation) => Taken::Ahead(observation),
-                });
+        pending.release(before, |observation| {
+            go_on = go_on && take(Taken::Observation(observation));
         });
         if lowest.is_none() {
             told.clear();

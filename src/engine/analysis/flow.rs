@@ -6,10 +6,7 @@ use super::Analysis;
 use super::names::named;
 use crate::device::{DeviceIx, is_everyone};
 use crate::flow::Conn;
-use crate::types::{Body, FlowEvent, FlowRef, Observation, Phase, Record, ShortId, Timestamp};
-
-/// Observations foreseen at a time.
-const AHEAD_MAX: usize = 16;
+use crate::types::{FlowEvent, FlowRef, Phase, Record, ShortId, Timestamp};
 
 /// Whose addresses a flow is between: devices, and whether each lies in the home networks.
 #[derive(Clone, Copy, Debug)]
@@ -27,60 +24,9 @@ impl Ends {
     }
 }
 
-/// Ends looked up before their turn.
-#[derive(Debug)]
-pub(super) struct Foreseen {
-    /// Addresses of originator and responder.
-    addrs: (u128, u128),
-    ends: Ends,
-    /// Of the inventory they were looked up in.
-    generation: u64,
-}
-
 impl Analysis {
-    /// Is told what will be observed some observations from now. It changes nothing that comes out: what
-    /// the observation needs is looked up while others are worked on, and so is at hand when its turn
-    /// comes. Nobody has to tell.
-    pub fn foresee(&mut self, next: &Observation) {
-        let record = match &next.body {
-            Body::Flow(_) => None,
-            Body::Record(record) | Body::Close(_, record) => Some(record),
-            _ => return,
-        };
-        core::hint::black_box(record.map(|record| record.orig_device.is_some()));
-        let ends = self.look_up(&next.flow);
-        for device in [ends.orig, ends.resp].into_iter().flatten() {
-            self.devices.foresee(device);
-        }
-        if let (Some(device), Body::Flow(event)) = (ends.orig, &next.body)
-            && matches!(event.phase, Phase::Answered | Phase::Failed)
-        {
-            self.site.foresee(device, &next.flow);
-        }
-        // Whoever foresees without observing is forgotten.
-        if self.ahead.len() >= AHEAD_MAX {
-            self.ahead.pop_front();
-        }
-        self.ahead.push_back(Foreseen {
-            addrs: (next.flow.orig.bits(), next.flow.resp.bits()),
-            ends,
-            generation: self.devices.generation(),
-        });
-    }
-
-    /// Whose addresses a flow is between, as foreseen or looked up now.
-    pub(super) fn ends(&mut self, flow: &FlowRef) -> Ends {
-        let addrs = (flow.orig.bits(), flow.resp.bits());
-        let foreseen = self.ahead.pop_front();
-        match foreseen {
-            Some(seen) if seen.addrs == addrs && seen.generation == self.devices.generation() => {
-                seen.ends
-            }
-            _ => self.look_up(flow),
-        }
-    }
-
-    fn look_up(&self, flow: &FlowRef) -> Ends {
+    /// Whose addresses a flow is between.
+    pub(super) fn ends(&self, flow: &FlowRef) -> Ends {
         let (orig, resp) = (flow.orig.bits(), flow.resp.bits());
         let home = self.devices.home();
         Ends {

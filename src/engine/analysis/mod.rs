@@ -26,7 +26,6 @@ use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
-use flow::Foreseen;
 use names::{Names, endpoint};
 
 pub use state::SavedState;
@@ -73,8 +72,6 @@ pub struct Analysis {
     /// Devices not yet judged as new, with their deadlines, in order.
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
-    /// Flows whose observations come next.
-    ahead: VecDeque<Foreseen>,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -116,7 +113,6 @@ impl Analysis {
             ),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
-            ahead: VecDeque::new(),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),

@@ -74,13 +74,6 @@ impl Site {
         }
     }
 
-    /// Looks at what a first contact of a device will be looked up in, so that it is at hand then.
-    pub fn foresee(&self, device: DeviceIx, flow: &FlowRef) {
-        if let Some(Some(watch)) = self.watches.get(device.index()) {
-            watch.contacts.foresee(contacted(flow));
-        }
-    }
-
     /// The same, without beginning one.
     #[must_use]
     pub fn has_baseline(&self, device: DeviceIx) -> bool {
@@ -133,11 +126,12 @@ impl Site {
         };
         let first = !watch.answered && !failed;
         watch.answered |= !failed;
-        let known = watch.contacts.note(ts, contacted(flow));
+        let port = flow.resp.port;
+        let thing = stable_hash(&[&flow.resp.addr, &port.to_be_bytes(), &[flow.proto]]);
+        let known = watch.contacts.note(ts, thing);
         let tcp = flow.proto == 6;
         let scan = if tcp && !known {
-            let to = (flow.resp.ip(), flow.resp.port);
-            watch.walk.contact(ts, to.0, to.1, failed)
+            watch.walk.contact(ts, flow.resp.ip(), port, failed)
         } else {
             None
         };
@@ -219,12 +213,6 @@ impl Site {
             *count = count.saturating_add(by);
         }
     }
-}
-
-/// What a device is known to have contacted: address, port and protocol.
-fn contacted(flow: &FlowRef) -> u64 {
-    let port = flow.resp.port.to_be_bytes();
-    stable_hash(&[&flow.resp.addr, &port, &[flow.proto]])
 }
 
 #[cfg(test)]

@@ -63,12 +63,6 @@ impl Seen {
         holds(&self.old, thing)
     }
 
-    /// Looks at the words that `thing` will be noted in.
-    pub(super) fn foresee(&self, thing: u64) {
-        let words = places(thing).filter_map(|(word, _)| self.young.get(word));
-        core::hint::black_box(words.fold(0, |all, word| all | word));
-    }
-
     /// Whether `thing` was noted before.
     #[cfg(test)]
     fn contains(&self, thing: u64) -> bool {

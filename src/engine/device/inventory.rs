@@ -100,18 +100,6 @@ impl Inventory {
         self.table.at(bits)
     }
 
-    /// A number that stays the same as long as [`Self::at`] gives the same answers.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.table.generation()
-    }
-
-    /// Looks at what an event of the device at `ix` will change, so that it is at hand then.
-    pub fn foresee(&self, ix: DeviceIx) {
-        let live = self.table.live(ix);
-        core::hint::black_box(live.map(|live| live.last_ts));
-    }
-
     /// What the device at `ix` is called, and what is claimed of it; times and sums are in [`Self::whole`].
     #[must_use]
     pub fn entry(&self, ix: DeviceIx) -> Option<&Entry> {

@@ -140,8 +140,6 @@ pub(super) struct Table {
     entries: Vec<Entry>,
     live: Vec<Live>,
     by_ip: ByAddr<DeviceIx>,
-    /// Changes with every address that changes hands.
-    generation: u64,
 }
 
 impl Table {
@@ -157,7 +155,6 @@ impl Table {
             live: live.collect(),
             entries,
             by_ip,
-            generation: 0,
         }
     }
 
@@ -169,24 +166,17 @@ impl Table {
 
     /// Notes who holds an address; false, and counted, if there are too many.
     pub(super) fn bind(&mut self, bits: u128, ix: DeviceIx) -> bool {
-        self.generation = self.generation.wrapping_add(1);
         self.by_ip.insert(bits, ix)
     }
 
     /// Nobody holds the address any more.
     pub(super) fn unbind(&mut self, bits: u128) {
-        self.generation = self.generation.wrapping_add(1);
         self.by_ip.remove(bits);
     }
 
     /// Addresses that could not be bound.
     pub(super) fn refused(&self) -> u64 {
         self.by_ip.refused()
-    }
-
-    /// A number that stays the same as long as [`Self::at`] gives the same answers.
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
     }
 
     pub(super) fn len(&self) -> usize {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tapir_capture::{Epochs, InputReport};
 use tapir_engine::device::Home;
 use tapir_engine::mirror::with_ring;
-use tapir_engine::types::{Record, Seed, Timestamp};
+use tapir_engine::types::{Observation, Record, Seed, Timestamp};
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, TrackerConfig};
 use tapir_message::{Device, Final, Health, LinkState, Notice, Stats, ToServe};
 
@@ -19,7 +19,6 @@ use super::queue::{Published, Shared};
 use super::relay::Relay;
 use super::responder::Responses;
 use crate::config::Settings;
-use crate::run::pending::Turn;
 use crate::run::tally::{self, Tally};
 use crate::run::{RunError, boot_key, learning};
 
@@ -186,7 +185,7 @@ impl Engine {
         ends: &[Sender<Timestamp>],
     ) -> Result<(), RunError> {
         loop {
-            match merge.step(WAIT, &mut |turn| self.take(turn)) {
+            match merge.step(WAIT, &mut |observation| self.observe(observation)) {
                 Step::Idle => {}
                 Step::Ready(watermark) => {
                     self.reached = self.reached.max(watermark);
@@ -220,16 +219,11 @@ impl Engine {
         }
     }
 
-    fn take(&mut self, turn: Turn<'_>) {
-        match turn {
-            Turn::Ahead(observation) => self.analysis.foresee(observation),
-            Turn::Next(observation) => {
-                self.reached = self.reached.max(observation.ts);
-                self.begun = true;
-                self.analysis.observe(observation);
-                self.effects();
-            }
-        }
+    fn observe(&mut self, observation: &mut Observation) {
+        self.reached = self.reached.max(observation.ts);
+        self.begun = true;
+        self.analysis.observe(observation);
+        self.effects();
     }
 
     /// Passes on what came out.

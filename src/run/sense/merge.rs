@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Timestamp};
 
-use crate::run::pending::{Moment, Pending, Turn};
+use crate::run::pending::{Moment, Pending};
 use crate::run::pipeline::Answers;
 use crate::run::round::Boundary;
 
@@ -60,7 +60,7 @@ impl Merge {
     }
 
     /// Takes the next answer of the queue furthest behind, and hands out what has its turn by it, in order.
-    pub(super) fn step(&mut self, wait: Duration, take: &mut impl FnMut(Turn<'_>)) -> Step {
+    pub(super) fn step(&mut self, wait: Duration, take: &mut impl FnMut(&mut Observation)) -> Step {
         let behind = self
             .streams
             .iter_mut()
@@ -96,7 +96,7 @@ impl Merge {
     }
 
     /// All queues have come to the same place.
-    fn together(&mut self, take: &mut impl FnMut(Turn<'_>)) -> Step {
+    fn together(&mut self, take: &mut impl FnMut(&mut Observation)) -> Step {
         let at = |stream: &Stream| stream.parked.map(|(_, until)| until);
         let until = self.streams.iter().filter_map(at).max();
         let (Some(until), Some((boundary, _))) =
@@ -115,11 +115,11 @@ impl Merge {
             }
             _ => {
                 self.pending.release(None, &mut *take);
-                take(Turn::Next(&mut Observation {
+                take(&mut Observation {
                     ts: until,
                     flow: FlowRef::default(),
                     body: Body::Mark(Mark::Epoch),
-                }));
+                });
                 Step::Ready(until)
             }
         }
