@@ -1,5 +1,7 @@
 //! Epochs whose end the source knows, through one worker and through several.
 
+use tapir_capture::LinkType;
+
 use super::*;
 
 const S: i64 = 1_000_000_000;
