@@ -17,17 +17,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 
 /// The frames of some moves with their times in milliseconds: each conversation begins with a handshake.
 fn frames(moves: &[Move]) -> Vec<(i64, Vec<u8>)> {
-    let mut next = [[0_u32; 2]; 3];
-    let mut out = Vec::new();
-    let mut ms = 0;
-    for (at, next) in next.iter_mut().enumerate() {
-        let ends = ends(u8::try_from(at).unwrap());
-        out.push((ms, tcp(ends[0], ends[1], "S", 100, 0, b"")));
-        out.push((ms + 1, tcp(ends[1], ends[0], "SA", 900, 101, b"")));
-        out.push((ms + 2, tcp(ends[0], ends[1], "A", 101, 901, b"")));
-        *next = [101, 901];
-        ms += 3;
-    }
+    let (mut out, mut ms) = (handshakes(), 10);
+    let mut next = [[101_u32, 901]; 3];
     for &(pair, from_server, what, number, gap) in moves {
         ms += i64::from(gap);
         let ends = ends(pair);
@@ -91,6 +82,21 @@ fn frames(moves: &[Move]) -> Vec<(i64, Vec<u8>)> {
         }
     }
     out
+}
+
+/// The beginning of every conversation.
+fn handshakes() -> Vec<(i64, Vec<u8>)> {
+    let one = |pair| {
+        let [client, server] = ends(pair);
+        [
+            (0, tcp(client, server, "S", 100, 0, b"")),
+            (1, tcp(server, client, "SA", 900, 101, b"")),
+            (2, tcp(client, server, "A", 101, 901, b"")),
+        ]
+    };
+    let mut all: Vec<_> = (0..3).flat_map(one).collect();
+    all.sort_by_key(|(ms, _)| *ms);
+    all
 }
 
 /// Client and server of a conversation.
