@@ -5,13 +5,13 @@
 //! Input:  UDP datagrams; TCP, where each packet stands behind its length in two bytes.
 //! Output: the service of the flow.
 //! Bounds: only the resets that begin a session are looked at.
+//! Not done: tls-crypt-v2, whose first byte is a letter `P` and whose length is anything.
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 
-/// Resets of client and server, version 2, and of a client with tls-crypt-v2; key number 0.
+/// Resets of client and server, version 2; key number 0.
 const CLIENT_RESET: u8 = 7 << 3;
 const SERVER_RESET: u8 = 8 << 3;
-const CLIENT_RESET_3: u8 = 10 << 3;
 /// A client's reset without authentication: operation, session, no acknowledgements, packet id 0.
 const PLAIN_LEN: usize = 14;
 /// What `tls-auth` and `tls-crypt` make of it, by their hash.
@@ -32,9 +32,9 @@ impl Protocol for Openvpn {
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match *start {
-            [CLIENT_RESET | SERVER_RESET | CLIENT_RESET_3, ..] => packet(start),
+            [CLIENT_RESET | SERVER_RESET, ..] => packet(start),
             // A packet of TCP comes alone: nobody goes on before the other has answered.
-            [high, low, CLIENT_RESET | SERVER_RESET | CLIENT_RESET_3, ..] => {
+            [high, low, CLIENT_RESET | SERVER_RESET, ..] => {
                 let len = usize::from(u16::from_be_bytes([high, low]));
                 match start.get(2..) {
                     Some(rest) if rest.len() == len => packet(rest),
@@ -61,7 +61,7 @@ fn packet(packet: &[u8]) -> Probe {
     let is_plain = packet.len() == PLAIN_LEN && session.get(8..) == Some(&[0; 5]);
     if is_plain && *kind == CLIENT_RESET {
         Probe::Certain
-    } else if SEALED_LENS.contains(&packet.len()) || *kind == CLIENT_RESET_3 {
+    } else if SEALED_LENS.contains(&packet.len()) {
         Probe::Unsure
     } else {
         Probe::NotMine
@@ -86,5 +86,7 @@ mod tests {
         let nobody = [0x38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(Openvpn::probe(&nobody, Dir::Orig), Probe::NotMine);
         assert_eq!(Openvpn::probe(b"8 text", Dir::Orig), Probe::NotMine);
+        let proxied = b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 443\r\n";
+        assert_eq!(Openvpn::probe(proxied, Dir::Orig), Probe::NotMine);
     }
 }

@@ -147,8 +147,8 @@ mod tests {
     }
 
     fn unhex(text: &str) -> Vec<u8> {
-        let at = |i: usize| u8::from_str_radix(&text[i..i + 2], 16).unwrap();
-        (0..text.len()).step_by(2).map(at).collect()
+        let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+        text.as_bytes().chunks(2).map(pair).collect()
     }
 
     #[test]

@@ -70,11 +70,13 @@ pub fn client_hello(body: &[u8]) -> Option<ClientHelloView<'_>> {
 
 /// The body of a DTLS ClientHello as TLS has it: without the cookie behind the session id (RFC 6347 §4.2.1).
 pub(in crate::proto) fn without_cookie(body: &[u8]) -> Cow<'_, [u8]> {
+    /// Version, random, length of the session id.
+    const BEFORE_LEN: usize = 2 + 32 + 1;
     let parts = || {
         let mut reader = Reader::new(body);
         reader.take(2)?;
         reader.take(RETRY_RANDOM.len())?;
-        let before = reader.vec8()?.len().checked_add(3 + RETRY_RANDOM.len())?;
+        let before = reader.vec8()?.len().checked_add(BEFORE_LEN)?;
         let cookie = reader.vec8()?.len().checked_add(1)?;
         Some((
             body.get(..before)?,
