@@ -266,5 +266,6 @@ def split():
     pcap("split-client-hello", ETHER, frames)
 
 
-for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split):
-    make()
+if __name__ == "__main__":
+    for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split):
+        make()

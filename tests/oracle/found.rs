@@ -8,15 +8,16 @@ use serde_json::Value;
 use tapir_message::Stats;
 
 use super::corpus::Capture;
+use super::derived;
 
-/// A map of the truth and the field of ours that says the same.
+/// A map of the truth and the field of ours that says the same; without one, [`derived`] says it.
 pub(super) struct Map {
     pub(super) truth: &'static str,
     log: &'static str,
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 9] = [
+pub(super) const MAPS: [Map; 21] = [
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -62,6 +63,66 @@ pub(super) const MAPS: [Map; 9] = [
         log: "dhcp.log",
         field: "mac",
     },
+    Map {
+        truth: "krb_cname",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "krb_sname",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "krb_error",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "krb_etype",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "krb_msg_type",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "ntlm_user",
+        log: "ntlm.log",
+        field: "",
+    },
+    Map {
+        truth: "ntlm_host",
+        log: "ntlm.log",
+        field: "",
+    },
+    Map {
+        truth: "ntlm_domain",
+        log: "ntlm.log",
+        field: "",
+    },
+    Map {
+        truth: "ldap_base",
+        log: "ldap_search.log",
+        field: "base_object",
+    },
+    Map {
+        truth: "ldap_op",
+        log: "ldap.log ldap_search.log",
+        field: "",
+    },
+    Map {
+        truth: "rdp_cookie",
+        log: "rdp.log",
+        field: "",
+    },
+    Map {
+        truth: "radius_user",
+        log: "radius.log",
+        field: "",
+    },
 ];
 
 /// Characters of a value that the truth keeps.
@@ -72,6 +133,7 @@ impl Map {
         match self.truth {
             // QUIC's and DTLS's are not in `ssl`.
             "ja4" => value.starts_with('t'),
+            "ldap_base" => !value.is_empty(),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
             _ => true,
         }
@@ -84,11 +146,17 @@ impl Map {
 
     /// Our distinct values, in the form of [`plain`].
     fn found(&self, out: &Path) -> BTreeSet<String> {
-        lines(&out.join(self.log))
-            .iter()
-            .filter(|line| self.log != "dns.log" || !multicast_dns(line))
-            .filter_map(|line| line[self.field].as_str())
-            .map(|value| match value {
+        let all = self.log.split(' ').flat_map(|log| lines(&out.join(log)));
+        all.filter(|line| self.log != "dns.log" || !multicast_dns(line))
+            .flat_map(|line| match self.field {
+                "" => derived::values(self.truth, &line),
+                field => line[field]
+                    .as_str()
+                    .map(str::to_owned)
+                    .into_iter()
+                    .collect(),
+            })
+            .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
                 value => plain(value),

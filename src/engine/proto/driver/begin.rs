@@ -99,6 +99,9 @@ impl Mouth {
         call: &mut Call<'_>,
     ) -> usize {
         let left = rest(data, used);
+        if was == Some(Kind::Socks) {
+            return self.sense_inside(dir, left, data.len(), call);
+        }
         let is_there = begins(left, dir) == Some((Kind::Tls, 0));
         if was == Some(Kind::Tls) || !(is_there || may_begin(left, dir)) {
             return data.len();
@@ -115,5 +118,16 @@ impl Mouth {
         }
         self.start_behind(Kind::Tls, dir, 0);
         used.saturating_add(self.feed(dir, left, call))
+    }
+
+    /// A proxy has connected: anything may be inside, and the name stays until it is found.
+    fn sense_inside(&mut self, dir: Dir, left: &[u8], used: usize, call: &mut Call<'_>) -> usize {
+        if let Some(mut parser) = self.parser.take() {
+            parser.finish(&mut Out::new(call.flow, call.ts, call.out));
+        }
+        (self.orig, self.resp) = (Lane::default(), Lane::default());
+        (self.state, self.first, self.told) = (State::Sensing, None, false);
+        self.sense(dir, 0, left, call);
+        used
     }
 }
