@@ -17,7 +17,7 @@ pub(super) struct Map {
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 21] = [
+pub(super) const MAPS: [Map; 14] = [
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -69,38 +69,8 @@ pub(super) const MAPS: [Map; 21] = [
         field: "",
     },
     Map {
-        truth: "krb_sname",
-        log: "kerberos.log",
-        field: "",
-    },
-    Map {
         truth: "krb_error",
         log: "kerberos.log",
-        field: "",
-    },
-    Map {
-        truth: "krb_etype",
-        log: "kerberos.log",
-        field: "",
-    },
-    Map {
-        truth: "krb_msg_type",
-        log: "kerberos.log",
-        field: "",
-    },
-    Map {
-        truth: "ntlm_user",
-        log: "ntlm.log",
-        field: "",
-    },
-    Map {
-        truth: "ntlm_host",
-        log: "ntlm.log",
-        field: "",
-    },
-    Map {
-        truth: "ntlm_domain",
-        log: "ntlm.log",
         field: "",
     },
     Map {
@@ -116,11 +86,6 @@ pub(super) const MAPS: [Map; 21] = [
     Map {
         truth: "rdp_cookie",
         log: "rdp.log",
-        field: "",
-    },
-    Map {
-        truth: "radius_user",
-        log: "radius.log",
         field: "",
     },
 ];

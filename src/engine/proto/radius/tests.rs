@@ -80,7 +80,12 @@ fn rounds_that_are_challenged_are_one() {
         message(
             2,
             3,
-            &[(8, &[10, 1, 9, 9]), (18, b"hello"), (66, b"\x00192.0.2.1")],
+            &[
+                (1, b"eva"),
+                (8, &[10, 1, 9, 9]),
+                (18, b"hello"),
+                (66, b"\x00192.0.2.1"),
+            ],
         ),
     ];
     let rows = run(&pieces.iter().map(Vec::as_slice).collect::<Vec<_>>());
