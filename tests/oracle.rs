@@ -20,6 +20,7 @@
 //! Needs: `TAPIR_CORPUS`, default `../shared/corpus`; skips by name if it is absent.
 
 mod corpus;
+mod derived;
 mod encapsulations;
 mod found;
 mod rows;

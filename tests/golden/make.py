@@ -544,5 +544,12 @@ def tunnels():
     pcap("tunnels-by-handshake", ETHER, frames)
 
 
+    make()
+
+if __name__ == "__main__":
+    for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split):
+    
+
+
 for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic, remote_calls, web, tunnels):
     make()

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tapir_message::Stats;
 
 use super::corpus::Capture;
-use super::text;
+use super::{derived, text};
 
-/// A map of the truth and the field of ours that says the same.
+/// A map of the truth and the field of ours that says the same; without one, [`derived`] says it.
 pub(super) struct Map {
     pub(super) truth: &'static str,
     log: &'static str,
@@ -189,6 +189,31 @@ pub(super) const MAPS: &[Map] = &[
         log: "sip.log",
         field: "status_code",
     },
+    Map {
+        truth: "krb_cname",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "krb_error",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "ldap_base",
+        log: "ldap_search.log",
+        field: "base_object",
+    },
+    Map {
+        truth: "ldap_op",
+        log: "ldap.log ldap_search.log",
+        field: "",
+    },
+    Map {
+        truth: "rdp_cookie",
+        log: "rdp.log",
+        field: "",
+    },
 ];
 
 /// Fingerprints of the one session whose server opened the connection itself: it sends the host key, and the
@@ -205,6 +230,7 @@ impl Map {
         match self.truth {
             "hassh" | "hassh_server" => !TURNED.contains(&value),
             "quic_version" => is_quic_version(value),
+            "ldap_base" => !value.is_empty(),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
             // Ours for the empty name of a share; and what stands in every answer to a search.
             "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
@@ -225,13 +251,15 @@ impl Map {
 
     /// Our distinct values, in the form of [`plain`].
     fn found(&self, out: &Path) -> BTreeSet<String> {
-        lines(&out.join(self.log))
-            .iter()
-            .filter(|line| self.log != "dns.log" || !multicast_dns(line))
+        let all = self.log.split(' ').flat_map(|log| lines(&out.join(log)));
+        all.filter(|line| self.log != "dns.log" || !multicast_dns(line))
             .filter(|line| self.log != "smb_files.log" || line["action"] != "SMB::FILE_SEARCH")
             .filter(|line| self.truth != "dcerpc_bind_uuid" || !is_connectionless(line))
             .filter(|line| self.log != "ssl.log" || !is_dtls(line))
-            .flat_map(|line| text::values(self.truth, self.field, line))
+            .flat_map(|line| match self.field {
+                "" => derived::values(self.truth, &line),
+                _ => text::values(self.truth, self.field, &line),
+            })
             .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),

@@ -348,7 +348,8 @@ impl Mouth {
         let mut buffer = std::mem::take(&mut lane.buffer);
         let used = self.feed(dir, &buffer, call);
         buffer.drain(..used.min(buffer.len()));
-        if self.state == State::Parsing {
+        // What was found inside a proxy's stream has kept its own already.
+        if self.state == State::Parsing && self.lane(dir).buffer.is_empty() {
             self.lane(dir).buffer = buffer;
         }
     }

@@ -99,6 +99,9 @@ impl Mouth {
         call: &mut Call<'_>,
     ) -> usize {
         let left = rest(data, used);
+        if was == Some(Kind::Socks) {
+            return self.sense_inside(dir, left, data.len(), call);
+        }
         // What gave up on these very bytes does not begin again with them.
         let there = begins(left, dir).map(|(kind, _)| kind);
         let there =
@@ -116,5 +119,15 @@ impl Mouth {
         };
         self.start_behind(kind, dir, 0);
         used.saturating_add(self.feed(dir, left, call))
+    }
+
+    /// A proxy has connected: anything may be inside, and the name stays until it is found.
+    fn sense_inside(&mut self, dir: Dir, left: &[u8], used: usize, call: &mut Call<'_>) -> usize {
+        self.finish(call);
+        self.parser = None;
+        (self.orig, self.resp) = (Lane::default(), Lane::default());
+        (self.state, self.first, self.told) = (State::Sensing, None, false);
+        self.sense(dir, 0, left, call);
+        used
     }
 }

@@ -236,7 +236,7 @@ pub(super) fn asked(request: &Message) -> KerberosRecord {
         preauth: request.preauth.map(|(how, _)| how),
         preauth_cipher: request
             .etype
-            .or(request.preauth.and_then(|(_, etype)| etype))
+            .or_else(|| request.preauth.and_then(|(_, etype)| etype))
             .map(names::cipher),
         for_user: request.for_user.clone(),
         mutual: (request.kind == AP_REQ).then_some(false),

@@ -352,7 +352,10 @@ fn a_ticket_shown_in_a_token_is_a_record() {
     let expected = format!(
         r#"kerberos {{{shown},"success":true,"cipher":"rc4-hmac",{ciphers},"mutual":true}}"#
     );
-    assert_eq!(show(&ap_reply(), Some(true)), [expected.clone()]);
+    assert_eq!(
+        show(&ap_reply(), Some(true)),
+        std::slice::from_ref(&expected)
+    );
     assert_eq!(show(&ap_reply(), None), [expected]);
     let rows = show(&error(37, &["cifs", "fs"]), Some(false));
     assert!(rows[0].contains(r#""success":false,"error_msg":"KRB_AP_ERR_SKEW""#));

@@ -67,10 +67,10 @@ fn each_block(message: &[u8], key: &[u8; 4], mut call: impl FnMut(u16, &[u8])) {
     };
     let behind = message.get(at.saturating_add(4)..).unwrap_or_default();
     // The length in PER: one byte, or two with the top bit set.
-    let mut blocks = match behind {
-        [0x80..=0xff, _, rest @ ..] | [_, rest @ ..] => rest,
-        [] => return,
+    let ([0x80..=0xff, _, blocks @ ..] | [_, blocks @ ..]) = behind else {
+        return;
     };
+    let mut blocks = blocks;
     for _ in 0..BLOCKS_MAX {
         let (Some(kind), Some(len)) = (u16_at(blocks, 0), u16_at(blocks, 2)) else {
             return;
