@@ -18,7 +18,7 @@ pub(super) struct Map {
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 20] = [
+pub(super) const MAPS: [Map; 23] = [
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -118,6 +118,21 @@ pub(super) const MAPS: [Map; 20] = [
         truth: "sip_status",
         log: "sip.log",
         field: "status_code",
+    },
+    Map {
+        truth: "mqtt_type",
+        log: "mqtt.log",
+        field: "types",
+    },
+    Map {
+        truth: "modbus_func",
+        log: "modbus.log",
+        field: "func_code",
+    },
+    Map {
+        truth: "dnp3_func",
+        log: "dnp3.log",
+        field: "request_code reply_code",
     },
 ];
 

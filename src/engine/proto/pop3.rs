@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 
 use super::lines::{
-    BothLines, Next, TEXT_LEN_MAX, add_distinct, begins_with_any, first_line, holds, tell_software,
-    verb, word,
+    BothLines, Next, TEXT_LEN_MAX, add_distinct, begins_with_any, first_line, holds, is_binary,
+    tell_software, verb, word,
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
@@ -117,7 +117,7 @@ impl Protocol for Pop3 {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.secure && input.data.starts_with(&[0x16]) {
+        if self.secure && is_binary(input.data) {
             return Parse::Skip;
         }
         if input.gap > 0 {

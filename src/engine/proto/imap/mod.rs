@@ -18,7 +18,8 @@ use std::collections::VecDeque;
 pub use self::record::ImapRecord;
 use self::words::{file_names, first_string, identity, literal};
 use super::lines::{
-    BothLines, Next, TEXT_LEN_MAX, add_distinct, first_line, holds, tell_software, verb, word,
+    BothLines, Next, TEXT_LEN_MAX, add_distinct, first_line, holds, is_binary, tell_software, verb,
+    word,
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
@@ -157,7 +158,7 @@ impl Protocol for Imap {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.secure && input.data.starts_with(&[0x16]) {
+        if self.secure && is_binary(input.data) {
             return Parse::Skip;
         }
         if input.gap > 0 {
