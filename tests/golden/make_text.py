@@ -169,5 +169,47 @@ def calls():
     ], name="telnet"))
 
 
-for make in (ftp, mail, small, calls):
+def machines():
+    def mbap(tid, pdu):
+        return struct.pack("!HHHB", tid, 0, len(pdu) + 1, 17) + pdu
+
+    pcap("modbus-write", ETHER, dialog(502, [
+        (C, mbap(1, bytes.fromhex("03006b0003"))), (S, mbap(1, bytes.fromhex("0306022b00000064"))),
+        (C, mbap(2, bytes.fromhex("0600010003"))), (S, mbap(2, bytes.fromhex("8602"))),
+    ], name="modbus"))
+
+    def crc(data):
+        value = 0
+        for byte in data:
+            value ^= byte
+            for _ in range(8):
+                value = value >> 1 ^ (0xA6BC if value & 1 else 0)
+        return struct.pack("<H", ~value & 0xFFFF)
+
+    def link(control, fragment):
+        head = struct.pack("<BBBBHH", 5, 0x64, len(fragment) + 5, control, 4, 3)
+        blocks = [fragment[at : at + 16] for at in range(0, len(fragment), 16)]
+        return head + crc(head) + b"".join(block + crc(block) for block in blocks)
+
+    crob = bytes.fromhex("c1c2050c0128010003000301640000006400000000")
+    pcap("dnp3-operate", ETHER, dialog(20000, [
+        (C, link(0xC4, bytes.fromhex("c0c1013c0206"))), (S, link(0x44, bytes.fromhex("c0c1818000"))),
+        (C, link(0xC4, crob)), (S, link(0x44, b"\xc1\xc2\x81\0\0" + crob[3:])),
+    ], name="dnp3"))
+
+    def text(value):
+        return struct.pack("!H", len(value)) + value
+
+    def packet(kind, body):
+        return bytes([kind, len(body)]) + body
+
+    connect = text(b"MQTT") + b"\x04\xc2\0\x3c" + text(b"thermometer-1") + text(b"keller") + text(b"geheim")
+    pcap("mqtt-session", ETHER, dialog(1883, [
+        (C, packet(0x10, connect)), (S, b"\x20\x02\0\0"),
+        (C, packet(0x82, b"\0\1" + text(b"kontor/heizung/#") + b"\0")), (S, b"\x90\x03\0\1\0"),
+        (C, packet(0x30, text(b"kontor/keller/temperatur") + b"18.5")), (C, b"\xe0\0"),
+    ], name="mqtt"))
+
+
+for make in (ftp, mail, small, calls, machines):
     make()

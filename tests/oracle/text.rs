@@ -2,6 +2,25 @@
 
 use serde_json::Value;
 
+/// Types of MQTT packets, from 1.
+const MQTT_TYPES: [&str; 15] = [
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "PINGREQ",
+    "PINGRESP",
+    "DISCONNECT",
+    "AUTH",
+];
+
 /// The values of a map in one line of ours: of a text, a number, each of a list, or of several fields.
 pub(super) fn values(truth: &str, fields: &str, line: &Value) -> Vec<String> {
     match truth {
@@ -37,6 +56,11 @@ pub(super) fn values(truth: &str, fields: &str, line: &Value) -> Vec<String> {
 /// A value of either as it is compared.
 pub(super) fn said(truth: &str, value: String) -> String {
     match truth {
+        // The truth has numbers (MQTT 3.1.1 §2.2.1).
+        "mqtt_type" => {
+            let at = MQTT_TYPES.iter().position(|name| *name == value);
+            at.map_or(value, |at| (at + 1).to_string())
+        }
         "ftp_cmd" | "pop_cmd" | "imap_cmd" | "irc_cmd" => value.to_ascii_uppercase(),
         // The truth takes the first four letters of any line for the command: `STAR` is `STARTTLS`.
         "smtp_cmd" => value

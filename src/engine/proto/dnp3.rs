@@ -127,7 +127,7 @@ impl Dnp3 {
         }
         // An unsolicited response answers nothing.
         let open = self.open.take_if(|_| code != 130);
-        let (ts, mut record) = open.unwrap_or((ts, Dnp3Record::default()));
+        let (ts, mut record) = open.unwrap_or_else(|| (ts, Dnp3Record::default()));
         record.fc_reply = Some(name);
         record.reply_code = Some(code);
         record.iin = iin.map(|iin| u16::from_be_bytes(*iin));

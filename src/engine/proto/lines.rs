@@ -146,6 +146,12 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// Whether no line of text begins here: where TLS was agreed on, it has begun.
+pub(super) fn is_binary(data: &[u8]) -> bool {
+    data.first()
+        .is_some_and(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace() || *byte >= 0x80)
+}
+
 /// The first word of a line and what follows the spaces behind it.
 pub(super) fn word(line: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr::memchr2(b' ', b'\t', line).unwrap_or(line.len());

@@ -68,7 +68,11 @@ impl Protocol for Ntp {
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.first().and_then(|first| version_and_mode(*first)) {
-            Some((_, mode)) if start.len() >= len_min(mode) => Probe::Unsure,
+            Some((_, mode)) if start.len() >= len_min(mode) => {
+                // No clock is further away than 16 (RFC 5905 §7.3).
+                let near = mode >= 6 || start.get(1).is_some_and(|stratum| *stratum <= 16);
+                if near { Probe::Unsure } else { Probe::NotMine }
+            }
             _ => Probe::NotMine,
         }
     }

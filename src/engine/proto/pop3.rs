@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 
 use super::lines::{
-    BothLines, Next, TEXT_LEN_MAX, add_distinct, begins_with_any, first_line, holds, is_tls,
-    tell_software, verb, word,
+    BothLines, Next, TEXT_LEN_MAX, add_distinct, begins_with_any, first_line, holds, is_binary,
+    is_tls, tell_software, verb, word,
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
@@ -116,7 +116,7 @@ impl Protocol for Pop3 {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if is_tls(input.data) {
+        if is_tls(input.data) || self.record.tls && is_binary(input.data) {
             return Parse::Skip;
         }
         if input.gap > 0 {

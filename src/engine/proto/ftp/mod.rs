@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 pub use self::record::FtpRecord;
 use super::lines::{
     BothLines, NAME_LEN_MAX, Next, Reply, TEXT_LEN_MAX, begins_with_any, between, first_line,
-    holds, is_verb, tell_software, verb, word,
+    holds, is_binary, is_verb, tell_software, verb, word,
 };
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::types::{Endpoint, Text, Timestamp, text};
@@ -67,6 +67,7 @@ pub struct Ftp {
     /// Whether TLS was agreed on.
     secure: bool,
     greeted: bool,
+    long_told: bool,
     sure: bool,
     nonsense: u8,
 }
@@ -93,7 +94,7 @@ impl Protocol for Ftp {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.secure && input.data.starts_with(&[0x16]) {
+        if self.secure && is_binary(input.data) {
             return Parse::Skip;
         }
         if input.gap > 0 {
@@ -103,7 +104,7 @@ impl Protocol for Ftp {
             Next::More => Parse::NeedMore { used: 0, need: 1 },
             Next::Passed { used } => Parse::Parsed { used },
             Next::Line { line, used, whole } => {
-                if !whole {
+                if !whole && !std::mem::replace(&mut self.long_told, true) {
                     out.weird("ftp_line_too_long", None, Self::NAME);
                 }
                 if self.line(input, line, out) {

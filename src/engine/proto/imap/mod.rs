@@ -18,8 +18,8 @@ use std::collections::VecDeque;
 pub use self::record::ImapRecord;
 use self::words::{file_names, first_string, identity, literal};
 use super::lines::{
-    BothLines, Next, TEXT_LEN_MAX, add_distinct, first_line, holds, is_tls, tell_software, verb,
-    word,
+    BothLines, Next, TEXT_LEN_MAX, add_distinct, first_line, holds, is_binary, is_tls,
+    tell_software, verb, word,
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
@@ -157,7 +157,8 @@ impl Protocol for Imap {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.side(input.dir).literal.is_none() && is_tls(input.data) {
+        let literal = self.side(input.dir).literal.is_some();
+        if !literal && (is_tls(input.data) || self.record.tls && is_binary(input.data)) {
             return Parse::Skip;
         }
         if input.gap > 0 {

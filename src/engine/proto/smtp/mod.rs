@@ -17,7 +17,7 @@ use std::net::IpAddr;
 pub use self::record::SmtpRecord;
 use super::lines::{
     BothLines, Next, Reply, TEXT_LEN_MAX, add_distinct, begins_with_any, between, first_line,
-    holds, is_tls, tell_software, verb, word,
+    holds, is_binary, is_tls, tell_software, verb, word,
 };
 use super::mail::Mail;
 use super::sasl::Sasl;
@@ -101,6 +101,8 @@ pub struct Smtp {
     depth: u64,
     greeted: bool,
     agent_told: bool,
+    /// Oddities told, a bit each.
+    weirds: u8,
     sure: bool,
     nonsense: u8,
 }
@@ -148,7 +150,8 @@ impl Protocol for Smtp {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if !matches!(self.talk, Talk::Chunk { .. }) && is_tls(input.data) {
+        let chunk = matches!(self.talk, Talk::Chunk { .. });
+        if !chunk && (is_tls(input.data) || self.record.tls && is_binary(input.data)) {
             return Parse::Skip;
         }
         if input.gap > 0 {
@@ -178,7 +181,7 @@ impl Protocol for Smtp {
             Next::More => return Parse::NeedMore { used: 0, need: 1 },
             Next::Passed { used } => used,
             Next::Line { line, used, whole } => {
-                if !whole && self.talk == Talk::Commands {
+                if !whole && self.talk == Talk::Commands && !self.told(1) {
                     out.weird("smtp_line_too_long", None, Self::NAME);
                 }
                 self.line(input, line, out);
@@ -216,6 +219,13 @@ impl Smtp {
                 None => self.talk = Talk::Commands,
             }
         }
+    }
+
+    /// Whether an oddity was told before; it is from here on.
+    fn told(&mut self, bit: u8) -> bool {
+        let told = self.weirds & bit != 0;
+        self.weirds |= bit;
+        told
     }
 
     /// Counts bytes of a chunk.
@@ -331,10 +341,11 @@ impl Smtp {
             return;
         };
         let list = self.record.rcptto.get_or_insert_default();
-        if list.len() >= RECIPIENTS_MAX {
+        let full = list.len() >= RECIPIENTS_MAX;
+        add_distinct(list, recipient, RECIPIENTS_MAX);
+        if full && !self.told(2) {
             out.weird("smtp_many_recipients", None, Self::NAME);
         }
-        add_distinct(list, recipient, RECIPIENTS_MAX);
     }
 
     /// `BDAT size [LAST]` (RFC 3030 §2).
