@@ -84,7 +84,7 @@ pub(crate) fn datagrams(data: &[u8]) {
             .iter()
             .find(|k| k.probe(first, Dir::Orig) == Probe::Certain)
     });
-    let kind = told.unwrap_or(&Kind::ALL[usize::from(*kind) % Kind::ALL.len()]);
+    let kind = told.unwrap_or_else(|| &Kind::ALL[usize::from(*kind) % Kind::ALL.len()]);
     let (mut parser, mut observations) = (kind.parser(), Observations::new());
     let (flow, mut now) = (FlowRef::default(), Timestamp::from_secs(1));
     while let Some((&[low, high], behind)) = rest.split_first_chunk::<2>() {

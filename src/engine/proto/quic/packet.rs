@@ -85,12 +85,28 @@ impl<'a> Cursor<'a> {
     }
 }
 
+impl<'a> Cursor<'a> {
+    /// Both lengths in one byte, less three where there is an id at all.
+    fn google_connection_ids(&mut self) -> Option<(&'a [u8], &'a [u8])> {
+        let lens = self.u8()?;
+        let len = |nibble: u8| match nibble {
+            0 => 0,
+            nibble => usize::from(nibble).saturating_add(3),
+        };
+        Some((self.take(len(lens >> 4))?, self.take(len(lens & 0x0f))?))
+    }
+}
+
 /// The first packet of `data` and what follows it; `None` if it has no long header or is not whole.
 pub(super) fn first(data: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     let mut cursor = Cursor::new(data);
     let head = cursor.u8().filter(|head| head & 0x80 != 0)?;
     let version = cursor.u32()?;
-    let (dcid, scid) = (cursor.connection_id()?, cursor.connection_id()?);
+    let (dcid, scid) = if version::has_short_lengths(version) {
+        cursor.google_connection_ids()?
+    } else {
+        (cursor.connection_id()?, cursor.connection_id()?)
+    };
     let kind = kind(head, version);
     let number_at = match kind {
         Kind::Initial | Kind::ZeroRtt | Kind::Handshake => {
@@ -189,6 +205,22 @@ mod tests {
         }
         assert_eq!(kind(0xc0, 0), Kind::Negotiation);
         assert_eq!(kind(0xc0, 0x5130_3530), Kind::Foreign);
+    }
+
+    /// Q046 has its lengths in one byte: 8 bytes, then none.
+    #[test]
+    fn the_last_format_of_google_but_one() {
+        let data = [
+            &[0xc3][..],
+            b"Q046",
+            &[0x50, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[0xff; 20],
+        ]
+        .concat();
+        let (packet, rest) = first(&data).unwrap();
+        assert_eq!(packet.dcid, [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(packet.scid.is_empty() && rest.is_empty());
+        assert_eq!(packet.kind, Kind::Foreign);
     }
 
     #[test]

@@ -97,6 +97,13 @@ pub(super) fn google(version: u32) -> Option<[u8; 4]> {
     (matches!(kind, b'Q' | b'T') && is_number).then_some(letters)
 }
 
+/// Whether a version's long header has both lengths of its connection ids in one byte, as drafts before 22.
+pub(super) fn has_short_lengths(version: u32) -> bool {
+    const Q044: u32 = 0x5130_3434;
+    const Q049: u32 = 0x5130_3439;
+    (Q044..=Q049).contains(&version)
+}
+
 /// A version by the name Zeek writes.
 pub(super) fn name(version: u32) -> Text {
     match version {
