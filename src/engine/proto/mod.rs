@@ -239,6 +239,7 @@ protocols! {
         Http in http,
         Tls in tls,
         DceRpc in dcerpc,
+        Nbdgm in nbdgm,
     }
     records {
         smb::SmbFile,
