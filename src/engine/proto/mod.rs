@@ -278,6 +278,7 @@ protocols! {
         Modbus in modbus,
         Radius in radius,
         Socks in socks,
+        Nbdgm in nbdgm,
     }
     records {
         smb::SmbFile,

@@ -316,7 +316,7 @@ fn searches_and_questions_for_names_are_told() {
     entries[0] = 96;
     entries[60] = 2;
     entries[94..].copy_from_slice(&wide("."));
-    let mut entry = vec![0; 94];
+    let mut entry = [0; 94];
     entry[60] = 10;
     entries.extend([&entry[..], &wide("a.txt")].concat());
     // DataOffset at 14: 32 + 1 + 20 + 2.

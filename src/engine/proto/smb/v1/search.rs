@@ -25,7 +25,9 @@ pub(super) fn found(command: &Command<'_>, level: u16) -> Vec<Text> {
         let name = if command.unicode {
             utf16(name, NAME_LEN_MAX)
         } else {
-            text(name, NAME_LEN_MAX)
+            // The length may count the NUL.
+            let end = memchr::memchr(0, name).unwrap_or(name.len());
+            text(name.get(..end).unwrap_or_default(), NAME_LEN_MAX)
         };
         if !matches!(name.as_str(), "" | "." | "..") {
             names.push(name);
