@@ -7,6 +7,7 @@ their being wrong. `split-client-hello` takes its ClientHello from `tls-visit/in
 
 import ipaddress
 import pathlib
+import re
 import struct
 import uuid
 
@@ -14,6 +15,9 @@ HERE = pathlib.Path(__file__).parent
 T0 = 1_800_000_000  # 2027-01-15T08:00:00Z
 A, B = "10.1.0.5", "10.1.0.53"
 MAC_A, MAC_B = bytes.fromhex("021400000005"), bytes.fromhex("021400000053")
+# The protocols in the order of their list: a seed of the fuzz target `streams` begins with its place there.
+LIST = (HERE / "../../src/engine/proto/mod.rs").read_text().split("\nprotocols! {")[1].split("records {")[0]
+PROTOCOLS = re.findall(r"\w+ in (\w+),", LIST)
 ETHER, LOOP, RAW, SLL, SLL2, USER0 = 1, 0, 101, 113, 276, 147
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
@@ -461,7 +465,6 @@ def remote_calls():
     pcap("dce-rpc-and-old-smb", ETHER, frames)
 
 
-
 def h2(kind, flags, stream, body=b""):
     """A frame of HTTP/2 (RFC 9113 §4.1)."""
     return struct.pack("!I", len(body))[1:] + struct.pack("!BBI", kind, flags, stream) + body
@@ -544,12 +547,6 @@ def tunnels():
     pcap("tunnels-by-handshake", ETHER, frames)
 
 
-    make()
-
 if __name__ == "__main__":
-    for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split):
-    
-
-
-for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic, remote_calls, web, tunnels):
-    make()
+    for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic, remote_calls, web, tunnels):
+        make()

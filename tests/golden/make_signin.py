@@ -7,11 +7,13 @@ Every message is built here after its standard; secrets in them say so.
 import base64
 import struct
 
-from make import A, ACK, B, ETHER, FIN, HERE, PSH, SYN, frame, ip4, pcap, tcp, udp
+from make import A, ACK, B, ETHER, FIN, HERE, PROTOCOLS, PSH, SYN, frame, ip4, pcap, tcp, udp
 
 SEEDS = HERE.parent / "fuzz" / "seeds" / "streams"
-# Places in the list of `src/engine/proto/mod.rs`: a seed begins with its protocol's.
-KERBEROS, LDAP, RDP, RADIUS, SOCKS = 6, 7, 8, 9, 10
+# A seed begins with its protocol's place in the list.
+KERBEROS, LDAP, RDP, RADIUS, SOCKS = (
+    PROTOCOLS.index(name) for name in ("kerberos", "ldap", "rdp", "radius", "socks")
+)
 
 
 def seed(name, place, steps):
