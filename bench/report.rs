@@ -298,10 +298,10 @@ fn programs(results: &Results) -> String {
         let _infallible = writeln!(text, "- {}: {version}; `{command}`", subject.name);
     }
     text.push_str(
-        "\nTapir writes its records, devices, breaches and report; Suricata writes `flow`, `dns`, `http`, `tls`, `smb`, \
-         `dhcp` and `ssh`\nto EVE, with every other protocol and every rule off, so that it does no more than is compared; \
-         softflowd keeps flows and\nsends them nowhere; ndpiReader tells the protocol of each flow; tcpdump only copies. \
-         Only ratios within one table mean anything:\nmachines differ.\n",
+        "\nTapir writes its records, devices, breaches and report; Suricata writes to EVE flows and what it has to say of the \
+         protocols\nthat both speak, with every other protocol and every rule off, so that it does no more than is compared; \
+         softflowd keeps\nflows and sends them nowhere; ndpiReader tells the protocol of each flow; tcpdump only copies. \
+         Only ratios within one\ntable mean anything: machines differ.\n",
     );
     text
 }
