@@ -38,7 +38,7 @@ fn a_configuration_is_checked_without_starting_anything() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(
         ran.stdout,
-        "OK       configuration: good.toml\nOK       models: 7 models\n"
+        "OK       configuration: good.toml\nOK       models: 8 models\n"
     );
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/tapir.toml");
     let shipped = shipped.to_string_lossy().into_owned();
