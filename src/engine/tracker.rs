@@ -18,6 +18,7 @@ mod content;
 mod counted;
 mod encapsulations;
 mod flow;
+mod held;
 mod packet;
 mod sightings;
 mod stats;
@@ -248,6 +249,7 @@ impl Tracker {
             None => {
                 self.settle(self.now, out);
                 self.counted.flush(self.now, out);
+                self.stats.held = self.held();
                 self.table.sorted().into_iter()
             }
         };

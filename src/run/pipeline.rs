@@ -20,11 +20,11 @@ use super::pending::{Moment, Pending};
 use super::round::{Boundary, ROUND_BYTES, ROUND_FRAMES, Rounds};
 
 /// Observations a round has room for at first.
-const ROUND_OBSERVATIONS: usize = 1_024;
+pub(super) const ROUND_OBSERVATIONS: usize = 1_024;
 /// Flows closed in one go when all of them end.
 const PART_FLOWS: usize = 1_024;
 /// Rounds in flight per queue.
-const QUEUE_ROUNDS: usize = 4;
+pub(super) const QUEUE_ROUNDS: usize = 4;
 
 /// Frames of one round for one worker.
 #[derive(Debug)]
@@ -65,6 +65,9 @@ pub(super) struct Answers {
 pub(crate) trait Watcher {
     /// A frame was read.
     fn frame(&mut self, frame: &Frame<'_>);
+
+    /// The last one was.
+    fn over(&mut self) {}
 }
 
 /// Runs the hot half over `source` and hands observations, in order, to `take`.
@@ -314,6 +317,7 @@ fn read_one<S: Source>(
         until = ts;
         worker.track(&frame);
     }
+    watcher.over();
     worker.close(passed(source, until), Boundary::End);
     Ok(())
 }
@@ -399,6 +403,7 @@ fn deal<S: Source>(
             });
         }
     }
+    watcher.over();
     send(&mut rounds, passed(source, until), Boundary::End);
     Ok(())
 }

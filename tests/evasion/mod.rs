@@ -13,7 +13,7 @@ mod segments;
 
 use std::collections::BTreeMap;
 
-use tapir_engine::types::{Body, Json, Observations, Seed, Timestamp};
+use tapir_engine::types::{Body, Observations, Seed, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig};
 
 use crate::support::frames::{ACK, End, FIN, PSH, RST, SYN, Segment, end, tcp_with};
@@ -73,12 +73,7 @@ fn see(frames: &[Timed]) -> Seen {
         let Body::Record(record) = &observation.body else {
             continue;
         };
-        let mut line = format!("{} ", record.body.kind());
-        let mut json = Json::open(&mut line);
-        for (index, field) in record.body.fields().iter().enumerate() {
-            json.member(field.name, record.body.value(index));
-        }
-        json.close();
+        let line = format!("{} {}", record.body.kind(), record.body.text());
         match record.body.kind() {
             "weird" => {
                 let name = line.split('"').nth(3).expect("a name").to_owned();

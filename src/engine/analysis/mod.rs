@@ -4,6 +4,7 @@
 //! baselines, rows to models, breaches to incidents. The only clock is the observations'.
 
 mod act;
+mod held;
 mod judge;
 mod mirror;
 mod row;

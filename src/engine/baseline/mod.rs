@@ -9,6 +9,7 @@ mod beacon;
 mod counts;
 mod device;
 mod features;
+mod held;
 mod hours;
 mod negbin;
 mod novelty;

@@ -31,7 +31,8 @@ impl Default for Seen {
     fn default() -> Self {
         Self {
             young: vec![0; WORDS],
-            old: vec![0; WORDS],
+            // Filled when the young one is, which few devices live to see.
+            old: Vec::new(),
             things: 0,
             since: None,
         }
@@ -44,7 +45,8 @@ impl Seen {
         let since = *self.since.get_or_insert(ts);
         if self.things >= THINGS_MAX || ts.since(since) > AGE_NS {
             std::mem::swap(&mut self.young, &mut self.old);
-            self.young.fill(0);
+            self.young.clear();
+            self.young.resize(WORDS, 0);
             self.things = 0;
             self.since = Some(ts);
         }
@@ -93,6 +95,17 @@ pub fn stable_hash(parts: &[&[u8]]) -> u64 {
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)
+}
+
+impl Seen {
+    /// Bytes of both filters.
+    pub(super) const BYTES_MAX: usize = 2 * WORDS * size_of::<u64>();
+
+    /// Bytes of those filled so far.
+    pub(super) fn allocated(&self) -> usize {
+        let words = self.young.capacity().saturating_add(self.old.capacity());
+        words.saturating_mul(size_of::<u64>())
+    }
 }
 
 #[cfg(test)]

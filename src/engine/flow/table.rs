@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::wheel::Wheel;
 use super::{Flow, Key, Rank};
-use crate::types::{Seed, Timestamp};
+use crate::types::{Held, Seed, Timestamp, table_bound};
 
 /// Place of a flow in the slab.
 pub type Index = u32;
@@ -236,6 +236,32 @@ impl<A> Table<A> {
 #[inline]
 pub(super) fn place(index: Index) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+impl<A> Table<A> {
+    /// Bytes of slots that were ever used, of the index, and of the wheel.
+    #[must_use]
+    pub fn held(&self) -> [Held; 3] {
+        let slots = |len: usize| len.saturating_mul(size_of::<Flow<A>>());
+        let index = table_bound(self.flows_max, size_of::<Entry>());
+        let wheel = self.wheel.bytes();
+        [
+            Held::new("flow slots", slots(self.flows.len()), slots(self.flows_max)),
+            Held::new("flow index", self.index.allocation_size(), index),
+            Held::new("flow timers", wheel, wheel),
+        ]
+    }
+
+    /// Most flows.
+    #[must_use]
+    pub fn flows_max(&self) -> usize {
+        self.flows_max
+    }
+
+    /// What is attached to flows.
+    pub fn attached(&self) -> impl Iterator<Item = &A> {
+        self.flows.iter().filter_map(|flow| flow.app.as_deref())
+    }
 }
 
 #[cfg(test)]

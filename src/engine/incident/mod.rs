@@ -6,7 +6,7 @@
 
 use tapir_message::{Breach, Class, Incident, Moment};
 
-use crate::types::{Map, Seed, Timestamp, base32};
+use crate::types::{Held, Map, Seed, Timestamp, base32};
 
 /// A breach joins an incident whose last evidence is no older.
 const JOIN_NS: i64 = 24 * 3_600 * 1_000_000_000;
@@ -140,5 +140,22 @@ fn title(incident: &Incident, breach: &Breach) -> String {
         0 | 1 => head.to_owned(),
         2 => format!("{head} and 1 other"),
         n => format!("{head} and {} others", n - 1),
+    }
+}
+
+/// Bytes of an incident's moments and texts, about.
+const TEXT_BYTES: usize = MOMENTS_MAX * 200;
+
+impl Incidents {
+    /// Bytes of open incidents; their texts are estimated.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let of = |len: usize, table: usize| len.saturating_mul(TEXT_BYTES).saturating_add(table);
+        let bound = Map::<String, Incident>::table_bound(OPEN_MAX);
+        Held::new(
+            "open incidents",
+            of(self.open.len(), self.open.table_bytes()),
+            of(OPEN_MAX, bound),
+        )
     }
 }

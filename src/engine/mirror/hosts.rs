@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use crate::types::{Map, Seed, Timestamp};
+use crate::types::{Held, Map, Seed, Timestamp};
 
 /// Hosts remembered.
 const HOSTS_MAX: usize = 4_096;
@@ -101,6 +101,14 @@ impl Hosts {
     pub(super) fn clear(&mut self) {
         self.hosts.retain(|_, _| false);
         self.swept = Timestamp::MIN;
+    }
+}
+
+impl Hosts {
+    /// Bytes of the table.
+    pub(super) fn held(&self) -> Held {
+        let bound = Map::<IpAddr, Host>::table_bound(HOSTS_MAX);
+        Held::new("hosts that sign in", self.hosts.table_bytes(), bound)
     }
 }
 

@@ -215,6 +215,18 @@ macro_rules! protocols {
                 match self { $( Self::$variant(parser) => parser.parse(input, out), )* }
             }
 
+            /// Bytes of the largest parser.
+            pub(crate) const BYTES_MAX: usize = {
+                let mut most = 0;
+                $( if size_of::<$module::$variant>() > most { most = size_of::<$module::$variant>(); } )*
+                most
+            };
+
+            /// Bytes of the parser itself.
+            pub(crate) fn size(&self) -> usize {
+                match self { $( Self::$variant(parser) => size_of_val(&**parser), )* }
+            }
+
             /// See [`Protocol::finish`].
             pub fn finish(&mut self, out: &mut Out<'_>) {
                 match self { $( Self::$variant(parser) => parser.finish(out), )* }

@@ -3,6 +3,7 @@
 mod base32;
 mod digits;
 mod flow_ref;
+mod held;
 mod joined;
 mod map;
 mod observation;
@@ -15,6 +16,7 @@ mod value;
 
 pub use base32::base32;
 pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
+pub use held::{Held, table_bound};
 pub use map::{Map, Seed};
 pub use observation::{
     Body, Census, Clue, ClueKind, Ends, FlowEvent, Heard, Mark, Observation, Observations, Phase,
