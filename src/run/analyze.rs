@@ -154,16 +154,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let source = FileSource::open(&options.inputs, &input)?;
     let site = Site::new(options, source.record_comment(), &models_hash, &saved)?;
     let output = Output::open(options.out.as_deref(), &site.sensor_id)?;
-    let settings = AnalysisSettings {
-        sensor_id: site.sensor_id.clone(),
-        home: Home::new(site.home.clone()),
-        time_zone: site.time_zone.clone(),
-        seed: Seed(options.hash_key),
-        own: site.own.clone(),
-        // A file is over: there is nothing left to act on.
-        response: PolicySettings::default(),
-    };
-    let mut analysis = Analysis::new(settings, models, saved);
+    let mut analysis = Analysis::new(settings(&site, options), models, saved);
     let mut tally = Tally::new(options.progress);
     let config = TrackerConfig {
         seed: Seed(options.hash_key),
@@ -188,8 +179,9 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &written.output.counts(),
         analysis.mirror(true),
     );
-    held.extend(trackers.iter().flat_map(|tracker| tracker.held.clone()));
-    held.extend([written.output.held(), memory::on_the_way()]);
+    let at_once = [written.output.held(), memory::on_the_way()];
+    let each = trackers.iter().flat_map(|tracker| &tracker.held);
+    held.extend(each.chain(&at_once));
     let memory = Memory::new(start, &before, tally.resident, &held);
     let site_days = analysis.site_days();
     let outcome = Outcome {
@@ -216,6 +208,19 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     write(&outcome, written.output)?;
     store::save(options.state.as_deref(), &analysis.save())?;
     Ok(outcome)
+}
+
+/// What the operator decided, as the analysis takes it.
+fn settings(site: &Site, options: &Options) -> AnalysisSettings {
+    AnalysisSettings {
+        sensor_id: site.sensor_id.clone(),
+        home: Home::new(site.home.clone()),
+        time_zone: site.time_zone.clone(),
+        seed: Seed(options.hash_key),
+        own: site.own.clone(),
+        // A file is over: there is nothing left to act on.
+        response: PolicySettings::default(),
+    }
 }
 
 impl Outcome {
