@@ -2,14 +2,16 @@
 # Measures the live daemon over veth pairs in network namespaces of its own, and writes bench/live.md:
 # the rate without loss, the time from a packet to its reset, the time from a breach to its order.
 #
-#   pc1, c1 … c30 ─┐                  ┌─ span0 (mirror of what enters at every access port)
+#   pc1, c1 … c200 ┐                  ┌─ span0 (mirror of what enters at every access port)
 #                  ├─ switch (bridge) ┤
 #   fs ────────────┘                  └─ inj0 (access port of its own, not mirrored) ── sensor
 #
 # The sender has the last core, the daemon the others; with two queues the daemon has all. A veth frame is
 # received on the core that sends it.
 # TAPIR_BENCH_SECONDS sets how long each rate is held (10), TAPIR_BENCH_RATES which rates of small frames (0: as
-# many as go), TAPIR_BENCH_LIVE where the tables go (bench/live.md).
+# many as go), TAPIR_BENCH_LIVE where the tables go (bench/live.md), TAPIR_BENCH_PARTS which parts run (idle, rates,
+# mix, order, held), TAPIR_BENCH_ORDERS how many breaches are timed to their order (200), TAPIR_BENCH_TAPIR another
+# build of the program to measure, for comparing two.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . packaging/toolchain.sh
@@ -18,14 +20,18 @@ cd "$(dirname "$0")/.."
 seconds=${TAPIR_BENCH_SECONDS:-10}
 rates=${TAPIR_BENCH_RATES:-500000 800000 1000000 1200000 0}
 tables=${TAPIR_BENCH_LIVE:-bench/live.md}
-clients=30
+parts=" ${TAPIR_BENCH_PARTS:-idle rates mix order held} "
+orders=${TAPIR_BENCH_ORDERS:-200}
 for need in ip tc ethtool nft bridge taskset curl python3; do
     command -v "$need" >/dev/null || { echo "bench-live: $need is not installed" >&2; exit 1; }
 done
 [ "$(id -u)" = 0 ] || { echo "bench-live: needs root, for network namespaces" >&2; exit 1; }
 
-cargo build --release --locked --bin tapir --examples
-tapir=$PWD/target/release/tapir
+tapir=${TAPIR_BENCH_TAPIR:-}
+if [ -z "$tapir" ]; then
+    cargo build --release --locked --bin tapir --examples
+    tapir=$PWD/target/release/tapir
+fi
 wire=$PWD/target/release/examples/wire
 make_mix
 
@@ -36,6 +42,9 @@ daemon=
 cores=$(nproc)
 last=$((cores - 1))
 if [ "$cores" -gt 2 ]; then others=0-$((cores - 2)); else others=0; fi
+
+# Whether that part was asked for.
+part() { [[ $parts == *" $1 "* ]]; }
 
 inside() { local space=$1; shift; ip netns exec "$prefix$space" "$@"; }
 
@@ -59,7 +68,7 @@ new_space() {
     inside "$1" ip link set lo up
 }
 
-# plug_in HOST NUMBER LAST-BYTE: a host at a mirrored access port.
+# plug_in HOST NUMBER LAST-BYTES: a host at a mirrored access port.
 plug_in() {
     local port=p-$1
     inside sw ip link add "$port" type veth peer name eth0 netns "$prefix$1"
@@ -69,8 +78,8 @@ plug_in() {
         action mirred egress mirror dev span
     plain sw "$port"
     plain "$1" eth0
-    inside "$1" ip link set eth0 address "$(printf '02:77:00:00:00:%02x' "$2")" up
-    inside "$1" ip addr add "10.77.0.$3/24" dev eth0
+    inside "$1" ip link set eth0 address "$(printf '02:77:00:00:%02x:%02x' $(($2 / 256)) $(($2 % 256)))" up
+    inside "$1" ip addr add "10.77.$3/16" dev eth0
 }
 
 build_office() {
@@ -86,17 +95,17 @@ build_office() {
         plain sensor "${far#*:}"
     done
     inside sw ip link set p-inj master br0
-    plug_in pc1 1 101
-    plug_in fs 3 10
+    plug_in pc1 1 0.101
+    plug_in fs 3 0.10
 }
 
 # One host each, so that every canary has a client of its own.
 add_clients() {
     local number
-    for number in $(seq "$clients"); do
+    for number in $(seq "$orders"); do
         spaces+=("c$number")
         new_space "c$number"
-        plug_in "c$number" $((number + 16)) $((number + 150))
+        plug_in "c$number" $((number + 16)) "$((1 + number / 200)).$((1 + number % 200))"
     done
 }
 
@@ -289,7 +298,7 @@ models = ["TST-01"]
 per_minute = 60
 per_hour = 600
 devices_per_hour = 600
-others_max = 100
+others_max = 1000
 RULE
     rm -f "$work"/*.key "$work"/*.sig
     local signer
@@ -351,10 +360,14 @@ as_row() { awk -v what="$1" '{ printf "| %s | %d of %d | %d | %d | %d | %d |\n",
 
 breach_to_order() {
     start "$others" "$(armed reset_flow)"
-    inside sw taskset -c "$last" "$wire" watch 120 "$clients" >"$work/watched" &
+    inside sw taskset -c "$last" "$wire" watch $((orders * 2 + 60)) "$orders" >"$work/watched" &
     local watcher=$! number
     sleep 1
-    for number in $(seq "$clients"); do fetch_canary "c$number"; done
+    # A rule of engagement allows 60 acts a minute at most.
+    for number in $(seq "$orders"); do
+        fetch_canary "c$number"
+        sleep 1.03
+    done
     wait "$watcher"
     as_row "request on the wire to reset on the wire" <"$work/watched" | tee -a "$work/latency"
     sleep 1
@@ -386,22 +399,29 @@ summary() {
 load_before=$(cut -d ' ' -f 1 /proc/loadavg)
 touch "$work"/{rates,threads,clean,latency,idle}
 build_office
-idle "" "response off"
-idle "$(armed reset_flow)" "autonomous"
-queues 1 "$others"
-# Unquoted: a list.
-floods 1 1000 $rates
-floods 1 100000 0
-whole_mix 1
-stop
-queues 2 "0-$last"
-floods 2 1000 0
-whole_mix 2
-stop
+if part idle; then
+    idle "" "response off"
+    idle "$(armed reset_flow)" "autonomous"
+fi
+for count in 1 2; do
+    part rates || part mix || continue
+    queues $count "$([ $count = 1 ] && echo "$others" || echo "0-$last")"
+    if part rates && [ $count = 1 ]; then
+        # Unquoted: a list.
+        floods 1 1000 $rates
+        floods 1 100000 0
+    elif part rates; then
+        floods 2 1000 0
+    fi
+    if part mix; then whole_mix $count; fi
+    stop
+done
 serve_canary
-add_clients
-breach_to_order
-packet_to_reset
+if part order; then
+    add_clients
+    breach_to_order
+fi
+if part held; then packet_to_reset; fi
 
 cat >"$tables" <<REPORT
 # Live: rate without loss, and how soon a connection is cut
@@ -450,8 +470,8 @@ Microseconds. On the wire: from the frame to the reset by the kernel's stamps.
 |---|---:|---:|---:|---:|---:|
 $(cat "$work/latency")
 
-The order follows the request by the time a block waits in the ring (\`capture.retire_ms\`), up to 20 ms until the queue
-settles its timers, the analysis, and the decision on disk; each of the $clients clients asked once. A held pair is answered from its own socket, without the ring.
+The order follows the request by the time a block waits in the ring (\`capture.retire_ms\`), some 5 ms until the queue
+settles its timers, the analysis, and the decision on disk; each of the $orders clients asked once. A held pair is answered from its own socket, without the ring.
 
 ## Idle
 

@@ -15,7 +15,8 @@ use tapir_capture::{FileSource, InputOptions, LinkType, Source, deal};
 use tapir_engine::decode::{self, Network};
 use tapir_engine::device::Home;
 use tapir_engine::types::{
-    Body, Endpoint, FlowRef, Mark, Observation, Observations, Seed, Timestamp, Value, is_hostile,
+    Body, Endpoint, FlowRef, Json, Mark, Observation, Observations, Seed, Timestamp, Value,
+    is_hostile,
 };
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, Tracker, TrackerConfig};
 
@@ -257,6 +258,7 @@ struct Engine {
     released: Timestamp,
     /// Packets of the flows that are over.
     in_flows: u64,
+    line: Vec<u8>,
 }
 
 fn run(frames: &[Owned]) {
@@ -312,6 +314,7 @@ impl Engine {
             watermark: Timestamp::MIN,
             released: Timestamp::MIN,
             in_flows: 0,
+            line: Vec::new(),
         }
     }
 
@@ -334,7 +337,7 @@ impl Engine {
         self.round(until, false);
         self.tracker.epoch(ts, &mut self.pending);
         self.release(None);
-        self.analysis.observe(Observation {
+        self.analysis.observe(&mut Observation {
             ts,
             flow: FlowRef::default(),
             body: Body::Mark(Mark::Epoch),
@@ -349,11 +352,11 @@ impl Engine {
             self.pending.partition_point(|o| o.ts < watermark)
         });
         let held = self.pending.split_off(ready);
-        for observation in std::mem::replace(&mut self.pending, held) {
+        for mut observation in std::mem::replace(&mut self.pending, held) {
             assert!(observation.ts >= self.released, "out of order");
             self.released = observation.ts;
             self.in_flows += packets_told(&observation);
-            self.analysis.observe(observation);
+            self.analysis.observe(&mut observation);
             self.drain();
         }
     }
@@ -364,7 +367,11 @@ impl Engine {
             let Effect::Record(record) = effect else {
                 continue;
             };
-            let line = record.body.text();
+            self.line.clear();
+            let mut json = Json::open(&mut self.line);
+            record.body.write(&mut json);
+            json.close();
+            let line = str::from_utf8(&self.line).expect("text");
             assert!(!line.contains(is_hostile), "{line}");
         }
     }
@@ -372,7 +379,7 @@ impl Engine {
 
 /// Packets of a flow that is over, by its `conn` record.
 fn packets_told(observation: &Observation) -> u64 {
-    let Body::Record(record) = &observation.body else {
+    let Some(record) = observation.body.record() else {
         return 0;
     };
     if record.body.kind() != "conn" {

@@ -21,12 +21,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use crate::inject::{bind, interface_flags, interface_index};
 use crate::pairs::{Instruction, program};
 use crate::port_error::{PortError, checked_name};
+use crate::spin::Spin;
 
 /// What the kernel may queue: some 2,000 full frames with their overhead, 20 ms at 1 Gbit/s.
 pub const QUEUE_BYTES: i32 = 4 << 20;
@@ -47,6 +47,7 @@ pub struct Armed {
     index: Option<i32>,
     /// Frames read since the wake-up descriptor was looked at.
     run: u32,
+    spin: Spin,
     lost: u64,
 }
 
@@ -123,6 +124,7 @@ impl Armed {
             interface: interface.to_owned(),
             index: None,
             run: 0,
+            spin: Spin::new(),
             lost: 0,
         };
         armed.bind().map_err(io("binding to it"))?;
@@ -145,6 +147,9 @@ impl Armed {
             // The filter drops everything, so this comes to an end.
             let mut scrap = [0; 64];
             while !matches!(receive(&self.socket, &mut scrap), Err(Errno::EAGAIN)) {}
+        } else {
+            // What was armed speaks, or it would not be.
+            self.spin.hit();
         }
         Ok(())
     }
@@ -174,18 +179,8 @@ impl Armed {
             // Another interface of that name may be there by now; if not, it is said below.
             let _bound = self.bind();
         }
-        let (woken, ready) = {
-            let mut both = [
-                PollFd::new(wake, PollFlags::POLLIN),
-                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-            ];
-            let wait = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-            match poll(&mut both, wait) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(PortError::at(&self.interface, "waiting")(error)),
-            }
-            both.map(|fd| fd.any().unwrap_or(false)).into()
-        };
+        let waited = self.spin.wait([wake, self.socket.as_fd()], timeout);
+        let [woken, ready] = waited.map_err(PortError::at(&self.interface, "waiting"))?;
         if woken {
             return Ok(Received::Woken);
         }
@@ -261,7 +256,10 @@ impl Armed {
     /// A frame, if one is queued.
     fn take(&mut self, buffer: &mut [u8]) -> Result<Option<Got>, PortError> {
         match receive(&self.socket, buffer) {
-            Ok(got) => Ok(Some(got)),
+            Ok(got) => {
+                self.spin.hit();
+                Ok(Some(got))
+            }
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
             // Told once when the link goes down or the interface goes away; `idle` says which.
             Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV) => Ok(None),

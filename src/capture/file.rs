@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
+use crate::batch::Place;
 use crate::pcap::PcapWalk;
 use crate::pcapng::PcapngWalk;
 use crate::report::{Compression, Damage, FileReport, Format};
@@ -112,11 +113,7 @@ impl CaptureFile {
         };
         match read {
             Ok(Some(record)) => {
-                report.packets += 1;
-                report.bytes += record.len as u64;
-                report.snapped += u64::from(record.len < record.wire_len as usize);
-                report.first_ns = report.first_ns.or(record.ts_ns);
-                report.last_ns = record.ts_ns.or(report.last_ns);
+                count(report, &record);
                 Some(record)
             }
             Ok(None) => {
@@ -130,6 +127,39 @@ impl CaptureFile {
                 None
             }
         }
+    }
+
+    /// As many of the records behind the one read last as can be had without reading on, none of them before
+    /// `from_ns` or before another; each counted in `report`. They go behind those in `places`, of which
+    /// there are `places_max` at most. Gives the time of the last one.
+    pub(crate) fn ready(
+        &mut self,
+        report: &mut FileReport,
+        mut from_ns: i64,
+        places: &mut Vec<Place>,
+        places_max: usize,
+    ) -> i64 {
+        let Walk::Pcap(walk) = &mut self.walk else {
+            return from_ns;
+        };
+        while places.len() < places_max
+            && let Some(record) = walk.ready(&mut self.window, from_ns)
+        {
+            count(report, &record);
+            from_ns = record.ts_ns.unwrap_or(from_ns);
+            places.push(place(&self.window, &record, from_ns));
+        }
+        from_ns
+    }
+
+    /// Where the record read last lies in [`Self::whole`], with its time as judged.
+    pub(crate) fn place(&self, record: &Record, ts_ns: i64) -> Place {
+        place(&self.window, record, ts_ns)
+    }
+
+    /// What holds the record read last and those that were ready behind it.
+    pub(crate) fn whole(&self) -> &[u8] {
+        self.window.whole()
     }
 
     /// The captured bytes of the record read last.
@@ -158,6 +188,29 @@ impl CaptureFile {
     /// Closes the file and gives its buffer back.
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.window.into_buffer()
+    }
+}
+
+/// Counts a record.
+#[inline]
+fn count(report: &mut FileReport, record: &Record) {
+    report.packets += 1;
+    report.bytes += record.len as u64;
+    report.snapped += u64::from(record.len < record.wire_len as usize);
+    report.first_ns = report.first_ns.or(record.ts_ns);
+    report.last_ns = record.ts_ns.or(report.last_ns);
+}
+
+/// Where a record lies in the buffer of `window`, which is far smaller than 4 GiB.
+#[inline]
+fn place(window: &Window, record: &Record, ts_ns: i64) -> Place {
+    let at = u32::try_from(window.start() + record.at).unwrap_or(u32::MAX);
+    Place {
+        ts_ns,
+        wire_len: record.wire_len,
+        link: record.link,
+        at,
+        len: u32::try_from(record.len).unwrap_or(0),
     }
 }
 

@@ -20,6 +20,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::path::PathBuf;
 
+use crate::batch::{BATCH_FRAMES, Batch, Place};
 use crate::file::{CaptureFile, Record, Trust};
 use crate::filter::{Filter, Match};
 use crate::folder::{self, Found};
@@ -53,6 +54,8 @@ pub struct FileSource {
     /// The comment of the first file, if that is a record.
     record_comment: Option<String>,
     ended: bool,
+    /// Where the frames of the batch lent last lie.
+    places: Vec<Place>,
 }
 
 impl FileSource {
@@ -127,6 +130,7 @@ impl FileSource {
             passed_ns: None,
             record_comment,
             ended: false,
+            places: Vec::with_capacity(BATCH_FRAMES),
         })
     }
 
@@ -195,8 +199,9 @@ impl FileSource {
     }
 }
 
-impl Source for FileSource {
-    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+impl FileSource {
+    /// The next record that the filter lets through, its slot, its time, and whether an epoch begins with it.
+    fn read(&mut self) -> Result<Option<(usize, Record, Judged)>, SourceError> {
         loop {
             let Some((slot, head)) = self.order.next(&mut self.files)? else {
                 let merged =
@@ -210,17 +215,50 @@ impl Source for FileSource {
             self.epoch_due |= judged.epoch;
             if self.wanted(slot) {
                 let epoch = std::mem::take(&mut self.epoch_due);
-                let bytes = self.files.bytes(slot, &head);
-                let Record { wire_len, link, .. } = head;
-                return Ok(Some(Frame {
-                    ts_ns: judged.ts_ns,
-                    wire_len,
-                    link,
-                    epoch,
-                    bytes,
+                return Ok(Some((slot, head, Judged { epoch, ..judged })));
+            }
+        }
+    }
+
+    fn frame(&self, (slot, head, judged): (usize, Record, Judged)) -> Frame<'_> {
+        Frame {
+            ts_ns: judged.ts_ns,
+            wire_len: head.wire_len,
+            link: head.link,
+            epoch: judged.epoch,
+            bytes: self.files.bytes(slot, &head),
+        }
+    }
+}
+
+impl Source for FileSource {
+    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+        let read = self.read()?;
+        Ok(read.map(|read| self.frame(read)))
+    }
+
+    fn batch(&mut self) -> Result<Option<Batch<'_>>, SourceError> {
+        let Some(read) = self.read()? else {
+            return Ok(None);
+        };
+        let (slot, head, judged) = read;
+        // Only where the next record is the file's next one, and where each is wanted.
+        let plain = matches!(self.order, Order::Sequence { .. }) && self.filter.is_none();
+        let from_ns = self.clock.plain();
+        if let (true, false, Some(from_ns)) = (plain, judged.epoch, from_ns) {
+            self.places.clear();
+            let now_ns = self
+                .files
+                .ready(slot, (&head, judged.ts_ns), from_ns, &mut self.places);
+            if self.places.len() > 1 {
+                self.clock.judge(Some(now_ns));
+                return Ok(Some(Batch::Many {
+                    places: &self.places,
+                    bytes: self.files.whole(slot),
                 }));
             }
         }
+        Ok(Some(Batch::One(self.frame(read))))
     }
 
     fn passed(&self) -> Option<i64> {
@@ -310,6 +348,31 @@ impl Files {
             self.spare.push(open.file.into_buffer());
         }
         None
+    }
+
+    /// Puts the record read last, with its time, and those that are ready behind it into `places`. Gives the
+    /// time of the last one.
+    fn ready(
+        &mut self,
+        slot: usize,
+        (head, ts_ns): (&Record, i64),
+        from_ns: i64,
+        places: &mut Vec<Place>,
+    ) -> i64 {
+        let Some(Some(open)) = self.slots.get_mut(slot) else {
+            return from_ns;
+        };
+        let Some(report) = self.report.files.get_mut(open.index) else {
+            return from_ns;
+        };
+        places.push(open.file.place(head, ts_ns));
+        open.file.ready(report, from_ns, places, BATCH_FRAMES)
+    }
+
+    /// What holds the records that are ready.
+    fn whole(&self, slot: usize) -> &[u8] {
+        let open = self.slots.get(slot).and_then(Option::as_ref);
+        open.map_or(&[], |open| open.file.whole())
     }
 
     fn bytes(&self, slot: usize, head: &Record) -> &[u8] {

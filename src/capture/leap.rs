@@ -69,6 +69,12 @@ impl Clock {
         }
     }
 
+    /// The time from which on a frame needs no judgement: that held, if no step back is being weighed.
+    #[inline]
+    pub fn plain(&self) -> Option<i64> {
+        self.now_ns.filter(|_| self.agreed == 0)
+    }
+
     /// Takes a time that has been judged before, when it was recorded. One that runs back where no
     /// epoch begins, as only a file changed since can hold, is kept at the time held and counted.
     #[inline]

@@ -13,6 +13,8 @@
 #![deny(unsafe_code)]
 
 mod armed;
+mod awake;
+mod batch;
 mod block;
 mod blocks;
 mod cbpf;
@@ -44,9 +46,12 @@ mod record;
 mod recorder;
 mod report;
 mod ring;
+mod spin;
 mod window;
 
 pub use armed::{Armed, QUEUE_BYTES, Received};
+pub use awake::Awake;
+pub use batch::{BATCH_FRAMES, Batch, Place};
 pub use deal::dealt_to;
 pub use egress::{EGRESS_MAX_PER_S, Egress, EgressCounts, EgressError};
 pub use epochs::{Clocks, Epoch, Epochs, SystemClocks};
@@ -96,6 +101,16 @@ pub trait Source {
     /// opened. Asking again goes on behind the obstacle. A damaged file is no error: it is read
     /// up to the damage and its report says so.
     fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError>;
+
+    /// The next frames, at least one, where [`Source::next`] would give one: that one and those that lie
+    /// ready behind it.
+    ///
+    /// # Errors
+    ///
+    /// As `next`.
+    fn batch(&mut self) -> Result<Option<Batch<'_>>, SourceError> {
+        Ok(self.next()?.map(Batch::One))
+    }
 
     /// How long, in its own time, something lasted that is over by now: after a frame with `epoch`
     /// set, the epoch before it; after the end, the input. `None` where that is not known: then up

@@ -43,6 +43,8 @@ pub struct Ring {
     troubled: bool,
     filter: Option<Filter>,
     timeout: PollTimeout,
+    /// Frames were lent since the ring was last found empty: that is said before more is waited for.
+    lent: bool,
     counts: RingCounts,
 }
 
@@ -110,6 +112,7 @@ impl Ring {
                 troubled: false,
                 filter: port.filter().ours()?,
                 timeout: PollTimeout::from(retire_ms),
+                lent: false,
                 counts: RingCounts::default(),
                 port: Arc::clone(&port),
             });
@@ -149,7 +152,7 @@ impl Ring {
                 self.begins_epoch = true;
                 return Ok(None);
             }
-            if waited || !self.wait()? {
+            if waited || std::mem::take(&mut self.lent) || !self.wait()? {
                 return Ok(None);
             }
             waited = true;
@@ -280,12 +283,14 @@ impl std::fmt::Debug for Ring {
 }
 
 impl Source for Ring {
-    /// Waits at most the retire time. An error says that the port cannot be opened again; asking
+    /// Waits at most the retire time, and not at all where the ring has just been emptied: whoever reads
+    /// can do what waits for that, and ask again. An error says that the port cannot be opened again; asking
     /// again tries again.
     fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
         let Some((found, ts_ns)) = self.advance()? else {
             return Ok(None);
         };
+        self.lent = true;
         self.counts.packets += 1;
         self.counts.bytes += found.len as u64;
         let epoch = std::mem::take(&mut self.begins_epoch);

@@ -99,20 +99,8 @@ impl PcapWalk {
         if let Err(short) = window.need(self.head_len) {
             return self.end(short, window.position());
         }
-        let head: [u8; 16] = window.array(0);
-        let field = |at: usize| {
-            u32_of(
-                self.big_endian,
-                [head[at], head[at + 1], head[at + 2], head[at + 3]],
-            )
-        };
-        let (seconds, fraction) = (field(0), field(4));
-        let (mut captured, mut wire_len) = (field(8), field(12));
-        match self.lengths {
-            Lengths::AsNow => {}
-            Lengths::Unsure if captured <= wire_len => {}
-            Lengths::Swapped | Lengths::Unsure => std::mem::swap(&mut captured, &mut wire_len),
-        }
+        let head = window.array(0);
+        let (ts_ns, captured, wire_len) = self.read(&head);
         let len = captured as usize;
         if len > FRAME_BYTES_MAX {
             let kind = DamageKind::TooLong { claimed: captured };
@@ -133,6 +121,28 @@ impl PcapWalk {
             ));
         }
         self.pending = whole;
+        Ok(Some(Record {
+            ts_ns: Some(ts_ns),
+            wire_len: wire_len.max(captured),
+            link: self.link,
+            at: self.head_len,
+            len,
+            trust: Trust::Judge,
+        }))
+    }
+
+    /// Time, captured length and wire length of a record.
+    #[inline]
+    fn read(&self, head: &[u8; 16]) -> (i64, u32, u32) {
+        let [a, b, c, d] = word_of(head);
+        let field = |bytes| u32_of(self.big_endian, bytes);
+        let (seconds, fraction, mut captured, mut wire_len) =
+            (field(a), field(b), field(c), field(d));
+        match self.lengths {
+            Lengths::AsNow => {}
+            Lengths::Unsure if captured <= wire_len => {}
+            Lengths::Swapped | Lengths::Unsure => std::mem::swap(&mut captured, &mut wire_len),
+        }
         // A second or more in the fraction is a writer's mistake (a negative number, or nanoseconds
         // in a microsecond file): the whole second is then all that can be believed.
         let (unit, limit) = if self.nanoseconds {
@@ -145,14 +155,31 @@ impl PcapWalk {
         } else {
             0
         };
-        Ok(Some(Record {
-            ts_ns: Some(i64::from(seconds) * 1_000_000_000 + fraction),
+        let ts_ns = i64::from(seconds) * 1_000_000_000 + fraction;
+        (ts_ns, captured, wire_len)
+    }
+
+    /// The record behind the one handed out last, if it is whole in the window and its time is `from_ns` or
+    /// later: what can be had without reading on and without a judgement.
+    #[inline]
+    pub(crate) fn ready(&mut self, window: &mut Window, from_ns: i64) -> Option<Record> {
+        let head = window.ahead(self.pending)?;
+        let (ts_ns, captured, wire_len) = self.read(head);
+        let len = captured as usize;
+        let whole = self.head_len + len;
+        if ts_ns < from_ns || len > FRAME_BYTES_MAX || window.have() - self.pending < whole {
+            return None;
+        }
+        window.consume(self.pending);
+        self.pending = whole;
+        Some(Record {
+            ts_ns: Some(ts_ns),
             wire_len: wire_len.max(captured),
             link: self.link,
             at: self.head_len,
             len,
             trust: Trust::Judge,
-        }))
+        })
     }
 
     #[cold]
@@ -192,6 +219,13 @@ pub(crate) fn short_damage(
         Short::Failed(_) => DamageKind::Unpack(compression),
     };
     Damage { at_byte, kind }
+}
+
+/// The four words of a record's header.
+#[inline]
+fn word_of(head: &[u8; 16]) -> [[u8; 4]; 4] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *head;
+    [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]]
 }
 
 #[inline]

@@ -76,6 +76,31 @@ impl Window {
         self.buffer.get(from..to).unwrap_or(&[])
     }
 
+    /// The `N` bytes at `offset`, if they are here already.
+    #[inline]
+    pub(crate) fn ahead<const N: usize>(&self, offset: usize) -> Option<&[u8; N]> {
+        let have = self.buffer.get(self.start..self.end)?;
+        have.get(offset..)?.first_chunk()
+    }
+
+    /// Bytes that are here.
+    #[inline]
+    pub(crate) fn have(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The buffer as a whole; what `offset` counts from lies at [`Self::start`].
+    #[inline]
+    pub(crate) fn whole(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Where in the buffer the window begins.
+    #[inline]
+    pub(crate) fn start(&self) -> usize {
+        self.start
+    }
+
     /// The `N` bytes at `offset`; zeros if they were not asked for first.
     #[inline]
     pub(crate) fn array<const N: usize>(&self, offset: usize) -> [u8; N] {

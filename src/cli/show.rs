@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use tapir_message::{Stats, Timestamp};
 
 use super::daemon::{Daemon, fail};
-use crate::control::{Answer, Request, Site};
+use crate::control::{Answer, ProtocolEntry, Request, Site};
 
 /// Entries of a list that are shown unless told otherwise.
 const LIMIT: usize = 50;
@@ -25,7 +25,9 @@ pub(crate) enum Show {
     /// Whether the sensor is well, and if not, why; exit 1 if it does not watch.
     Status(Status),
     /// How well the mirror port shows the network, graded A to F, and what to change at the switch.
-    Mirror(Mirror),
+    Mirror(Results),
+    /// Which protocols are spoken, how much is understood, and how the parsers fare.
+    Protocols(Results),
     /// What was decided and done, and what waits for a person.
     Responses(Responses),
 }
@@ -71,7 +73,7 @@ pub(crate) struct Status {
 
 /// Of which daemon, or of which capture.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Mirror {
+pub(crate) struct Results {
     /// The results of `tapir analyze` in this folder, instead of a daemon.
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
@@ -147,13 +149,14 @@ pub(crate) fn run(show: Show) -> ExitCode {
             args.daemon.show(&request, filtered)
         }
         Show::Status(args) => args.daemon.show(&Request::Status, false),
-        Show::Mirror(args) => match &args.from {
-            None => args.daemon.show(&Request::Mirror, false),
-            Some(folder) => match of_results(folder) {
-                Ok(answer) => args.daemon.tell(&answer, false),
-                Err(error) => fail(&error),
-            },
-        },
+        Show::Mirror(args) => args.show(&Request::Mirror, |site, stats| Answer::Mirror {
+            site,
+            mirror: Box::new(stats.mirror),
+        }),
+        Show::Protocols(args) => args.show(&Request::Protocols, |site, stats| Answer::Protocols {
+            site,
+            protocols: ProtocolEntry::all(&stats),
+        }),
         Show::Responses(args) => {
             let request = Request::Responses {
                 since: args.since.map(Since::time),
@@ -164,23 +167,34 @@ pub(crate) fn run(show: Show) -> ExitCode {
     }
 }
 
-/// The mirror as the results in `folder` have it.
-fn of_results(folder: &Path) -> Result<Answer, String> {
+impl Results {
+    /// Shows what the daemon answers to `request`, or what `of` makes of the results in the folder.
+    fn show(&self, request: &Request, of: impl FnOnce(Site, Stats) -> Answer) -> ExitCode {
+        match &self.from {
+            None => self.daemon.show(request, false),
+            Some(folder) => match results(folder) {
+                Ok((site, stats)) => self.daemon.tell(&of(site, stats), false),
+                Err(error) => fail(&error),
+            },
+        }
+    }
+}
+
+/// The counters of the results in `folder`.
+fn results(folder: &Path) -> Result<(Site, Stats), String> {
     let path = folder.join("stats.json");
     let unread = |error: &dyn std::fmt::Display| {
         let path = path.display();
         format!("{path}: {error}; give a folder that `tapir analyze --out` wrote")
     };
     let text = std::fs::read_to_string(&path).map_err(|error| unread(&error))?;
-    let stats: Stats = serde_json::from_str(&text).map_err(|error| unread(&error))?;
-    Ok(Answer::Mirror {
-        site: Site {
-            sensor_id: folder.display().to_string(),
-            time_zone: "UTC".to_owned(),
-            devices: 0,
-        },
-        mirror: Box::new(stats.mirror),
-    })
+    let stats = serde_json::from_str(&text).map_err(|error| unread(&error))?;
+    let site = Site {
+        sensor_id: folder.display().to_string(),
+        time_zone: "UTC".to_owned(),
+        devices: 0,
+    };
+    Ok((site, stats))
 }
 
 impl Listed {

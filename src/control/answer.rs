@@ -1,7 +1,9 @@
 //! What the daemon answers: one envelope a line, its shape named in `schema`.
 
 use serde::{Deserialize, Serialize};
-use tapir_message::{Breach, Decision, Device, Incident, Mirror, Mode, Response};
+use tapir_message::{
+    Breach, Decision, Device, Incident, Mirror, Mode, ProtocolStats, Response, Stats,
+};
 
 use super::Status;
 
@@ -46,6 +48,18 @@ pub struct Explanation {
     pub mode: Mode,
     /// Whether a person has stopped all responses.
     pub stopped: bool,
+}
+
+/// One application protocol of the run so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolEntry {
+    /// Its name; `-` for what nobody understood.
+    pub name: String,
+    /// Flows of it that are over.
+    pub flows: u64,
+    /// Their bytes, and how the parser fared.
+    #[serde(flatten)]
+    pub stats: ProtocolStats,
 }
 
 /// Why a request was not done.
@@ -178,6 +192,14 @@ pub enum Answer {
         /// Graded.
         mirror: Box<Mirror>,
     },
+    /// What is spoken.
+    #[serde(rename = "tapir.protocols/1")]
+    Protocols {
+        /// Whose.
+        site: Site,
+        /// In the order of their names.
+        protocols: Vec<ProtocolEntry>,
+    },
     /// Decisions and actions.
     #[serde(rename = "tapir.responses/1")]
     Responses {
@@ -226,6 +248,19 @@ pub enum Answer {
         #[serde(flatten)]
         refusal: Refusal,
     },
+}
+
+impl ProtocolEntry {
+    /// All protocols of a run.
+    #[must_use]
+    pub fn all(stats: &Stats) -> Vec<Self> {
+        let entry = |(name, protocol): (&String, &ProtocolStats)| Self {
+            name: name.clone(),
+            flows: stats.services.get(name).copied().unwrap_or(0),
+            stats: *protocol,
+        };
+        stats.protocols.iter().map(entry).collect()
+    }
 }
 
 impl Answer {

@@ -2,7 +2,7 @@
 
 use tapir_message::{Breach, Device, Incident};
 
-use super::answer::{Answer, Explanation, Refusal, ResponseEntry, Site, Why};
+use super::answer::{Answer, Explanation, ProtocolEntry, Refusal, ResponseEntry, Site, Why};
 use super::peer::Rights;
 use super::request::Request;
 use super::{Status, Watch};
@@ -139,6 +139,13 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
             Answer::Mirror {
                 site,
                 mirror: Box::new(stats.mirror),
+            }
+        }
+        Request::Protocols => {
+            let stats = desk.status().stats.unwrap_or_default();
+            Answer::Protocols {
+                site,
+                protocols: ProtocolEntry::all(&stats),
             }
         }
         _ => Answer::Status {

@@ -23,7 +23,7 @@ mod watch;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use answer::{Answer, Event, Explanation, Refusal, ResponseEntry, Site, Why};
+pub use answer::{Answer, Event, Explanation, ProtocolEntry, Refusal, ResponseEntry, Site, Why};
 pub use client::{ControlError, Lines, ask, watch};
 pub use desk::Desk;
 pub use peer::{READERS, Rights};

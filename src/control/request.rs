@@ -50,6 +50,8 @@ pub enum Request {
     Status,
     /// What the mirror port shows, graded.
     Mirror,
+    /// What is spoken, and how the parsers fare.
+    Protocols,
     /// Decisions and what became of them, the newest first.
     Responses {
         /// Only those not older.

@@ -68,4 +68,4 @@ pub use policy::{Authorised, PolicySettings};
 
 mod tracker;
 
-pub use tracker::{Encapsulations, Numbers, Tracker, TrackerConfig, TrackerStats};
+pub use tracker::{Encapsulations, Numbers, Packet, Tracker, TrackerConfig, TrackerStats};

@@ -14,18 +14,21 @@
 //!         sender who repeats himself (see `flow::duplicate`); what was left out wrongly is counted later.
 //!         A fragment is identified by its datagram, and left out at once.
 
+mod batch;
 mod content;
 mod counted;
 mod encapsulations;
 mod flow;
 mod held;
 mod packet;
+mod plain;
 mod sightings;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 
+pub use batch::Packet;
 pub use encapsulations::Encapsulations;
 pub use stats::{Numbers, TrackerStats};
 
@@ -37,7 +40,11 @@ use crate::types::{
 };
 
 use counted::Counted;
+use plain::Quick;
 use sightings::Sightings;
+
+/// Flows that are read together before they are closed: so many reads of memory a processor has under way.
+const FETCHED: usize = 8;
 
 /// Bounds and key of a tracker.
 #[derive(Clone, Copy, Debug)]
@@ -109,16 +116,10 @@ impl Tracker {
         }
     }
 
-    /// Takes a frame of link type `link` (LINKTYPE number), of which `wire_len` bytes were on the wire.
-    pub fn packet(
-        &mut self,
-        ts: Timestamp,
-        link: u32,
-        wire_len: u32,
-        frame: &[u8],
-        out: &mut Observations,
-    ) {
-        let ts = ts.max(self.now);
+    /// Takes a frame; `quick` is what was read of it ahead.
+    #[inline]
+    fn take(&mut self, packet: &Packet<'_>, quick: Option<&Quick>, out: &mut Observations) {
+        let ts = packet.ts.max(self.now);
         self.now = ts;
         if self.table.is_due(ts) {
             self.fire(ts, out);
@@ -126,9 +127,8 @@ impl Tracker {
         if self.counted.is_due(ts) {
             self.counted.turn(ts, out);
         }
-        let have = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        let wire_len = wire_len.max(have);
-        let truncated = have < wire_len;
+        let wire_len = packet.wire_len();
+        let truncated = packet.captured() < wire_len;
         let stats = &mut self.stats;
         stats.packets = stats.packets.saturating_add(1);
         stats.bytes = stats.bytes.saturating_add(u64::from(wire_len));
@@ -136,9 +136,26 @@ impl Tracker {
         self.counted.frame(wire_len, truncated);
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
-        let decoded = match decode::decode(link, wire_len, frame) {
+        if quick.is_none_or(|quick| !self.plain(ts, packet, quick, out)) {
+            self.decode(ts, packet, quick.map(|quick| quick.hash), out);
+        }
+    }
+
+    /// Takes a frame, counted as such, the long way. `hash` is that of its flow's key, if it is known and
+    /// nothing carries the flow.
+    fn decode(
+        &mut self,
+        ts: Timestamp,
+        packet: &Packet<'_>,
+        hash: Option<u32>,
+        out: &mut Observations,
+    ) {
+        let wire_len = packet.wire_len();
+        let truncated = packet.captured() < wire_len;
+        let stats = &mut self.stats;
+        let decoded = match decode::decode(packet.link, wire_len, packet.frame) {
             Ok(decoded) => decoded,
-            Err(Refused::LinkType) => return stats.not_decoded.add(link),
+            Err(Refused::LinkType) => return stats.not_decoded.add(packet.link),
             Err(Refused::Malformed(malformed)) => {
                 // A header cut off by the capture is not the sender's mistake.
                 if !truncated || malformed.need <= malformed.have {
@@ -152,14 +169,14 @@ impl Tracker {
         self.counted.decoded(decoded.dst_mac, decoded.vlan);
         match &decoded.network {
             Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
-                return self.ip(ts, &decoded, ip, Carrier::NONE, out);
+                return self.ip(ts, &decoded, ip, (Carrier::NONE, hash), out);
             }
             Network::Ip(_) | Network::Tunnelled(_) => {
                 return self.frame(ts, &decoded, Carrier::NONE, out);
             }
             _ => {}
         }
-        if self.non_ip.is_copy(ts, frame) {
+        if self.non_ip.is_copy(ts, packet.frame) {
             self.stats.duplicate = self.stats.duplicate.saturating_add(1);
             return;
         }
@@ -236,6 +253,7 @@ impl Tracker {
                 return;
             };
             let deadline = flow.deadline();
+            self.table.fetch_next(index);
             self.close(index, deadline, true, out);
         }
     }
@@ -250,10 +268,17 @@ impl Tracker {
                 self.settle(self.now, out);
                 self.counted.flush(self.now, out);
                 self.stats.held = self.held();
-                self.table.sorted().into_iter()
+                let sorted = self.table.sorted();
+                self.table.ending();
+                sorted.into_iter()
             }
         };
-        for index in closing.by_ref().take(flows_max) {
+        for number in 0..flows_max {
+            if number.is_multiple_of(FETCHED) {
+                let ahead = closing.as_slice();
+                self.table.fetch_all(ahead.get(..FETCHED).unwrap_or(ahead));
+            }
+            let Some(index) = closing.next() else { break };
             self.close(index, self.now, false, out);
         }
         let next = closing.as_slice().first();

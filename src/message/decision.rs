@@ -200,6 +200,9 @@ pub struct Response {
     /// From the triggering packet (kernel time stamp) to the first reset handed to the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ns: Option<u64>,
+    /// The longest such time of all resets of the action, each from the packet that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_max_ns: Option<u64>,
     /// Payload bytes seen on the flow after the order.
     pub bytes_after: u64,
     /// New flows of a held pair met with a reset.

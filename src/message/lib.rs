@@ -28,10 +28,10 @@ pub use incident::{Incident, Moment};
 pub use mac::MacAddr;
 pub use mirror::{Grade, Mirror, MirrorCause, MirrorFigures, MirrorVlan};
 pub use rate::Rate;
-pub use stats::{Stats, Warning};
+pub use stats::{ProtocolStats, Stats, Warning};
 pub use time::Timestamp;
 pub use to_sense::ToSense;
-pub use to_serve::{Final, Notice, Numbered, RecordLine, ToServe};
+pub use to_serve::{Final, Notice, Numbered, RecordLines, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;

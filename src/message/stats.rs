@@ -15,6 +15,34 @@ pub struct Warning {
     pub text: String,
 }
 
+/// One application protocol: how much was seen of it, and how its parser fared. A flow counts once it is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolStats {
+    /// Payload bytes of its flows, both directions; with TCP by sequence numbers.
+    pub bytes: u64,
+    /// Pieces that the parser took.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parsed: u64,
+    /// Pieces that were too short by themselves and had to wait for more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub need_more: u64,
+    /// Times the parser passed over what follows: a body, or the rest of a flow.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// Flows that broke, or were something else after all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub broken: u64,
+    /// Flows lost to a fault of the parser: a bug.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub panicked: u64,
+}
+
+/// Whether there is nothing to tell.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 /// Counters of one run. Maps are ordered by key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
@@ -75,4 +103,7 @@ pub struct Stats {
     /// What the mirror port shows: of the last hour while the run goes on, of all of it at its end.
     #[serde(default)]
     pub mirror: Mirror,
+    /// Bytes of each of `services`, and how its parser fared; `-` is what nobody understood.
+    #[serde(default)]
+    pub protocols: BTreeMap<String, ProtocolStats>,
 }

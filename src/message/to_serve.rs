@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Breach, Decision, Device, Health, Incident, Response, Stats, Timestamp};
 
-/// One line of a `*.log`, already formatted.
+/// Lines of one `*.log`, already formatted; the text itself travels beside the message, as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordLine {
+pub struct RecordLines {
     /// Record kind: the stem of the log's file name.
     pub kind: String,
-    /// When it was emitted.
-    pub ts: Timestamp,
-    /// JSON without the newline.
-    pub line: String,
+    /// How many lines.
+    pub count: u64,
+    /// Their bytes in the text, newlines included; those of the entries before come first.
+    pub bytes: usize,
 }
 
 /// What must not get lost: journalled by `serve` before it is shown, logged or sent.
@@ -64,8 +64,8 @@ pub enum ToServe {
         /// [`crate::VERSION`] of the sender.
         version: u16,
     },
-    /// Records in order of emission.
-    Records(Vec<RecordLine>),
+    /// Records, of each kind in order of emission.
+    Records(Vec<RecordLines>),
     /// Something that must not get lost.
     Notice(Box<Numbered>),
     /// Inventory entries that changed.

@@ -5,7 +5,9 @@
 //!
 //! Format: a message is JSON of the enums of `tapir_message`, cut into packets of at most
 //!         [`PART_BYTES`]. Each packet begins with 4 bytes: version (little endian), flags (1 first part,
-//!         2 last part), 0.
+//!         2 last part, 4 with a text), 0. Where a text goes beside the JSON, the message is the JSON's
+//!         length (4 bytes, little endian), the JSON, the text: what is text already is not escaped and
+//!         parsed once more.
 //! Bounds: a message of more than [`MESSAGE_BYTES_MAX`] is refused by the sender. A first part begins
 //!         anew whatever was not finished: its sender died while writing it.
 
@@ -25,8 +27,11 @@ use tapir_message::VERSION;
 /// Bytes of a message in one packet; well below the smallest usual socket buffer (208 KiB).
 const PART_BYTES: usize = 60 * 1024;
 const HEADER_BYTES: usize = 4;
+/// What stands before the JSON where a text goes with it.
+const TEXT_HEAD: usize = 4;
 const FIRST: u8 = 1;
 const LAST: u8 = 2;
+const TEXT: u8 = 4;
 /// Longest message. The state of 10,000 devices stays below.
 const MESSAGE_BYTES_MAX: usize = 1 << 29;
 /// Wanted size of the socket's buffer, so that short pauses of the reader do not stop the writer.
@@ -85,6 +90,7 @@ pub(crate) fn open(end: OwnedFd) -> (Sender, Receiver) {
         end,
         packet: vec![0; PART_BYTES + HEADER_BYTES],
         message: Vec::new(),
+        text_from: 0,
         begun: false,
         discarded: 0,
     };
@@ -103,6 +109,30 @@ impl Sender {
     pub(crate) fn send<T: Serialize>(&mut self, message: &T) -> Result<(), LinkError> {
         let body =
             serde_json::to_vec(message).map_err(|error| LinkError::Message(error.to_string()))?;
+        self.send_bytes(&body, 0)
+    }
+
+    /// Sends one message and a text that belongs to it.
+    pub(crate) fn send_with<'a, T: Serialize>(
+        &mut self,
+        message: &T,
+        text: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), LinkError> {
+        let mut body = vec![0; TEXT_HEAD];
+        serde_json::to_writer(&mut body, message)
+            .map_err(|error| LinkError::Message(error.to_string()))?;
+        let len = u32::try_from(body.len() - TEXT_HEAD)
+            .map_err(|error| LinkError::Message(error.to_string()))?;
+        if let Some(head) = body.first_chunk_mut() {
+            *head = len.to_le_bytes();
+        }
+        for part in text {
+            body.extend_from_slice(part);
+        }
+        self.send_bytes(&body, TEXT)
+    }
+
+    fn send_bytes(&mut self, body: &[u8], flags: u8) -> Result<(), LinkError> {
         if body.len() > MESSAGE_BYTES_MAX {
             return Err(LinkError::Message(format!("{} bytes", body.len())));
         }
@@ -113,7 +143,8 @@ impl Sender {
             let last = if index + 1 == count { LAST } else { 0 };
             let [low, high] = VERSION.to_le_bytes();
             self.packet.clear();
-            self.packet.extend_from_slice(&[low, high, first | last, 0]);
+            self.packet
+                .extend_from_slice(&[low, high, flags | first | last, 0]);
             self.packet.extend_from_slice(part);
             self.put()?;
         }
@@ -138,6 +169,8 @@ pub(crate) struct Receiver {
     end: Arc<OwnedFd>,
     packet: Vec<u8>,
     message: Vec<u8>,
+    /// Where the text of the message read last lies in it.
+    text_from: usize,
     begun: bool,
     discarded: u64,
 }
@@ -163,6 +196,11 @@ impl Receiver {
                 return Ok(Some(message));
             }
         }
+    }
+
+    /// The text that came with the message received last; empty if none did.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.message.get(self.text_from..).unwrap_or_default()
     }
 
     /// Messages of which the beginning was missing: their reader died while they were read.
@@ -197,6 +235,10 @@ impl Receiver {
         if flags & FIRST != 0 {
             self.discarded += u64::from(self.begun);
             self.message.clear();
+            // A large state should not stay in memory for the sake of small messages.
+            if self.message.capacity() > 16 * PART_BYTES {
+                self.message = Vec::new();
+            }
             self.begun = true;
         }
         if !self.begun || self.message.len() + part.len() > MESSAGE_BYTES_MAX {
@@ -209,12 +251,18 @@ impl Receiver {
             return Ok(None);
         }
         self.begun = false;
-        let message = serde_json::from_slice(&self.message)
-            .map_err(|error| LinkError::Message(error.to_string()))?;
-        // A large state should not stay in memory for the sake of small messages.
-        if self.message.capacity() > 16 * PART_BYTES {
-            self.message = Vec::new();
-        }
+        let whole = self.message.len();
+        let (from, to) = match self.message.first_chunk() {
+            Some(len) if flags & TEXT != 0 => {
+                let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(whole);
+                (TEXT_HEAD, TEXT_HEAD.saturating_add(len).min(whole))
+            }
+            _ => (0, whole),
+        };
+        self.text_from = to;
+        let body = self.message.get(from..to).unwrap_or_default();
+        let message =
+            serde_json::from_slice(body).map_err(|error| LinkError::Message(error.to_string()))?;
         Ok(Some(message))
     }
 }
@@ -242,6 +290,32 @@ mod tests {
         }
         assert_eq!(receiver.receive::<ToSense>(Some(0)).unwrap(), None);
         assert_eq!(receiver.discarded(), 0);
+    }
+
+    /// A text arrives as it was sent, in as many parts as it takes, and the next message has none.
+    #[test]
+    fn a_text_goes_beside_its_message() {
+        let (a, b) = pair().unwrap();
+        let (mut sender, _) = open(a);
+        let (_, mut receiver) = open(b);
+        for len in [0, 3, PART_BYTES, 2 * PART_BYTES + 5] {
+            let text = "\"\\\n".repeat(len);
+            let message = ToSense::State("with a text".to_owned());
+            let received = std::thread::scope(|scope| {
+                let reader = scope.spawn(|| receiver.receive::<ToSense>(None).unwrap());
+                let parts = text.as_bytes().chunks(1_000);
+                sender.send_with(&message, parts).unwrap();
+                reader.join().unwrap()
+            });
+            assert_eq!(received, Some(message));
+            assert_eq!(receiver.text(), text.as_bytes());
+            sender.send(&ToSense::Begin).unwrap();
+            assert_eq!(
+                receiver.receive::<ToSense>(None).unwrap(),
+                Some(ToSense::Begin)
+            );
+            assert_eq!(receiver.text(), b"");
+        }
     }
 
     /// A reader that takes over in the middle of a message begins with the next whole one; a writer

@@ -5,6 +5,7 @@
 
 pub mod analyze;
 mod daemon;
+mod dealing;
 mod error;
 mod guard;
 mod latest;

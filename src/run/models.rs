@@ -34,6 +34,10 @@ pub(crate) const SHIPPED: &[(&str, &str)] = &[
         "models/sensor/packets-lost.toml",
         include_str!("../../models/sensor/packets-lost.toml"),
     ),
+    (
+        "models/sensor/parser-fault.toml",
+        include_str!("../../models/sensor/parser-fault.toml"),
+    ),
 ];
 
 /// Folders below the models' folder at most.

@@ -1,24 +1,27 @@
 //! Observations that wait for their turn: released in one order, by (time, flow key), and within equals as
 //! they came.
 //!
-//! Only places are sorted. An observation stays where its worker put it until it is released, however
-//! often others go before it.
+//! Only places are sorted, and only those whose turn has come: what a worker says is nearly in order, and
+//! an observation stays where its worker put it until it is handed out.
 
 use std::collections::VecDeque;
 
-use tapir_engine::types::{Body, FlowKey, FlowRef, Observation, Observations, Timestamp};
+use tapir_engine::types::{FlowKey, Observation, Observations, Timestamp};
 
 /// A place in the order of all observations: a time, and of that time what has a smaller key.
 pub(super) type Moment = (Timestamp, Option<FlowKey>);
 
-/// What one worker said at a time, and how much of it still waits.
-#[derive(Debug)]
+/// What one worker said at a time, and what of it still waits.
+#[derive(Debug, Default)]
 struct Batch {
     observations: Observations,
-    waiting: usize,
+    /// Times and places of what waits, as it came.
+    waiting: Vec<(Timestamp, u32)>,
+    /// The earliest time among them.
+    earliest: Timestamp,
 }
 
-/// Where an observation is, and when it was seen: batch, counted from the first of all, and place in it.
+/// Where an observation is, and when it was seen: batch, counted from the first that waits, and place in it.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     ts: Timestamp,
@@ -30,12 +33,11 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     batches: VecDeque<Batch>,
-    /// Number of the first batch.
-    first: u32,
-    /// All that wait: those in order already, then those that came since.
-    order: Vec<Place>,
-    /// Emptied batches, to be filled again.
+    /// Those whose turn it is; empty in between.
+    ready: Vec<Place>,
+    /// Emptied batches, to be filled again, and what else was kept of them.
     spares: Vec<Observations>,
+    lists: Vec<Vec<(Timestamp, u32)>>,
 }
 
 /// Emptied batches kept.
@@ -44,52 +46,48 @@ const SPARES_MAX: usize = 8;
 impl Pending {
     /// Takes in what a worker saw.
     pub(super) fn add(&mut self, observations: Observations) {
-        let number = u32::try_from(self.batches.len()).unwrap_or(u32::MAX);
-        let batch = self.first.wrapping_add(number);
-        let place = |(observation, index): (&Observation, u32)| Place {
-            ts: observation.ts,
-            batch,
-            index,
-        };
-        self.order
-            .extend(observations.iter().zip(0_u32..).map(place));
+        let mut waiting = self.lists.pop().unwrap_or_default();
+        let times = observations.iter().map(|observation| observation.ts);
+        waiting.extend(times.zip(0..));
+        let earliest = waiting.iter().map(|(ts, _)| *ts).min();
         self.batches.push_back(Batch {
-            waiting: observations.len(),
             observations,
+            waiting,
+            earliest: earliest.unwrap_or(Timestamp::MAX),
         });
     }
 
-    /// Hands out what comes before `before`, or everything.
-    pub(super) fn release(&mut self, before: Option<Moment>, mut take: impl FnMut(Observation)) {
-        let (batches, first) = (&mut self.batches, self.first);
+    /// Hands out what comes before `before`, or everything. What is taken out of an observation is its
+    /// taker's; the rest is thrown away.
+    pub(super) fn release(
+        &mut self,
+        before: Option<Moment>,
+        mut take: impl FnMut(&mut Observation),
+    ) {
+        for (number, batch) in (0..).zip(&mut self.batches) {
+            batch.ready(number, before.as_ref(), &mut self.ready);
+        }
+        let batches = &mut self.batches;
         // Time tells most of them apart; the key is worked out only for equals. A stable sort finds
         // what is in order already and merges the rest into it.
-        self.order.sort_by(|a, b| {
-            let key = |place| Some(at(batches, first, place)?.flow.key());
+        self.ready.sort_by(|a, b| {
+            let key = |place| Some(at(batches, place)?.flow.key());
             a.ts.cmp(&b.ts).then_with(|| key(a).cmp(&key(b)))
         });
-        let ready = match before {
-            Some((until, next)) => self.order.partition_point(|place| {
-                let key = |next| at(batches, first, place).is_some_and(|o| o.flow.key() < next);
-                place.ts < until || (place.ts == until && next.is_some_and(key))
-            }),
-            None => self.order.len(),
-        };
-        for place in self.order.drain(..ready) {
-            let Some(batch) = batches.get_mut(offset(place.batch, first)) else {
-                continue;
-            };
-            batch.waiting = batch.waiting.saturating_sub(1);
-            let index = usize::try_from(place.index).unwrap_or(usize::MAX);
-            if let Some(observation) = batch.observations.get_mut(index) {
-                take(std::mem::replace(observation, nothing()));
+        for place in self.ready.drain(..) {
+            let batch = batches.get_mut(as_index(place.batch));
+            let seen = batch.and_then(|b| b.observations.get_mut(as_index(place.index)));
+            if let Some(observation) = seen {
+                take(observation);
             }
         }
-        while let Some(mut done) = self.batches.pop_front_if(|batch| batch.waiting == 0) {
-            self.first = self.first.wrapping_add(1);
+        while let Some(mut done) = self.batches.pop_front_if(|batch| batch.waiting.is_empty()) {
             if self.spares.len() < SPARES_MAX {
                 done.observations.clear();
                 self.spares.push(done.observations);
+            }
+            if self.lists.len() < SPARES_MAX {
+                self.lists.push(done.waiting);
             }
         }
     }
@@ -100,31 +98,57 @@ impl Pending {
     }
 }
 
-/// Place of a batch in the queue whose first is number `first`.
-fn offset(batch: u32, first: u32) -> usize {
-    usize::try_from(batch.wrapping_sub(first)).unwrap_or(usize::MAX)
+impl Batch {
+    /// Moves the places of what comes before `before` to `ready`.
+    fn ready(&mut self, number: u32, before: Option<&Moment>, ready: &mut Vec<Place>) {
+        let Some((until, next)) = before else {
+            let all = self.waiting.drain(..);
+            ready.extend(all.map(|(ts, index)| Place {
+                ts,
+                batch: number,
+                index,
+            }));
+            return;
+        };
+        if self.earliest > *until {
+            return;
+        }
+        let observations = &self.observations;
+        let mut earliest = Timestamp::MAX;
+        self.waiting.retain(|&(ts, index)| {
+            let at_until = || {
+                let key = observations.get(as_index(index)).map(|o| o.flow.key());
+                ts == *until && key < *next
+            };
+            let is_ready = ts < *until || at_until();
+            if is_ready {
+                ready.push(Place {
+                    ts,
+                    batch: number,
+                    index,
+                });
+            } else {
+                earliest = earliest.min(ts);
+            }
+            !is_ready
+        });
+        self.earliest = earliest;
+    }
+}
+
+fn as_index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The observation at a place.
-fn at<'a>(batches: &'a VecDeque<Batch>, first: u32, place: &Place) -> Option<&'a Observation> {
-    let batch = batches.get(offset(place.batch, first))?;
-    batch
-        .observations
-        .get(usize::try_from(place.index).unwrap_or(usize::MAX))
-}
-
-/// What stands where an observation was.
-fn nothing() -> Observation {
-    Observation {
-        ts: Timestamp::MIN,
-        flow: FlowRef::default(),
-        body: Body::Taken,
-    }
+fn at<'a>(batches: &'a VecDeque<Batch>, place: &Place) -> Option<&'a Observation> {
+    let batch = batches.get(as_index(place.batch))?;
+    batch.observations.get(as_index(place.index))
 }
 
 #[cfg(test)]
 mod tests {
-    use tapir_engine::types::Mark;
+    use tapir_engine::types::{Body, FlowRef, Mark};
 
     use super::*;
 

@@ -8,16 +8,17 @@
 //!
 //! Bounds: see `round`.
 
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Scope;
 
-use tapir_capture::{Frame, LinkType, Source, SourceError, dealt_to};
+use tapir_capture::{Batch, Frame, Source, SourceError};
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
-use tapir_engine::{Tracker, TrackerConfig, TrackerStats};
+use tapir_engine::{Packet, Tracker, TrackerConfig, TrackerStats};
 
+use super::dealing::{deal, spawn_worker};
 use super::name_thread;
 use super::pending::{Moment, Pending};
-use super::round::{Boundary, ROUND_BYTES, ROUND_FRAMES, Rounds};
+use super::round::{Boundary, Rounds};
 
 /// Observations a round has room for at first.
 pub(super) const ROUND_OBSERVATIONS: usize = 1_024;
@@ -25,24 +26,6 @@ pub(super) const ROUND_OBSERVATIONS: usize = 1_024;
 const PART_FLOWS: usize = 1_024;
 /// Rounds in flight per queue.
 pub(super) const QUEUE_ROUNDS: usize = 4;
-
-/// Frames of one round for one worker.
-#[derive(Debug)]
-struct Round {
-    bytes: Vec<u8>,
-    frames: Vec<Meta>,
-    until: Timestamp,
-    boundary: Boundary,
-}
-
-/// A frame's place in its round.
-#[derive(Clone, Copy, Debug)]
-struct Meta {
-    ts: Timestamp,
-    link: LinkType,
-    wire_len: u32,
-    len: u32,
-}
 
 /// A worker's answer to one round.
 #[derive(Debug)]
@@ -78,7 +61,7 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
     watcher: &mut W,
     workers: usize,
     config: &TrackerConfig,
-    mut take: impl FnMut(Taken) -> bool,
+    mut take: impl FnMut(Taken<'_>) -> bool,
 ) -> Result<(S, Vec<TrackerStats>), SourceError> {
     std::thread::scope(|scope| {
         let mut answers = Vec::new();
@@ -94,11 +77,11 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
         } else {
             let mut rounds = Vec::new();
             for number in 0..workers {
-                let (to_worker, from_reader) = sync_channel(QUEUE_ROUNDS);
                 let (worker, answer) = Worker::new(config);
+                let (to_worker, tracker) = spawn_worker(scope, number, worker);
                 rounds.push(to_worker);
                 answers.push(answer);
-                trackers.push(spawn_worker(scope, number, worker, from_reader));
+                trackers.push(tracker);
             }
             scope.spawn(move || {
                 name_thread("reader");
@@ -126,16 +109,16 @@ pub(crate) fn run<S: Source + Send, W: Watcher + Send>(
 
 /// What the analysis is handed.
 #[derive(Debug)]
-pub(crate) enum Taken {
-    /// The next observation.
-    Observation(Observation),
+pub(crate) enum Taken<'a> {
+    /// The next observation; what is taken out of it is the taker's.
+    Observation(&'a mut Observation),
     /// The input is over, at this time.
     End(Timestamp),
 }
 
 /// Takes one answer a worker and round and releases what is below the lowest watermark. Where all flows
 /// end, every worker has as many answers as it needs; they are waited for.
-fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
+fn merge(answers: &[Answers], take: &mut impl FnMut(Taken<'_>) -> bool) {
     let mut pending = Pending::default();
     let mut told: Vec<(Boundary, Moment, Timestamp)> = Vec::new();
     loop {
@@ -174,12 +157,12 @@ fn merge(answers: &[Answers], take: &mut impl FnMut(Taken) -> bool) {
             match boundary {
                 Boundary::Epoch => {
                     let body = Body::Mark(Mark::Epoch);
-                    let mark = Observation {
+                    let mut mark = Observation {
                         ts: until,
                         flow: FlowRef::default(),
                         body,
                     };
-                    go_on = go_on && take(Taken::Observation(mark));
+                    go_on = go_on && take(Taken::Observation(&mut mark));
                 }
                 _ => {
                     take(Taken::End(until));
@@ -225,6 +208,26 @@ impl Worker {
             ..
         } = self;
         tracker.packet(ts, frame.link.0, frame.wire_len, frame.bytes, observations);
+    }
+
+    /// Takes packets one after the other.
+    pub(super) fn packets<'a>(&mut self, packets: impl Iterator<Item = Packet<'a>>) {
+        self.tracker.packets(packets, &mut self.observations);
+    }
+
+    /// Takes some frames of a batch.
+    fn track_all(&mut self, batch: &Batch<'_>, numbers: Range<usize>) {
+        let frames = numbers.filter_map(|number| batch.frame(number));
+        if let Batch::One(_) = batch {
+            return frames.for_each(|frame| self.track(&frame));
+        }
+        let packets = frames.map(|frame| Packet {
+            ts: Timestamp::from_nanos(frame.ts_ns),
+            link: frame.link.0,
+            wire_len: frame.wire_len,
+            frame: frame.bytes,
+        });
+        self.packets(packets);
     }
 
     /// What was counted so far.
@@ -290,32 +293,47 @@ fn read_one<S: Source>(
 ) -> Result<(), SourceError> {
     let (mut until, mut rounds) = (Timestamp::MIN, Rounds::default());
     let mut held = Vec::new();
-    while let Some(frame) = source.next()? {
-        let ts = Timestamp::from_nanos(frame.ts_ns);
-        if let Some(boundary) = rounds.over(until)
-            && !worker.close(until, boundary)
+    while let Some(batch) = source.batch()? {
+        if let Batch::One(frame) = &batch
+            && frame.epoch
         {
-            return Ok(());
-        }
-        let epoch = frame.epoch;
-        let frame = if epoch {
-            let frame = hold(&frame, &mut held);
+            let ts = Timestamp::from_nanos(frame.ts_ns);
+            let frame = hold(frame, &mut held);
+            if let Some(boundary) = rounds.over(until)
+                && !worker.close(until, boundary)
+            {
+                return Ok(());
+            }
+            // What was due in the old epoch is told before the new one begins.
             until = passed(source, until);
-            frame
-        } else {
-            frame
-        };
-        // What was due in the old epoch is told before the new one begins.
-        if epoch {
             rounds = Rounds::default();
             if !(worker.close(until, Boundary::Full) && worker.close(ts, Boundary::Epoch)) {
                 return Ok(());
             }
+            rounds.add(&frame);
+            watcher.frame(&frame);
+            until = ts;
+            worker.track(&frame);
+            continue;
         }
-        rounds.add(&frame);
-        watcher.frame(&frame);
-        until = ts;
-        worker.track(&frame);
+        // A round may end within a batch.
+        let mut begun = 0;
+        for number in 0..batch.len() {
+            let Some(frame) = batch.frame(number) else {
+                break;
+            };
+            if let Some(boundary) = rounds.over(until) {
+                worker.track_all(&batch, begun..number);
+                begun = number;
+                if !worker.close(until, boundary) {
+                    return Ok(());
+                }
+            }
+            rounds.add(&frame);
+            watcher.frame(&frame);
+            until = Timestamp::from_nanos(frame.ts_ns);
+        }
+        worker.track_all(&batch, begun..batch.len());
     }
     watcher.over();
     worker.close(passed(source, until), Boundary::End);
@@ -323,121 +341,19 @@ fn read_one<S: Source>(
 }
 
 /// How far time went in what is over: to the last frame, or further if the source knows.
-fn passed(source: &impl Source, until: Timestamp) -> Timestamp {
+pub(super) fn passed(source: &impl Source, until: Timestamp) -> Timestamp {
     let passed = source.passed().map(Timestamp::from_nanos);
     passed.map_or(until, |passed| passed.max(until))
 }
 
 /// The same frame with its bytes in `held`, so that its source can be asked in the meantime.
-fn hold<'a>(frame: &Frame<'_>, held: &'a mut Vec<u8>) -> Frame<'a> {
+pub(super) fn hold<'a>(frame: &Frame<'_>, held: &'a mut Vec<u8>) -> Frame<'a> {
     held.clear();
     held.extend_from_slice(frame.bytes);
     Frame {
         bytes: held,
         ..*frame
     }
-}
-
-/// Deals frames to workers in rounds.
-fn deal<S: Source>(
-    source: &mut S,
-    watcher: &mut impl Watcher,
-    workers: &[SyncSender<Round>],
-) -> Result<(), SourceError> {
-    let fresh = || Round {
-        bytes: Vec::with_capacity(ROUND_BYTES / workers.len()),
-        frames: Vec::with_capacity(ROUND_FRAMES),
-        until: Timestamp::MIN,
-        boundary: Boundary::Full,
-    };
-    let mut rounds: Vec<Round> = workers.iter().map(|_| fresh()).collect();
-    let send = |rounds: &mut Vec<Round>, until: Timestamp, boundary: Boundary| {
-        // Every worker gets every round, also after one has gone.
-        let mut all_sent = true;
-        for (round, worker) in rounds.iter_mut().zip(workers) {
-            let full = Round {
-                until,
-                boundary,
-                ..std::mem::replace(round, fresh())
-            };
-            all_sent &= worker.send(full).is_ok();
-        }
-        all_sent
-    };
-    let (mut until, mut counted) = (Timestamp::MIN, Rounds::default());
-    let mut held = Vec::new();
-    while let Some(frame) = source.next()? {
-        let ts = Timestamp::from_nanos(frame.ts_ns);
-        if let Some(boundary) = counted.over(until)
-            && !send(&mut rounds, until, boundary)
-        {
-            return Ok(());
-        }
-        let epoch = frame.epoch;
-        let frame = if epoch {
-            let frame = hold(&frame, &mut held);
-            until = passed(source, until);
-            frame
-        } else {
-            frame
-        };
-        // What was due in the old epoch is told before the new one begins.
-        if epoch {
-            counted = Rounds::default();
-            if !(send(&mut rounds, until, Boundary::Full) && send(&mut rounds, ts, Boundary::Epoch))
-            {
-                return Ok(());
-            }
-        }
-        counted.add(&frame);
-        watcher.frame(&frame);
-        until = ts;
-        if let Some(round) = rounds.get_mut(dealt_to(&frame, workers.len())) {
-            let len = u32::try_from(frame.bytes.len()).unwrap_or(0);
-            round.bytes.extend_from_slice(frame.bytes);
-            round.frames.push(Meta {
-                ts,
-                link: frame.link,
-                wire_len: frame.wire_len,
-                len,
-            });
-        }
-    }
-    watcher.over();
-    send(&mut rounds, passed(source, until), Boundary::End);
-    Ok(())
-}
-
-/// A thread that tracks what it is dealt.
-fn spawn_worker<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    number: usize,
-    mut worker: Worker,
-    rounds: Receiver<Round>,
-) -> std::thread::ScopedJoinHandle<'scope, TrackerStats> {
-    scope.spawn(move || {
-        name_thread(&format!("tracker-{number}"));
-        for round in rounds {
-            let mut rest = round.bytes.as_slice();
-            for meta in &round.frames {
-                let len = usize::try_from(meta.len).unwrap_or(0);
-                let Some((frame, after)) = rest.split_at_checked(len) else {
-                    break;
-                };
-                rest = after;
-                let Worker {
-                    tracker,
-                    observations,
-                    ..
-                } = &mut worker;
-                tracker.packet(meta.ts, meta.link.0, meta.wire_len, frame, observations);
-            }
-            if !worker.close(round.until, round.boundary) {
-                break;
-            }
-        }
-        worker.tracker.stats().clone()
-    })
 }
 
 #[cfg(test)]

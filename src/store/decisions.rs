@@ -5,8 +5,8 @@
 //!         are `decisions-00000001.log` and on, and the chain runs through them.
 //! Units:  times are RFC 3339 with nanoseconds.
 //! Bounds: 16 MiB a file; files are never removed here.
-//! Crashes: every line is flushed before `append` returns. A last line without its end is moved to
-//!          `decisions.torn-<line>` and the log says so itself.
+//! Crashes: every line is on disk before `append`, or the `sync` after `write_all`, returns. A last line
+//!          without its end is moved to `decisions.torn-<line>` and the log says so itself.
 
 mod chain;
 
@@ -97,6 +97,8 @@ pub struct DecisionLog {
     prev: String,
     /// Whether bytes of a failed write may lie behind `len`.
     torn: bool,
+    /// Length, next number and hash of what is on disk for sure.
+    safe: (u64, u64, String),
 }
 
 impl DecisionLog {
@@ -121,6 +123,7 @@ impl DecisionLog {
             next: 1,
             prev: FIRST.to_owned(),
             torn: false,
+            safe: (end, 1, FIRST.to_owned()),
         };
         // The last whole line is in this file, or in the newest full one if this one is empty.
         let older = full_files(folder).map_err(failed(folder))?;
@@ -132,6 +135,9 @@ impl DecisionLog {
                 break;
             }
         }
+        // A predecessor may have been killed between writing and flushing.
+        log.file.sync_data().map_err(failed(&log.path()))?;
+        log.safe = (log.len, log.next, log.prev.clone());
         if !torn.is_empty() {
             log.set_aside(&torn, at)?;
         }
@@ -143,15 +149,65 @@ impl DecisionLog {
     /// # Errors
     /// It is not on disk, and what it is about must not be done.
     pub fn append(&mut self, at: Timestamp, entry: &LogEntry) -> Result<(), DecisionsError> {
+        self.write_all(at, std::slice::from_ref(entry))?;
+        self.sync()
+    }
+
+    /// Writes a line for each entry, in one go; they are on disk once [`Self::sync`] has returned.
+    ///
+    /// # Errors
+    /// None of them is in the log.
+    pub fn write_all(&mut self, at: Timestamp, entries: &[LogEntry]) -> Result<(), DecisionsError> {
         if self.len >= self.file_bytes {
+            self.sync()?;
             self.rotate()?;
         }
+        let (mut text, mut next, mut prev) = (String::new(), self.next, self.prev.clone());
+        for entry in entries {
+            prev = self.line(at, entry, (next, prev), &mut text)?;
+            next += 1;
+        }
+        let path = self.path();
+        self.write(text.as_bytes()).map_err(failed(&path))?;
+        self.len += text.len() as u64;
+        (self.next, self.prev) = (next, prev);
+        Ok(())
+    }
+
+    /// Waits until all lines are on disk.
+    ///
+    /// # Errors
+    /// They may not be, and what they are about must not be done.
+    pub fn sync(&mut self) -> Result<(), DecisionsError> {
+        let end = (self.len, self.next, self.prev.clone());
+        if self.safe.0 == end.0 {
+            return Ok(());
+        }
+        let synced = self.file.sync_data();
+        if synced.is_ok() {
+            self.safe = end;
+        } else {
+            // What the kernel could not write it may not try again: the lines are taken back.
+            (self.len, self.next, self.prev) = self.safe.clone();
+            self.torn = self.file.set_len(self.len).is_err();
+        }
+        synced.map_err(failed(&self.path()))
+    }
+
+    /// Adds an entry's line to `text`; gives its hash.
+    fn line(
+        &self,
+        at: Timestamp,
+        entry: &LogEntry,
+        (n, prev): (u64, String),
+        text: &mut String,
+    ) -> Result<String, DecisionsError> {
         let path = self.path();
         let line = Line {
-            n: self.next,
+            n,
             at,
             entry: entry.clone(),
-            prev: self.prev.clone(),
+            prev,
         };
         let body = serde_json::to_string(&line).map_err(|e| failed(&path)(e.into()))?;
         if body.len() > LINE_MAX / 2 {
@@ -163,12 +219,9 @@ impl DecisionLog {
         }
         let hash = blake3::hash(body.as_bytes()).to_hex().to_string();
         let open = body.strip_suffix('}').unwrap_or(&body);
-        let text = format!("{open},\"hash\":\"{hash}\"}}\n");
-        self.write(text.as_bytes()).map_err(failed(&path))?;
-        self.len += text.len() as u64;
-        self.next += 1;
-        self.prev = hash;
-        Ok(())
+        text.push_str(open);
+        text.push_str(&format!(",\"hash\":\"{hash}\"}}\n"));
+        Ok(hash)
     }
 
     /// Number and hash of the last line; zero and zeroes if there is none.
@@ -187,10 +240,7 @@ impl DecisionLog {
             self.torn = false;
         }
         self.file.seek(SeekFrom::Start(self.len))?;
-        let written = self
-            .file
-            .write_all(bytes)
-            .and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(bytes);
         if written.is_err() {
             self.torn = self.file.set_len(self.len).is_err();
         }
@@ -215,6 +265,7 @@ impl DecisionLog {
             Ok(file) => {
                 self.file = file;
                 self.len = 0;
+                self.safe.0 = 0;
                 Ok(())
             }
             Err(error) => {
@@ -324,120 +375,4 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> DecisionsError + '_ {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AT: Timestamp = Timestamp::from_secs(1_763_456_789);
-
-    /// A folder in memory if there is one: hundreds of flushes on a busy disk take long.
-    fn folder() -> tempfile::TempDir {
-        tempfile::tempdir_in("/dev/shm")
-            .or_else(|_| tempfile::tempdir())
-            .unwrap()
-    }
-
-    fn command(text: &str) -> LogEntry {
-        LogEntry::Command {
-            who: "j.smith".to_owned(),
-            command: text.to_owned(),
-        }
-    }
-
-    fn filled(folder: &Path, lines: u64) -> DecisionLog {
-        let mut log = DecisionLog::open(folder, AT).unwrap();
-        for line in 0..lines {
-            log.append(AT, &command(&format!("revert {line}"))).unwrap();
-        }
-        log
-    }
-
-    #[test]
-    fn a_chain_is_followed_over_restarts_and_files() {
-        let folder = folder();
-        for _ in 0..3 {
-            let mut log = DecisionLog::open_with(folder.path(), AT, 700).unwrap();
-            for line in 0..4 {
-                log.append(AT, &command(&format!("{line}"))).unwrap();
-            }
-        }
-        assert!(full_files(folder.path()).unwrap().len() >= 3);
-        let verified = verify(folder.path()).unwrap();
-        let log = DecisionLog::open(folder.path(), AT).unwrap();
-        assert_eq!((verified.entries, verified.first), (12, 1));
-        assert_eq!(log.last(), (12, verified.last_hash.as_str()));
-        fs::remove_file(folder.path().join("decisions-00000001.log")).unwrap();
-        assert!(verify(folder.path()).unwrap().first > 1);
-    }
-
-    #[test]
-    fn every_changed_byte_is_found() {
-        let folder = folder();
-        filled(folder.path(), 3);
-        let path = folder.path().join(FILE);
-        let good = fs::read(&path).unwrap();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1;
-            fs::write(&path, &bad).unwrap();
-            let broken = verify(folder.path()).unwrap_err();
-            assert!(!broken.to_string().contains('\n'), "{broken}");
-        }
-        let lines: Vec<&str> = std::str::from_utf8(&good).unwrap().lines().collect();
-        fs::write(&path, format!("{}\n{}\n", lines[0], lines[2])).unwrap();
-        assert_eq!(verify(folder.path()).unwrap_err().line, 2);
-    }
-
-    #[test]
-    fn a_torn_line_is_moved_away_and_told() {
-        let folder = folder();
-        filled(folder.path(), 3);
-        let path = folder.path().join(FILE);
-        let good = fs::read(&path).unwrap();
-        let second = good.iter().rposition(|b| *b == b'\n').unwrap();
-        let second = good[..second].iter().rposition(|b| *b == b'\n').unwrap() + 1;
-        for cut in second + 1..good.len() {
-            fs::write(&path, &good[..cut]).unwrap();
-            drop(DecisionLog::open(folder.path(), AT).unwrap());
-            let torn = fs::read(folder.path().join("decisions.torn-3")).unwrap();
-            assert_eq!(torn, good[second..cut]);
-            let text = fs::read_to_string(&path).unwrap();
-            assert!(text.lines().last().unwrap().contains("decisions.torn-3"));
-            assert_eq!(verify(folder.path()).unwrap().entries, 3);
-        }
-    }
-
-    #[test]
-    fn a_line_beyond_the_bound_is_refused_and_the_chain_goes_on() {
-        let folder = folder();
-        let mut log = filled(folder.path(), 1);
-        let error = log.append(AT, &command(&"x".repeat(LINE_MAX))).unwrap_err();
-        assert!(error.to_string().contains("at most 524288"), "{error}");
-        log.append(AT, &command("revert all")).unwrap();
-        assert_eq!(verify(folder.path()).unwrap().entries, 2);
-    }
-
-    #[test]
-    fn a_crash_between_two_files_breaks_nothing() {
-        let folder = folder();
-        filled(folder.path(), 2);
-        let path = folder.path().join(FILE);
-        fs::rename(&path, folder.path().join("decisions-00000001.log")).unwrap();
-        assert_eq!(verify(folder.path()).unwrap().entries, 2);
-        let mut log = DecisionLog::open(folder.path(), AT).unwrap();
-        log.append(AT, &command("revert all")).unwrap();
-        assert_eq!(verify(folder.path()).unwrap().entries, 3);
-    }
-
-    #[test]
-    fn a_false_last_line_is_refused() {
-        let folder = folder();
-        filled(folder.path(), 2);
-        let path = folder.path().join(FILE);
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, text.replace("revert 1", "revert 7")).unwrap();
-        let error = DecisionLog::open(folder.path(), AT)
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("decisions.log:2: its hash"), "{error}");
-    }
-}
+mod tests;

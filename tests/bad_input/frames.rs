@@ -6,7 +6,7 @@
 //! How: a `Tracker` in this process, its counters and the tally of the test's allocator; no clock.
 
 use tapir_capture::leap::Clock;
-use tapir_engine::types::{Body, Observations, Seed, Timestamp, Value};
+use tapir_engine::types::{Observations, Seed, Timestamp, Value};
 use tapir_engine::{Tracker, TrackerConfig};
 
 use crate::alloc::asked_for;
@@ -48,7 +48,7 @@ impl Run {
     /// Counts what flows told and forgets it.
     fn forget(&mut self) {
         for observation in self.out.drain(..) {
-            let Body::Record(record) = &observation.body else {
+            let Some(record) = observation.body.record() else {
                 continue;
             };
             for (index, field) in record.body.fields().iter().enumerate() {

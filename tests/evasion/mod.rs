@@ -10,10 +10,11 @@ mod content;
 mod control;
 mod fragments;
 mod segments;
+mod smb;
 
 use std::collections::BTreeMap;
 
-use tapir_engine::types::{Body, Observations, Seed, Timestamp};
+use tapir_engine::types::{Json, Observations, Seed, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig};
 
 use crate::support::frames::{ACK, End, FIN, PSH, RST, SYN, Segment, end, tcp_with};
@@ -70,10 +71,14 @@ fn see(frames: &[Timed]) -> Seen {
     tracker.finish(now.plus(1), &mut out);
     let mut seen = Seen::default();
     for observation in &out {
-        let Body::Record(record) = &observation.body else {
+        let Some(record) = observation.body.record() else {
             continue;
         };
-        let line = format!("{} {}", record.body.kind(), record.body.text());
+        let mut line = format!("{} ", record.body.kind()).into_bytes();
+        let mut json = Json::open(&mut line);
+        record.body.write(&mut json);
+        json.close();
+        let line = String::from_utf8(line).expect("text");
         match record.body.kind() {
             "weird" => {
                 let name = line.split('"').nth(3).expect("a name").to_owned();

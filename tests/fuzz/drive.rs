@@ -5,7 +5,7 @@
 )]
 
 use tapir_engine::model::{Models, Schema, Source};
-use tapir_engine::proto::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser};
+use tapir_engine::proto::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser, Probe};
 use tapir_engine::types::{FlowRef, Observations, Seed, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig};
 
@@ -43,12 +43,14 @@ pub(crate) fn frames(data: &[u8]) {
     assert_eq!(tracker.flows(), 0);
 }
 
-/// One parser: a byte for the protocol, then pieces of both directions as `streams` below takes them.
+/// One parser: a byte for the protocol, 0x80 of it for datagrams, then pieces of both directions as
+/// `streams` below takes them.
 pub(crate) fn streams(data: &[u8]) {
     let Some((kind, pieces)) = data.split_first() else {
         return;
     };
-    let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()];
+    let datagrams = kind & 0x80 != 0;
+    let kind = Kind::ALL[usize::from(kind & 0x7f) % Kind::ALL.len()];
     let mut talk = Talk::new(kind);
     let mut rest = pieces;
     // A byte before each piece: direction, whether bytes are lost before it, and its length.
@@ -62,9 +64,61 @@ pub(crate) fn streams(data: &[u8]) {
         let len = usize::from(head & 0x3f).saturating_add(1).min(behind.len());
         let (piece, next) = behind.split_at(len);
         rest = next;
-        talk.hear(dir, gap, piece);
+        if datagrams {
+            talk.datagram(dir, piece);
+        } else {
+            talk.hear(dir, gap, piece);
+        }
     }
     talk.finish();
+}
+
+/// Datagrams through one parser: a byte for the protocol unless the first of them tells, then for each
+/// two bytes of direction (the highest bit) and length, little-endian, and the datagram.
+pub(crate) fn datagrams(data: &[u8]) {
+    let Some((kind, mut rest)) = data.split_first() else {
+        return;
+    };
+    let told = rest.get(2..).and_then(|first| {
+        Kind::ALL
+            .iter()
+            .find(|k| k.probe(first, Dir::Orig) == Probe::Certain)
+    });
+    let kind = told.unwrap_or_else(|| &Kind::ALL[usize::from(*kind) % Kind::ALL.len()]);
+    let (mut parser, mut observations) = (kind.parser(), Observations::new());
+    let (flow, mut now) = (FlowRef::default(), Timestamp::from_secs(1));
+    while let Some((&[low, high], behind)) = rest.split_first_chunk::<2>() {
+        let len = usize::from(u16::from_le_bytes([low, high & 0x7f])).min(behind.len());
+        let (mut data, next) = behind.split_at(len);
+        rest = next;
+        now = now.plus(1_000_000);
+        let dir = if high & 0x80 == 0 {
+            Dir::Orig
+        } else {
+            Dir::Resp
+        };
+        while !data.is_empty() {
+            let input = Input {
+                ts: now,
+                dir,
+                data,
+                gap: 0,
+                datagram: true,
+            };
+            match parser.parse(input, &mut Out::new(&flow, now, &mut observations)) {
+                Parse::Parsed { used } => {
+                    assert!((1..=data.len()).contains(&used));
+                    data = &data[used..];
+                }
+                Parse::NeedMore { .. } | Parse::SkipBytes { .. } => break,
+                Parse::Skip | Parse::Broken(_) => {
+                    (data, rest) = (&[], &[]);
+                }
+            }
+        }
+        observations.clear();
+    }
+    parser.finish(&mut Out::new(&flow, now, &mut observations));
 }
 
 /// One DNS datagram in each direction.
@@ -185,6 +239,35 @@ impl Talk {
         }
         if over {
             self.finish();
+        }
+    }
+
+    /// A datagram, which a parser takes in one or several steps.
+    fn datagram(&mut self, dir: Dir, piece: &[u8]) {
+        self.now = self.now.plus(1_000_000);
+        let (flow, mut left) = (FlowRef::default(), piece);
+        while let Some(parser) = &mut self.parser
+            && !left.is_empty()
+        {
+            let input = Input {
+                ts: self.now,
+                dir,
+                data: left,
+                gap: 0,
+                datagram: true,
+            };
+            match parser.parse(
+                input,
+                &mut Out::new(&flow, self.now, &mut self.observations),
+            ) {
+                Parse::Parsed { used } => {
+                    assert!((1..=left.len()).contains(&used), "{used} of {}", left.len());
+                    left = &left[used..];
+                }
+                Parse::NeedMore { .. } | Parse::SkipBytes { .. } => break,
+                Parse::Skip | Parse::Broken(_) => return self.finish(),
+            }
+            self.observations.clear();
         }
     }
 

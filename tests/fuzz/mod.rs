@@ -19,9 +19,10 @@ type Target = (&'static str, fn(&[u8]), usize);
 const MANY: usize = 10_000;
 const SOME: usize = 2_000;
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 13] = [
     ("frames", drive::frames, MANY),
     ("streams", drive::streams, MANY),
+    ("datagrams", drive::datagrams, MANY),
     ("dns", drive::dns, MANY),
     ("models", drive::models, MANY),
     ("captures", formats::captures, MANY),

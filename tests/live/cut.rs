@@ -181,6 +181,7 @@ fn a_real_download_is_cut_and_the_story_is_told() {
     told_at_the_prompt(&daemon);
     told_to_the_siem(&siem);
     told_in_the_decision_log(folder.path());
+    latency_is_told(&daemon, &siem, folder.path());
     daemon.stop();
 }
 
@@ -189,6 +190,44 @@ fn told_in_the_decision_log(folder: &Path) {
     let log = fs::read_to_string(folder.join("store/decisions.log")).expect("a log");
     let place = |what: &str| log.find(what).unwrap_or_else(|| panic!("no {what}: {log}"));
     assert!(place("\"verdict\":\"act\"") < place("\"state\":\"reset\""));
+}
+
+/// How soon the first reset left, and the latest of all, by the log, at the prompt and in CEF alike.
+fn latency_is_told(daemon: &Daemon, siem: &Siem, folder: &Path) {
+    let log = fs::read_to_string(folder.join("store/decisions.log")).expect("a log");
+    let logged = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .map(|line| line["entry"].clone())
+        .find(|entry| entry["kind"] == "response" && entry["state"] == "reset")
+        .expect("a reset");
+    let first = logged["latency_ns"].as_u64().expect("a latency");
+    let longest = logged["latency_max_ns"].as_u64().expect("a latency");
+    assert!(
+        0 < first && first <= longest && longest < 1_000_000_000,
+        "{logged}"
+    );
+    let shown = daemon.json(&["show", "responses"]);
+    let shown = &shown["responses"][0]["response"];
+    for key in ["latency_ns", "latency_max_ns"] {
+        assert_eq!(shown[key], logged[key], "{shown}");
+    }
+    let shown = daemon.ask(&["show", "responses"]).stdout;
+    assert!(shown.contains("after its packet"), "{shown}");
+    let decision = logged["decision"].as_str().expect("an id");
+    until("the response arrives as CEF", || {
+        let lines = siem.lines();
+        let line = lines.iter().find(|line| {
+            let is = |key: &str, value: &str| line.keys.get(key).is_some_and(|it| it == value);
+            is("externalId", decision) && is("outcome", "reset")
+        })?;
+        let key = |key: &str| line.key(key).to_owned();
+        assert_eq!(key("cn3"), (first / 1_000).to_string());
+        assert_eq!(key("cn3Label"), "resetLatencyUs");
+        assert_eq!(key("cn2"), (longest / 1_000).to_string());
+        assert_eq!(key("cn2Label"), "resetLatencyMaxUs");
+        Some(())
+    });
 }
 
 /// A download of the bait ends with a reset, for its client and for its server.

@@ -8,15 +8,17 @@ use serde_json::Value;
 use tapir_message::Stats;
 
 use super::corpus::Capture;
+use super::{derived, text};
 
-/// A map of the truth and the field of ours that says the same.
+/// A map of the truth and the field of ours that says the same; without one, [`derived`] says it.
 pub(super) struct Map {
     pub(super) truth: &'static str,
     log: &'static str,
+    /// Names of fields, with blanks between if there are several.
     field: &'static str,
 }
 
-pub(super) const MAPS: [Map; 9] = [
+pub(super) const MAPS: &[Map] = &[
     Map {
         truth: "dns_qname",
         log: "dns.log",
@@ -62,40 +64,249 @@ pub(super) const MAPS: [Map; 9] = [
         log: "dhcp.log",
         field: "mac",
     },
+    Map {
+        truth: "quic_version",
+        log: "quic.log",
+        field: "version",
+    },
+    Map {
+        truth: "dcerpc_bind_uuid",
+        log: "dce_rpc.log",
+        field: "interface",
+    },
+    Map {
+        truth: "dcerpc_request_opnum",
+        log: "dce_rpc.log",
+        field: "opnum",
+    },
+    Map {
+        truth: "smb2_tree",
+        log: "smb_mapping.log",
+        field: "path",
+    },
+    Map {
+        truth: "smb1_path",
+        log: "smb_mapping.log",
+        field: "path",
+    },
+    Map {
+        truth: "smb1_file",
+        log: "smb_files.log",
+        field: "name",
+    },
+    Map {
+        truth: "ja3",
+        log: "ssl.log",
+        field: "ja3",
+    },
+    Map {
+        truth: "ja3s",
+        log: "ssl.log",
+        field: "ja3s",
+    },
+    Map {
+        truth: "alpn_offered",
+        log: "ssl.log",
+        field: "client_alpns",
+    },
+    Map {
+        truth: "ssh_banner",
+        log: "ssh.log",
+        field: "client server",
+    },
+    Map {
+        truth: "hassh",
+        log: "ssh.log",
+        field: "hassh",
+    },
+    Map {
+        truth: "hassh_server",
+        log: "ssh.log",
+        field: "hasshServer",
+    },
+    Map {
+        truth: "http_status",
+        log: "http.log",
+        field: "status_code info_code",
+    },
+    Map {
+        truth: "http_user_agent",
+        log: "http.log",
+        field: "user_agent",
+    },
+    Map {
+        truth: "ftp_cmd",
+        log: "ftp.log",
+        field: "command",
+    },
+    Map {
+        truth: "ftp_arg",
+        log: "ftp.log",
+        field: "command arg",
+    },
+    Map {
+        truth: "ftp_status",
+        log: "ftp.log",
+        field: "reply_code info_code",
+    },
+    Map {
+        truth: "smtp_cmd",
+        log: "smtp.log",
+        field: "commands",
+    },
+    Map {
+        truth: "smtp_param",
+        log: "smtp.log",
+        field: "helo mailfrom rcptto",
+    },
+    Map {
+        truth: "pop_cmd",
+        log: "pop3.log",
+        field: "commands",
+    },
+    Map {
+        truth: "imap_cmd",
+        log: "imap.log",
+        field: "commands",
+    },
+    Map {
+        truth: "snmp_community",
+        log: "snmp.log",
+        field: "community_public",
+    },
+    Map {
+        truth: "irc_cmd",
+        log: "irc.log",
+        field: "command",
+    },
+    Map {
+        truth: "sip_method",
+        log: "sip.log",
+        field: "method",
+    },
+    Map {
+        truth: "sip_status",
+        log: "sip.log",
+        field: "status_code",
+    },
+    Map {
+        truth: "krb_cname",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "krb_error",
+        log: "kerberos.log",
+        field: "",
+    },
+    Map {
+        truth: "ldap_base",
+        log: "ldap_search.log",
+        field: "base_object",
+    },
+    Map {
+        truth: "ldap_op",
+        log: "ldap.log ldap_search.log",
+        field: "",
+    },
+    Map {
+        truth: "rdp_cookie",
+        log: "rdp.log",
+        field: "",
+    },
 ];
 
+/// Fingerprints of the one session whose server opened the connection itself: it sends the host key, and the
+/// truth takes it for the client all the same (`zeek_reverse-ssh`).
+const TURNED: [&str; 2] = [
+    "413e646031ea5204c5ec2fe2d5b7946e",
+    "18f369389d126cfeecade20e1ea5ff9b",
+];
 /// Characters of a value that the truth keeps.
 const VALUE_LEN_MAX: usize = 300;
 impl Map {
     /// Whether the value is to be compared.
     pub(super) fn wants(&self, value: &str) -> bool {
         match self.truth {
-            // QUIC's and DTLS's are not in `ssl`.
-            "ja4" => value.starts_with('t'),
+            "hassh" | "hassh_server" => !TURNED.contains(&value),
+            "quic_version" => is_quic_version(value),
+            "ldap_base" => !value.is_empty(),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
-            _ => true,
+            // Ours for the empty name of a share; and what stands in every answer to a search.
+            "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
+            _ => text::wants(self.truth, value),
         }
     }
 
-    /// Whether the file's truth for this map is what `ssl` could say.
-    pub(super) fn compares(&self, capture: &Capture) -> bool {
-        self.truth != "sni" || !capture.speaks("quic")
+    /// A map of the truth whose values stand in the same field of ours.
+    pub(super) fn cousin(&self) -> Option<&'static str> {
+        match self.truth {
+            "smb2_filename" => Some("smb1_file"),
+            "smb1_file" => Some("smb2_filename"),
+            "smb2_tree" => Some("smb1_path"),
+            "smb1_path" => Some("smb2_tree"),
+            _ => None,
+        }
     }
 
     /// Our distinct values, in the form of [`plain`].
     fn found(&self, out: &Path) -> BTreeSet<String> {
-        lines(&out.join(self.log))
-            .iter()
-            .filter(|line| self.log != "dns.log" || !multicast_dns(line))
-            .filter_map(|line| line[self.field].as_str())
-            .map(|value| match value {
+        let all = self.log.split(' ').flat_map(|log| lines(&out.join(log)));
+        all.filter(|line| self.log != "dns.log" || !multicast_dns(line))
+            .filter(|line| self.log != "smb_files.log" || line["action"] != "SMB::FILE_SEARCH")
+            .filter(|line| self.truth != "dcerpc_bind_uuid" || !is_connectionless(line))
+            .filter(|line| self.log != "ssl.log" || !is_dtls(line))
+            .flat_map(|line| match self.field {
+                "" => derived::values(self.truth, &line),
+                _ => text::values(self.truth, self.field, &line),
+            })
+            .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
                 "." if self.log == "dns.log" => "<Root>".to_owned(),
-                value => plain(value),
+                value if self.log == "quic.log" => quic_version(value),
+                value => text::said(self.truth, plain(value)),
             })
             .filter(|value| self.wants(value))
             .collect()
     }
+}
+
+/// A version as the truth writes it.
+fn quic_version(name: &str) -> String {
+    let draft = name
+        .strip_prefix("draft-")
+        .and_then(|n| n.parse::<u32>().ok());
+    match (name, draft) {
+        ("1", _) => "0x00000001".to_owned(),
+        ("quicv2", _) => "0x6b3343cf".to_owned(),
+        (_, Some(draft)) => format!("{:#010x}", 0xff00_0000_u32 | draft),
+        _ => format!("0x{}", name.trim_start_matches("unknown-")),
+    }
+}
+
+/// Versions by RFC or draft, and mvfst's; the truth takes what lies in some media streams for a version.
+fn is_quic_version(value: &str) -> bool {
+    let known = ["0x00000001", "0x6b3343cf"].contains(&value);
+    known
+        || ["0xff0000", "0xfaceb0"]
+            .iter()
+            .any(|start| value.starts_with(start))
+}
+
+/// Whether a `dce_rpc` record is of PROFINET, whose calls are datagrams: nothing is bound for them.
+fn is_connectionless(line: &Value) -> bool {
+    let endpoint = line["endpoint"].as_str();
+    endpoint.is_some_and(|name| name.starts_with("PNIO-"))
+}
+
+/// Whether an `ssl` record is of DTLS, of which the truth has neither names nor fingerprints.
+fn is_dtls(line: &Value) -> bool {
+    let begins = |key: &str, with| {
+        line[key]
+            .as_str()
+            .is_some_and(|text| text.starts_with(with))
+    };
+    begins("ja4", "d") || begins("version", "DTLS")
 }
 
 /// Whether a `dns` record is of a cousin protocol, which the truth lists apart.

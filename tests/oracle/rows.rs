@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::corpus::Capture;
 use super::found::{Found, Map, plain};
+use super::text;
 
 /// Largest relative difference of a file's flow count that still counts as equal.
 const FLOWS_DIFFERENCE_MAX: f64 = 0.05;
@@ -27,17 +28,22 @@ impl Row {
 
     /// Adds one file.
     pub(super) fn add(&mut self, map: &Map, capture: &Capture, found: &Found) {
+        let ours = found.values.get(map.truth);
+        // What another map of the truth has of the same field is not extra here.
+        let cousins = map
+            .cousin()
+            .map_or_else(BTreeSet::new, |cousin| values(capture, cousin));
         let Some(truth) = capture.truth[map.truth].as_object() else {
-            self.extra += found.values.get(map.truth).map_or(0, BTreeSet::len);
+            self.extra += ours.map_or(0, |ours| ours.difference(&cousins).count());
             return;
         };
-        let wanted: BTreeSet<String> = truth
-            .keys()
-            .map(|value| plain(value))
+        let wanted = values(capture, map.truth).into_iter();
+        let wanted: BTreeSet<String> = wanted
+            .map(|value| text::said(map.truth, value))
             .filter(|value| map.wants(value))
             .collect();
         let empty = BTreeSet::new();
-        let ours = found.values.get(map.truth).unwrap_or(&empty);
+        let ours = ours.unwrap_or(&empty);
         self.files += usize::from(!wanted.is_empty());
         self.wanted += wanted.len();
         self.found += wanted.intersection(ours).count();
@@ -47,15 +53,26 @@ impl Row {
         }
         // The truth's lists stop at 150 values, those of JA4 at 60; then ours may well know more.
         let is_cut = !capture.truth[format!("{}_total", map.truth)].is_null()
-            || (map.truth == "ja4" && truth.len() >= JA4_MAX);
+            || (map.truth.starts_with("ja") && truth.len() >= JA4_MAX);
         if !is_cut {
-            self.extra += ours.difference(&wanted).count();
-            for value in ours.difference(&wanted) {
+            for value in ours
+                .difference(&wanted)
+                .filter(|ours| !cousins.contains(*ours))
+            {
+                self.extra += 1;
                 self.examples
                     .push(format!("extra   {} {value:?}", capture.file));
             }
         }
     }
+}
+
+/// The values that the truth of a capture has in a map.
+fn values(capture: &Capture, map: &str) -> BTreeSet<String> {
+    let truth = capture.truth[map].as_object();
+    truth.map_or_else(BTreeSet::new, |truth| {
+        truth.keys().map(|value| plain(value)).collect()
+    })
 }
 
 /// Files whose number of flows is the truth's, within the tolerance.

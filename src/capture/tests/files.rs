@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tapir_capture::{
-    Compression, DamageKind, FileReport, FileSource, InputOptions, InputReport, MERGE_FILES_MAX,
-    Source, SourceError,
+    BATCH_FRAMES, Compression, DamageKind, FileReport, FileSource, InputOptions, InputReport,
+    MERGE_FILES_MAX, Source, SourceError,
 };
 
 use crate::written::{PLAIN, Packet, Style, pcap, pcapng};
@@ -20,6 +20,25 @@ fn read(paths: &[PathBuf], options: &InputOptions) -> (Vec<Kept>, InputReport) {
     let mut frames = Vec::new();
     while let Some(f) = source.next().expect("goes on") {
         frames.push((f.ts_ns, f.wire_len, f.link.0, f.epoch, f.bytes.to_vec()));
+    }
+    assert!(source.ended());
+    let (many, report) = batched(paths, options);
+    assert_eq!((&many, report), (&frames, source.report()));
+    (frames, source.report())
+}
+
+/// The same, as many at a time as there are.
+fn batched(paths: &[PathBuf], options: &InputOptions) -> (Vec<Kept>, InputReport) {
+    let mut source = FileSource::open(paths, options).expect("opens");
+    let mut frames = Vec::new();
+    while let Some(batch) = source.batch().expect("goes on") {
+        assert!((1..=BATCH_FRAMES).contains(&batch.len()));
+        for number in 0..batch.len() {
+            let f = batch.frame(number).expect("one of the batch");
+            assert!(!f.epoch || batch.len() == 1, "an epoch begins alone");
+            frames.push((f.ts_ns, f.wire_len, f.link.0, f.epoch, f.bytes.to_vec()));
+        }
+        assert_eq!(batch.frame(batch.len()), None);
     }
     assert!(source.ended());
     (frames, source.report())

@@ -1,13 +1,13 @@
 //! What the office's sensor decided, and how it is doing: the tests' one story goes on.
 
 use tapir_message::{
-    Action, Blast, Breach, Decision, Health, LinkState, MacAddr, Mode, QueueHealth, Response,
-    ResponseState, Target, Timestamp, Verdict,
+    Action, Blast, Breach, Decision, Health, LinkState, MacAddr, Mode, ProtocolStats, QueueHealth,
+    Response, ResponseState, Target, Timestamp, Verdict,
 };
 
 use crate::control::{
-    Answer, Event, Explanation, JournalStatus, OutputStatus, ProcessStatus, ResponseEntry, Site,
-    Status,
+    Answer, Event, Explanation, JournalStatus, OutputStatus, ProcessStatus, ProtocolEntry,
+    ResponseEntry, Site, Status,
 };
 use crate::report::fixture::Office;
 
@@ -17,6 +17,41 @@ pub(crate) fn site() -> Site {
         time_zone: "Europe/Berlin".to_owned(),
         devices: 14,
     }
+}
+
+/// Three protocols and what nobody understood.
+pub(crate) fn protocols() -> Vec<ProtocolEntry> {
+    let entry =
+        |name: &str, flows, bytes, [parsed, need_more, skipped, broken, panicked]: [u64; 5]| {
+            ProtocolEntry {
+                name: name.to_owned(),
+                flows,
+                stats: ProtocolStats {
+                    bytes,
+                    parsed,
+                    need_more,
+                    skipped,
+                    broken,
+                    panicked,
+                },
+            }
+        };
+    vec![
+        entry("-", 61_344, 904_000_000, [0; 5]),
+        entry("dns", 151_200, 31_000_000, [302_400, 0, 0, 12, 0]),
+        entry(
+            "smb",
+            18_404,
+            8_200_000_000,
+            [1_204_118, 90_211, 400_200, 3, 1],
+        ),
+        entry(
+            "ssl",
+            118_030,
+            22_400_000_000,
+            [590_000, 41_877, 118_030, 0, 0],
+        ),
+    ]
 }
 
 /// One that asks, one that acted, one that was withheld.
@@ -50,6 +85,7 @@ pub(crate) fn responses() -> Vec<ResponseEntry> {
         frames_sent: 2,
         frames_refused: 0,
         latency_ns: Some(83_400),
+        latency_max_ns: Some(121_900),
         bytes_after: 0,
         redials: 0,
         text: "Both ends are silent since the reset.".to_owned(),

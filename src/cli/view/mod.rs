@@ -9,6 +9,7 @@ mod event;
 mod explain;
 mod incidents;
 mod mirror;
+mod protocols;
 mod responses;
 mod status;
 mod table;
@@ -67,6 +68,7 @@ pub(crate) fn answer(answer: &Answer, look: Look) -> String {
             incidents,
         } => incidents::show(page, &zone(site), incidents, *total, look.filtered),
         Answer::Mirror { site, mirror } => mirror::show(page, site, &zone(site), mirror),
+        Answer::Protocols { site, protocols } => protocols::show(page, site, protocols),
         Answer::Status { site, status } => status::show(page, site, &zone(site), status),
         Answer::Responses {
             site,

@@ -164,6 +164,9 @@ fn became(response: &Response, zone: &TimeZone) -> String {
     }
     if let Some(ns) = response.latency_ns {
         parts.push(format!("the first {} after its packet", micros(ns)));
+        if let Some(max) = response.latency_max_ns.filter(|max| *max > ns) {
+            parts.push(format!("none later than {}", micros(max)));
+        }
     }
     parts.push(format!(
         "{} of data after the order",

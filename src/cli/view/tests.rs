@@ -82,6 +82,13 @@ fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
                 mirror: Box::new(office.stats.mirror.clone()),
             },
         ),
+        (
+            "protocols",
+            Answer::Protocols {
+                site: fixture::site(),
+                protocols: fixture::protocols(),
+            },
+        ),
         ("explain-asks", explanation(office, 4)),
         ("explain-acted", explanation(office, 3)),
         ("explain-sensor", explanation(office, 5)),

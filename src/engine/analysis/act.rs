@@ -17,7 +17,8 @@ impl Analysis {
             return false;
         };
         let said = Box::new(said);
-        self.effects.push_back(Effect::Decision(said, order));
+        self.effects
+            .push_back(Effect::Decision(said, order.map(Box::new)));
         true
     }
 
@@ -97,7 +98,8 @@ impl Analysis {
             let said = Box::new(said);
             // A question has a deadline of its own.
             self.quiet_until = Timestamp::MIN;
-            self.effects.push_back(Effect::Decision(said, order));
+            self.effects
+                .push_back(Effect::Decision(said, order.map(Box::new)));
         }
     }
 

@@ -129,11 +129,11 @@ fn decide(mode: Mode, handshake: bool) -> (Analysis, Vec<(Decision, Option<Autho
         let wire_len = u32::try_from(bytes.len()).unwrap();
         tracker.packet(ts, 1, wire_len, bytes, &mut seen);
         seen.drain(..)
-            .for_each(|observation| analysis.observe(observation));
+            .for_each(|mut observation| analysis.observe(&mut observation));
     }
     while let Some(effect) = analysis.poll() {
         if let Effect::Decision(decision, order) = effect {
-            decided.push((*decision, order));
+            decided.push((*decision, order.map(|order| *order)));
         }
     }
     (analysis, decided)

@@ -103,7 +103,7 @@ impl Analysis {
             body: about.body,
             ts: about.ts,
             device: name,
-            device_ip: entry.and_then(crate::device::Entry::main_address),
+            device_ip: about.device.and_then(|ix| self.devices.main_address(ix)),
             peer: peer.as_deref(),
             flow,
             home: self.devices.home(),

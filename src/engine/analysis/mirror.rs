@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Analysis;
 use crate::flow::Conn;
 use crate::mirror::Ended;
-use crate::types::{FlowEvent, FlowRef, Timestamp};
+use crate::types::{FlowEvent, FlowRef, Timestamp, ip_bits};
 
 impl Analysis {
     /// What the mirror port showed: in the last hour, or over all of a run that is over.
@@ -21,7 +21,7 @@ impl Analysis {
     /// A host that should be heard: it spoke ARP, or was given an address.
     pub(super) fn sign(&mut self, ts: Timestamp, ip: IpAddr) {
         if !self.settings.own.contains(&ip) {
-            self.site.mirror.sign(ts, ip);
+            self.site.mirror.sign(ts, ip_bits(ip));
         }
     }
 
@@ -31,8 +31,8 @@ impl Analysis {
         !own.is_empty() && own.contains(&flow.orig.ip())
     }
 
-    /// What a flow's last word says of the mirror.
-    pub(super) fn mirrored(&mut self, ts: Timestamp, conn: &Conn, flow: &FlowRef) {
+    /// What a flow's last word says of the mirror; returns the bytes of its content.
+    pub(super) fn mirrored(&mut self, ts: Timestamp, conn: &Conn, flow: &FlowRef) -> u64 {
         let bytes = |side: Option<u64>| side.unwrap_or(0);
         let content = bytes(conn.orig_bytes).saturating_add(bytes(conn.resp_bytes));
         let ended = Ended {
@@ -46,21 +46,24 @@ impl Analysis {
             vlan: flow.vlan,
         };
         self.site.mirrored(ts, &ended);
+        content
     }
 
     /// What a stage of a flow says of the mirror.
     pub(super) fn seen_at_mirror(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent) {
-        let (orig_ip, resp_ip) = (flow.orig.ip(), flow.resp.ip());
         // Only what goes to one station shows that a station's own traffic is mirrored.
         if event.orig_pkts > 0 && event.resp_mac.is_station() {
-            self.site.mirror.heard(ts, orig_ip);
+            self.site.mirror.heard(ts, flow.orig.bits());
         }
         if event.resp_pkts > 0 && event.orig_mac.is_station() {
-            self.site.mirror.heard(ts, resp_ip);
+            self.site.mirror.heard(ts, flow.resp.bits());
         }
         let own = &self.settings.own;
-        if own.contains(&orig_ip) || own.contains(&resp_ip) {
-            let packets = event.orig_pkts.saturating_add(event.resp_pkts);
+        if own.is_empty() {
+            return;
+        }
+        if own.contains(&flow.orig.ip()) || own.contains(&flow.resp.ip()) {
+            let packets = u64::from(event.orig_pkts).saturating_add(event.resp_pkts.into());
             self.site.mirror.own(ts, packets);
         }
     }

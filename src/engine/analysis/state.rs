@@ -38,7 +38,7 @@ impl Analysis {
     #[must_use]
     pub fn save(&self) -> SavedState {
         SavedState {
-            devices: self.devices.entries().to_vec(),
+            devices: self.devices.entries(),
             newcomers: self.newcomers.iter().copied().collect(),
             site: self.site.save(),
             channels: self.channels.save(),

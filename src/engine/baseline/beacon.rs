@@ -10,8 +10,6 @@
 
 mod held;
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::site::Span;
@@ -103,7 +101,25 @@ pub(super) const EDGE_LEN: usize = size_of::<Edge>();
 
 /// The edges of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Edges(Vec<Edge>);
+#[serde(from = "Vec<Edge>", into = "Vec<Edge>")]
+pub(super) struct Edges {
+    /// Which endpoint and port each is to: what every flow is looked up by, close together.
+    keys: Vec<u64>,
+    all: Vec<Edge>,
+}
+
+impl From<Vec<Edge>> for Edges {
+    fn from(all: Vec<Edge>) -> Self {
+        let keys = all.iter().map(|edge| edge.endpoint).collect();
+        Self { keys, all }
+    }
+}
+
+impl From<Edges> for Vec<Edge> {
+    fn from(edges: Edges) -> Self {
+        edges.all
+    }
+}
 
 /// The site's ranks of T, Z and H.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -137,7 +153,7 @@ impl Rhythm {
     /// Takes in the edges of a device that spoke in the last hour, those judged harmful excepted.
     pub(super) fn learn(&mut self, edges: &Edges, since: Timestamp) {
         for edge in edges
-            .0
+            .all
             .iter()
             .filter(|e| e.judged() && e.last_ts >= since && e.fired == 0)
         {
@@ -181,7 +197,7 @@ impl Edges {
 
     /// Takes in a connection's payload bytes, both ways.
     pub(super) fn size(&mut self, endpoint: u64, bytes: u64) {
-        let Some(edge) = self.0.iter_mut().find(|edge| edge.endpoint == endpoint) else {
+        let Some(edge) = self.known(endpoint) else {
             return;
         };
         #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
@@ -199,34 +215,42 @@ impl Edges {
     pub(super) fn standing(&self, since: Timestamp, rhythm: &Rhythm) -> Vec<(Span, Beacon)> {
         let live = |edge: &&Edge| edge.fired > 0 && edge.last_ts >= since;
         let verdict = |e: &Edge| (e.seen(), e.verdict(rhythm.statistic(&e.statistics())));
-        self.0.iter().filter(live).map(verdict).collect()
+        self.all.iter().filter(live).map(verdict).collect()
     }
 
     /// The edge to `endpoint`; `None` when it was made just now.
     fn edge(&mut self, ts: Timestamp, endpoint: u64) -> Option<&mut Edge> {
-        if let Some(at) = self.0.iter().position(|edge| edge.endpoint == endpoint) {
-            return self.0.get_mut(at);
+        if let Some(at) = self.keys.iter().position(|key| *key == endpoint) {
+            return self.all.get_mut(at);
         }
-        if self.0.len() >= EDGES_MAX {
+        if self.all.len() >= EDGES_MAX {
             // Each edge is ranked once: a search among 48 must not cost a thousand rankings.
             let rank = |e: &mut Edge| {
                 let (statistics, period) = e.figures();
                 let quiet = ts.since(e.last_ts) > period.saturating_mul(8);
                 (!quiet, statistics.iter().sum::<f64>(), e.last_ts)
             };
-            let (worst, _) = self
-                .0
-                .iter_mut()
-                .map(rank)
-                .enumerate()
-                .min_by(|(_, a), (_, b)| {
-                    let by_rank = a.0.cmp(&b.0).then(a.1.total_cmp(&b.1));
-                    by_rank.then(a.2.cmp(&b.2))
-                })?;
-            self.0.swap_remove(worst);
+            let (worst, _) =
+                self.all
+                    .iter_mut()
+                    .map(rank)
+                    .enumerate()
+                    .min_by(|(_, a), (_, b)| {
+                        let by_rank = a.0.cmp(&b.0).then(a.1.total_cmp(&b.1));
+                        by_rank.then(a.2.cmp(&b.2))
+                    })?;
+            self.all.swap_remove(worst);
+            self.keys.swap_remove(worst);
         }
-        self.0.push(Edge::new(ts, endpoint));
+        self.all.push(Edge::new(ts, endpoint));
+        self.keys.push(endpoint);
         None
+    }
+
+    /// The edge to `endpoint`, if it is known.
+    fn known(&mut self, endpoint: u64) -> Option<&mut Edge> {
+        let at = self.keys.iter().position(|key| *key == endpoint)?;
+        self.all.get_mut(at)
     }
 }
 
@@ -396,8 +420,8 @@ pub(super) struct Endpoint {
     pub first_ts: Timestamp,
     /// Last seen.
     pub last_ts: Timestamp,
-    /// Devices that called it, 64 at most.
-    pub devices: BTreeSet<u32>,
+    /// Devices that called it in ascending order, 64 at most.
+    pub devices: Vec<u32>,
 }
 
 /// Hour since the epoch.
@@ -418,81 +442,5 @@ fn bin_of(ns: i64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Calls at the given seconds with the given size; number of verdicts and the last one.
-    fn calls(
-        times: impl IntoIterator<Item = f64>,
-        size: impl Fn(u64) -> u64,
-    ) -> (usize, Option<Beacon>) {
-        let (mut edges, rhythm) = (Edges::default(), Rhythm::default());
-        let mut verdicts: Vec<(Span, Beacon)> = vec![];
-        for (n, s) in (0..).zip(times) {
-            let ts = Timestamp::from_nanos((s * 1e9) as i64);
-            verdicts.extend(edges.call(ts, 7, "x", &rhythm));
-            edges.size(7, size(n));
-        }
-        (verdicts.len(), verdicts.pop().map(|(_, beacon)| beacon))
-    }
-
-    /// A small generator, so that the test needs no crate: splitmix64 to [0, 1).
-    fn noise(n: u64) -> f64 {
-        let mut z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    #[test]
-    fn a_jittered_beacon_of_constant_size_is_found() {
-        let mut now = 1e9;
-        let times: Vec<f64> = (0..160)
-            .map(|n| {
-                now += 90.0 * (0.8 + 0.4 * noise(n));
-                now
-            })
-            .collect();
-        let (_, verdict) = calls(times, |_| 2_700);
-        let beacon = verdict.expect("a verdict");
-        assert!(
-            (80.0..100.0).contains(&(beacon.period.0 as f64 / 1e9)),
-            "{beacon:?}"
-        );
-        assert!(beacon.jitter < 0.3, "{beacon:?}");
-    }
-
-    #[test]
-    fn browsing_is_not_a_beacon() {
-        let mut now = 1e9;
-        let times: Vec<f64> = (0..200)
-            .map(|n| {
-                // Think times spread over four orders of magnitude.
-                now += libm::exp(noise(n) * 9.0);
-                now
-            })
-            .collect();
-        let (verdicts, last) = calls(times, |n| (noise(n + 77) * 300_000.0) as u64);
-        assert_eq!(verdicts, 0, "{last:?}");
-    }
-
-    #[test]
-    fn a_device_keeps_its_most_regular_edges() {
-        let (mut edges, rhythm) = (Edges::default(), Rhythm::default());
-        for n in 0..30_i64 {
-            edges.call(Timestamp::from_secs(1_000_000 + 60 * n), 1, "x", &rhythm);
-            edges.size(1, 100);
-            for other in 0..20 {
-                let ts = Timestamp::from_secs(1_000_000 + 60 * n + 1 + other);
-                edges.call(ts, 1_000 + 20 * n as u64 + other as u64, "y", &rhythm);
-            }
-        }
-        assert_eq!(edges.0.len(), EDGES_MAX);
-        assert!(
-            edges
-                .standing(Timestamp::MIN, &rhythm)
-                .iter()
-                .any(|(_, b)| b.endpoint == "x")
-        );
-    }
-}
+#[path = "beacon_tests.rs"]
+mod tests;

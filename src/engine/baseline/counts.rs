@@ -38,6 +38,15 @@ pub(super) struct Level {
     spread_weight: f64,
 }
 
+impl Level {
+    /// The count expected of `exposure`, given the site's level.
+    fn expected(&self, site: &Self, exposure: f64) -> f64 {
+        let site_level = (site.sum + 0.1) / (site.exposure + 1.0);
+        let level = (self.sum + site_level * LEVEL_PRIOR) / (self.exposure + LEVEL_PRIOR);
+        (level * exposure).max(1e-3)
+    }
+}
+
 /// Sums of one feature by hour bucket.
 ///
 /// They are empty until the first hour is learned.
@@ -123,9 +132,7 @@ impl Levels {
         let (Some(own), Some(all)) = (self.levels.get(index), site.levels.get(index)) else {
             return Judged::default();
         };
-        let site_level = (all.sum + 0.1) / (all.exposure + 1.0);
-        let level = (own.sum + site_level * LEVEL_PRIOR) / (own.exposure + LEVEL_PRIOR);
-        let mu = (level * exposure).max(1e-3);
+        let mu = own.expected(all, exposure);
         let weight = own.spread_weight + all.spread_weight.min(LEVEL_PRIOR);
         let share = all.spread_weight.min(LEVEL_PRIOR) / all.spread_weight.max(1e-9);
         let spread = own.spread + all.spread * share;
@@ -150,10 +157,11 @@ impl Levels {
             let Some((count, exposure)) = self.exposed(site, index, counts, bucket) else {
                 continue;
             };
-            let mu = self.judge(site, index, counts, bucket).mu;
-            let Some(level) = self.levels.get_mut(index) else {
+            let (Some(level), Some(all)) = (self.levels.get_mut(index), site.levels.get(index))
+            else {
                 continue;
             };
+            let mu = level.expected(all, exposure);
             #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
             let x = count as f64;
             let spread = if level.spread_weight > 0.0 {

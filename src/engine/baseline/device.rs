@@ -7,6 +7,7 @@ use super::counts::Levels;
 use super::features::{Counts, FEATURES};
 use super::novelty::Seen;
 use super::scan::Walk;
+use super::site::TENURE_NS;
 use crate::types::Timestamp;
 
 /// Own device-days that the level is taken from.
@@ -59,6 +60,19 @@ pub(super) struct Hour {
     pub(super) breached: bool,
     /// Whether the device spoke at all.
     pub(super) alive: bool,
+}
+
+impl Watch {
+    /// Before this there is no baseline.
+    pub(super) fn due(&self) -> Timestamp {
+        if self.baseline.is_some() {
+            Timestamp::MIN
+        } else if self.answered {
+            self.first_ts.plus(TENURE_NS)
+        } else {
+            Timestamp::MAX
+        }
+    }
 }
 
 impl Hour {

@@ -3,10 +3,9 @@
 use super::counts::{BUCKETS, Taken};
 use super::device::{Baseline, Hour, Watch};
 use super::features::{Counts, FEATURES, Feature, Upload, Window};
-use super::novelty::stable_hash;
 use super::site::{
-    Contact, EVIDENCE_DRIFT, EVIDENCE_KEEP, EVIDENCE_MAX, Family, HOUR_NS, LEARNING_NS, PAST_DAYS,
-    Site, Span, TENURE_NS, UPLOAD_BYTES_MIN, Verdict,
+    EVIDENCE_DRIFT, EVIDENCE_KEEP, EVIDENCE_MAX, Family, HOUR_NS, LEARNING_NS, PAST_DAYS, Site,
+    Span, TENURE_NS, UPLOAD_BYTES_MIN, Verdict,
 };
 use super::tail::Tail;
 use crate::device::DeviceIx;
@@ -327,15 +326,8 @@ fn bytes(kib: f64) -> u64 {
     (kib * 1024.0).clamp(0.0, 1e18) as u64
 }
 
-/// Names an edge of a device in its table: endpoint and port.
-pub(super) fn edge_key(contact: &Contact<'_>) -> u64 {
-    stable_hash(&[
-        contact.endpoint.as_bytes(),
-        &contact.flow.resp.port.to_be_bytes(),
-    ])
-}
-
 /// The device's watch, made at its first flow.
+#[inline]
 pub(super) fn watch(
     watches: &mut Vec<Option<Box<Watch>>>,
     ts: Timestamp,
@@ -355,6 +347,7 @@ pub(super) fn watch(
 }
 
 /// The device's baseline, made after its tenure and an answered exchange.
+#[inline]
 pub(super) fn baseline(
     watches: &mut Vec<Option<Box<Watch>>>,
     ts: Timestamp,

@@ -6,6 +6,7 @@
 //!         at most 20 KiB after ten minutes and one answered exchange; 65,536 endpoints outside.
 
 mod beacon;
+mod contact;
 mod counts;
 mod device;
 mod features;
@@ -18,7 +19,8 @@ mod site;
 mod tail;
 
 pub use beacon::Beacon;
+pub use contact::{NameHash, Named};
 pub use features::{Feature, Upload, Window};
-pub use novelty::stable_hash;
+pub use novelty::{StableHash, stable_hash};
 pub use scan::Scan;
-pub use site::{Contact, Family, Saved, Site, SiteSettings, Span, Verdict};
+pub use site::{Family, Saved, Site, SiteSettings, Span, Verdict};

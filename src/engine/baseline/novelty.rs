@@ -22,6 +22,7 @@ const AGE_NS: i64 = 45 * 86_400 * 1_000_000_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Seen {
     young: Vec<u64>,
+    /// Empty until the first young one grew old.
     old: Vec<u64>,
     things: u32,
     since: Option<Timestamp>,
@@ -31,7 +32,6 @@ impl Default for Seen {
     fn default() -> Self {
         Self {
             young: vec![0; WORDS],
-            // Filled when the young one is, which few devices live to see.
             old: Vec::new(),
             things: 0,
             since: None,
@@ -50,21 +50,22 @@ impl Seen {
             self.things = 0;
             self.since = Some(ts);
         }
-        let known = self.contains(thing);
-        if !holds(&self.young, thing) {
-            self.things = self.things.saturating_add(1);
-            for (word, mask) in places(thing) {
-                if let Some(slot) = self.young.get_mut(word) {
-                    *slot |= mask;
-                }
+        // What the young filter holds needs neither to be noted nor to be looked up in the old one.
+        if holds(&self.young, thing) {
+            return true;
+        }
+        self.things = self.things.saturating_add(1);
+        for (word, mask) in places(thing) {
+            if let Some(slot) = self.young.get_mut(word) {
+                *slot |= mask;
             }
         }
-        known
+        holds(&self.old, thing)
     }
 
     /// Whether `thing` was noted before.
-    #[must_use]
-    pub(super) fn contains(&self, thing: u64) -> bool {
+    #[cfg(test)]
+    fn contains(&self, thing: u64) -> bool {
         holds(&self.young, thing) || holds(&self.old, thing)
     }
 }
@@ -85,16 +86,37 @@ fn places(thing: u64) -> impl Iterator<Item = (usize, u64)> {
 /// A stable hash of bytes for what was seen and the endpoint tables: the same in every run and state file.
 #[must_use]
 pub fn stable_hash(parts: &[&[u8]]) -> u64 {
-    // FNV-1a with a final mix; keyless on purpose, as it is kept in the state.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for part in parts {
-        for byte in part.iter().chain(&[0xff]) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+    let all = parts.iter();
+    all.fold(StableHash::new(), |hash, part| hash.with(part))
+        .end()
+}
+
+/// A [`stable_hash`] of which some parts are taken in: FNV-1a with a final mix, keyless on purpose, as it
+/// is kept in the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StableHash(u64);
+
+impl StableHash {
+    /// Of nothing yet.
+    pub(super) const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
     }
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^ (hash >> 33)
+
+    /// Takes in a part.
+    #[inline]
+    #[must_use]
+    pub(super) fn with(self, part: &[u8]) -> Self {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(step(part.iter().fold(self.0, step), &0xff))
+    }
+
+    /// The hash of the parts so far.
+    #[inline]
+    #[must_use]
+    pub(super) const fn end(self) -> u64 {
+        let hash = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash ^ (hash >> 33)
+    }
 }
 
 impl Seen {

@@ -6,11 +6,10 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::beacon::{Beacon, Endpoint, NAME_LEN_MAX, Rhythm};
+use super::beacon::{Beacon, Endpoint, Rhythm};
 use super::counts::Levels;
 use super::device::{Hour, Watch};
-use super::features::{FEATURES, Feature};
-use super::hours::{baseline, edge_key, watch};
+use super::features::FEATURES;
 use super::novelty::stable_hash;
 use super::tail::{Prior, Tail};
 use crate::device::DeviceIx;
@@ -27,8 +26,6 @@ pub(super) const LEARNING_NS: i64 = 24 * HOUR_NS;
 const UNWATCHED_NS: i64 = 24 * HOUR_NS;
 /// Endpoints outside that the site remembers.
 pub(super) const ENDPOINTS_MAX: usize = 65_536;
-/// Devices remembered per endpoint: beyond a few it is simply common.
-pub(super) const ENDPOINT_DEVICES_MAX: usize = 64;
 /// An upload is judged within the hour from here on, and at every doubling.
 pub(super) const UPLOAD_BYTES_MIN: u64 = 256 * 1024;
 /// Half-life of what is ranked against, in days.
@@ -107,19 +104,6 @@ pub struct Family {
     pub exceedances: f64,
 }
 
-/// A flow's ends as the site sees them.
-#[derive(Clone, Copy, Debug)]
-pub struct Contact<'a> {
-    /// The originator's device.
-    pub device: DeviceIx,
-    /// The flow.
-    pub flow: &'a FlowRef,
-    /// Whether the responder is inside.
-    pub inside: bool,
-    /// Name of the responder outside, else its address.
-    pub endpoint: &'a str,
-}
-
 /// Everything that outlives a run, except the inventory.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
@@ -159,6 +143,8 @@ pub struct Site {
     pub(super) rhythm: Rhythm,
     pub(super) endpoints: Map<u64, Endpoint>,
     pub(super) watches: Vec<Option<Box<Watch>>>,
+    /// By device: before this it has no baseline. Its watch, which lies far away, is not asked.
+    pub(super) due: Vec<Timestamp>,
     /// What the mirror port shows.
     pub mirror: MirrorWatch,
     /// Whether a flow ended in the open hour: before, there is nothing to say of its mirror.
@@ -191,6 +177,7 @@ impl Site {
             rhythm: saved.rhythm,
             endpoints,
             watches: saved.watches,
+            due: Vec::new(),
             mirror: MirrorWatch::new(seed),
             mirror_due: false,
             device_days: saved.device_days,
@@ -244,6 +231,12 @@ impl Site {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.endpoints.refused()
+    }
+
+    /// Whether a verdict was reached since they were last taken.
+    #[must_use]
+    pub fn has_verdicts(&self) -> bool {
+        !self.verdicts.is_empty()
     }
 
     /// Verdicts reached since the last call, in order.
@@ -313,125 +306,10 @@ impl Site {
         }
     }
 
-    /// A device's flow began: rhythm and rarity.
-    pub fn began(&mut self, ts: Timestamp, contact: &Contact<'_>) {
-        self.count(ts, contact.device, Feature::Flows, 1);
-        if contact.inside {
-            return;
-        }
-        let name: String = contact.endpoint.chars().take(NAME_LEN_MAX).collect();
-        let endpoint = self
-            .endpoints
-            .entry(stable_hash(&[name.as_bytes()]), || Endpoint {
-                first_ts: ts,
-                last_ts: ts,
-                devices: std::collections::BTreeSet::new(),
-            });
-        if let Some(endpoint) = endpoint {
-            endpoint.last_ts = ts;
-            if endpoint.devices.len() < ENDPOINT_DEVICES_MAX {
-                endpoint.devices.insert(contact.device.0);
-            }
-        }
-        let edge = edge_key(contact);
-        let rhythm = &self.rhythm;
-        let beacon = baseline(&mut self.watches, ts, contact.device)
-            .and_then(|baseline| baseline.edges.call(ts, edge, contact.endpoint, rhythm));
-        if let Some(beacon) = beacon {
-            self.beacon(ts, Some(*contact.flow), contact.device, beacon);
-        }
-    }
-
-    /// A device's contact was answered or failed: the scan walk, on TCP first contacts.
-    pub fn outcome(&mut self, ts: Timestamp, contact: &Contact<'_>, failed: bool) {
-        let (ip, port) = (contact.flow.resp.ip(), contact.flow.resp.port);
-        let Some(watch) = watch(&mut self.watches, ts, contact.device) else {
-            return;
-        };
-        watch.answered |= !failed;
-        let thing = stable_hash(&[
-            &contact.flow.resp.addr,
-            &port.to_be_bytes(),
-            &[contact.flow.proto],
-        ]);
-        if watch.contacts.note(ts, thing) {
-            return;
-        }
-        let tcp = contact.flow.proto == 6;
-        let scan = if tcp {
-            watch.walk.contact(ts, ip, port, failed)
-        } else {
-            None
-        };
-        let seen = watch.walk.seen();
-        self.count(ts, contact.device, Feature::FirstContacts, 1);
-        if failed && tcp {
-            self.count(ts, contact.device, Feature::FailedContacts, 1);
-        }
-        if let Some(scan) = scan {
-            self.verdicts.push(Verdict {
-                ts,
-                seen,
-                device: Some(contact.device),
-                flow: Some(*contact.flow),
-                row: Box::new(scan),
-                family: None,
-            });
-        }
-    }
-
-    /// A device's flow moved bytes, as payload since its last event.
-    pub fn moved(&mut self, ts: Timestamp, contact: &Contact<'_>, sent: u64, received: u64) {
-        let Some(base) = baseline(&mut self.watches, ts, contact.device) else {
-            return;
-        };
-        base.hour.alive = true;
-        let kib = |bytes: u64| bytes.saturating_add(512) / 1024;
-        if contact.inside {
-            self.count(ts, contact.device, Feature::KibOutInside, kib(sent));
-            return;
-        }
-        base.hour.upload(ts, contact.endpoint, sent);
-        let due = base
-            .hour
-            .judged_bytes
-            .saturating_mul(2)
-            .max(UPLOAD_BYTES_MIN);
-        let judge = base.hour.bytes_out >= due;
-        self.count(ts, contact.device, Feature::KibInOutside, kib(received));
-        if judge {
-            self.judge_upload(ts, contact.device, Some(*contact.flow));
-        }
-    }
-
-    /// A device's flow is over: its size belongs to its rhythm.
-    pub fn ended(&mut self, contact: &Contact<'_>, payload: u64) {
-        if contact.inside {
-            return;
-        }
-        let edge = edge_key(contact);
-        if let Some(Some(watch)) = self.watches.get_mut(contact.device.index())
-            && let Some(baseline) = &mut watch.baseline
-        {
-            baseline.edges.size(edge, payload);
-        }
-    }
-
     /// A flow is over: what it says of the mirror.
     pub fn mirrored(&mut self, ts: Timestamp, flow: &Ended) {
         self.mirror_due = true;
         self.mirror.ended(ts, flow);
-    }
-
-    /// Adds to a count of the open hour.
-    pub fn count(&mut self, ts: Timestamp, device: DeviceIx, feature: Feature, by: u64) {
-        let Some(baseline) = baseline(&mut self.watches, ts, device) else {
-            return;
-        };
-        baseline.hour.alive = true;
-        if let Some(count) = baseline.hour.counts.get_mut(feature.index()) {
-            *count = count.saturating_add(by);
-        }
     }
 
     /// A breach of `device` is open: this hour teaches little.

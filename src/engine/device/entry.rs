@@ -50,24 +50,27 @@ impl Entry {
         self.device.name = name.unwrap_or_else(|| self.device.id.clone());
     }
 
-    pub(super) fn claim(&mut self, ts: Timestamp, claim: &str, evidence: &str) {
-        // Cut before anything is compared or copied: this is asked for every flow of a router.
+    /// Notes a claim, and says where among the device's it stands; none if there are too many.
+    pub(super) fn claim(&mut self, ts: Timestamp, claim: &str, evidence: &str) -> Option<usize> {
+        // Cut before anything is compared or copied.
         let end = claim.char_indices().nth(CLAIM_LEN_MAX).map(|(at, _)| at);
         let claim = end.and_then(|end| claim.get(..end)).unwrap_or(claim);
         let claims = &mut self.device.claims;
-        if let Some(old) = claims
-            .iter_mut()
-            .find(|c| c.claim == claim && c.evidence == evidence)
-        {
-            old.last_ts = ts;
-        } else if claims.len() < DEVICE_CLAIMS_MAX {
-            claims.push(Claim {
-                claim: claim.to_owned(),
-                evidence: evidence.to_owned(),
-                first_ts: ts,
-                last_ts: ts,
-            });
+        let same = |c: &Claim| c.claim == claim && c.evidence == evidence;
+        if let Some(at) = claims.iter().position(same) {
+            claims.get_mut(at)?.last_ts = ts;
+            return Some(at);
         }
+        if claims.len() >= DEVICE_CLAIMS_MAX {
+            return None;
+        }
+        claims.push(Claim {
+            claim: claim.to_owned(),
+            evidence: evidence.to_owned(),
+            first_ts: ts,
+            last_ts: ts,
+        });
+        claims.len().checked_sub(1)
     }
 }
 

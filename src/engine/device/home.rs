@@ -5,6 +5,8 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::types::v4_bits;
+
 /// A network in CIDR form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Net {
@@ -56,14 +58,19 @@ impl FromStr for Net {
 
 /// The networks whose addresses are devices of this site.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Home(Vec<Net>);
+pub struct Home {
+    nets: Vec<Net>,
+    /// The same as first addresses and masks, by family: they are asked for every flow's ends.
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
 
 impl Home {
     /// The given networks; the private ranges if none is given.
     #[must_use]
     pub fn new(nets: Vec<Net>) -> Self {
         if !nets.is_empty() {
-            return Self(nets);
+            return Self::of(nets);
         }
         let private = [
             "10.0.0.0/8",
@@ -74,7 +81,7 @@ impl Home {
             "fc00::/7",
             "fe80::/10",
         ];
-        Self(
+        Self::of(
             private
                 .iter()
                 .filter_map(|text| text.parse().ok())
@@ -82,19 +89,59 @@ impl Home {
         )
     }
 
+    fn of(nets: Vec<Net>) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for net in &nets {
+            let len = u32::from(net.len);
+            match net.addr {
+                IpAddr::V4(addr) => {
+                    let host = u32::MAX.checked_shr(len).unwrap_or(0);
+                    v4.push((addr.to_bits() & !host, !host));
+                }
+                IpAddr::V6(addr) => {
+                    let host = u128::MAX.checked_shr(len).unwrap_or(0);
+                    v6.push((addr.to_bits() & !host, !host));
+                }
+            }
+        }
+        Self { nets, v4, v6 }
+    }
+
     /// Whether `ip` is an address that a device of this site can hold.
     #[must_use]
     pub fn holds(&self, ip: IpAddr) -> bool {
-        self.0.iter().any(|net| net.contains(ip))
+        self.nets.iter().any(|net| net.contains(ip))
             && !ip.is_multicast()
             && !ip.is_unspecified()
             && !matches!(ip, IpAddr::V4(v4) if v4.is_broadcast())
+    }
+
+    /// The same of an address as a flow's end carries it.
+    #[inline]
+    #[must_use]
+    pub fn holds_bits(&self, bits: u128) -> bool {
+        let in_net = match v4_bits(bits) {
+            Some(addr) => self.v4.iter().any(|(net, mask)| addr & mask == *net),
+            None => self.v6.iter().any(|(net, mask)| bits & mask == *net),
+        };
+        in_net && !is_everyone(bits)
+    }
+}
+
+/// Whether an address, as a flow's end carries it, is nobody's own: unspecified, broadcast, multicast.
+#[inline]
+#[must_use]
+pub fn is_everyone(bits: u128) -> bool {
+    match v4_bits(bits) {
+        Some(addr) => addr == 0 || addr == u32::MAX || addr >> 28 == 0xe,
+        None => bits == 0 || bits >> 120 == 0xff,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::ip_bits;
 
     #[test]
     fn private_ranges_are_home_unless_told_otherwise() {
@@ -109,8 +156,16 @@ mod tests {
             ("2001:db8::1", false),
             ("0.0.0.0", false),
             ("ff02::1", false),
+            ("10.255.255.255", true),
+            ("255.255.255.255", false),
+            ("239.1.2.3", false),
+            ("::10.1.2.3", false),
+            ("fdff::1", true),
+            ("fe00::1", false),
         ] {
-            assert_eq!(home.holds(text.parse().unwrap()), ours, "{text}");
+            let ip = text.parse().unwrap();
+            assert_eq!(home.holds(ip), ours, "{text}");
+            assert_eq!(home.holds_bits(ip_bits(ip)), ours, "{text}");
         }
         let other = Home::new(vec!["198.51.100.0/24".parse().unwrap()]);
         assert!(other.holds("198.51.100.1".parse().unwrap()));

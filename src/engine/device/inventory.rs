@@ -14,12 +14,13 @@ use tapir_message::{Address, Device};
 
 use super::Home;
 use super::entry::{Entry, name, strength};
-use crate::types::{Clue, ClueKind, FlowEvent, MacAddr, Map, Phase, Seed, Sighting, Timestamp};
+use super::live::{Again, Table};
+use crate::types::{
+    Clue, ClueKind, FlowEvent, MacAddr, Map, Phase, Seed, ShortId, Sighting, Timestamp, ip_bits,
+};
 
 /// Devices at most.
 const DEVICES_MAX: usize = 20_000;
-/// Addresses bound at most, over all devices.
-const ADDRESSES_MAX: usize = 80_000;
 /// Per device.
 const DEVICE_ADDRESSES_MAX: usize = 32;
 const DEVICE_VLANS_MAX: usize = 8;
@@ -41,10 +42,10 @@ impl DeviceIx {
 pub struct Inventory {
     sensor_id: String,
     home: Home,
-    entries: Vec<Entry>,
+    table: Table,
     by_mac: Map<MacAddr, DeviceIx>,
-    /// By address as 128 bits, IPv4 mapped: hashed in one step.
-    by_ip: Map<u128, DeviceIx>,
+    /// Who was asked for last: behind a router it is always the same.
+    last_mac: Option<(MacAddr, DeviceIx)>,
     born: Vec<DeviceIx>,
     refused: u64,
 }
@@ -56,18 +57,15 @@ impl Inventory {
         let mut inventory = Self {
             sensor_id: sensor_id.to_owned(),
             home,
-            entries,
+            table: Table::new(seed, entries),
             by_mac: Map::new(DEVICES_MAX, seed),
-            by_ip: Map::new(ADDRESSES_MAX, seed),
+            last_mac: None,
             born: Vec::new(),
             refused: 0,
         };
-        for (ix, entry) in (0..).map(DeviceIx).zip(&inventory.entries) {
-            if let Some(mac) = entry.device.mac {
+        for ix in (0..).map(DeviceIx).take(inventory.table.len()) {
+            if let Some(mac) = inventory.table.peek(ix).and_then(|entry| entry.device.mac) {
                 inventory.by_mac.insert(mac, ix);
-            }
-            for address in &entry.device.addresses {
-                inventory.by_ip.insert(bits(address.addr), ix);
             }
         }
         inventory
@@ -75,8 +73,8 @@ impl Inventory {
 
     /// All entries in order of their first frames.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn entries(&self) -> Vec<Entry> {
+        self.table.all()
     }
 
     /// The home networks.
@@ -88,19 +86,55 @@ impl Inventory {
     /// Entries refused because the inventory was full.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused.saturating_add(self.by_ip.refused())
+        self.refused.saturating_add(self.table.refused())
     }
 
     /// The device that holds `ip`.
     #[must_use]
     pub fn by_ip(&self, ip: IpAddr) -> Option<DeviceIx> {
-        self.by_ip.get(&bits(ip)).copied()
+        self.at(ip_bits(ip))
     }
 
-    /// The entry at `ix`.
+    /// The device that holds the address of these bits.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, bits: u128) -> Option<DeviceIx> {
+        self.table.at(bits)
+    }
+
+    /// What the device at `ix` is called, and what is claimed of it; times and sums are in [`Self::whole`].
     #[must_use]
     pub fn entry(&self, ix: DeviceIx) -> Option<&Entry> {
-        self.entries.get(ix.index())
+        self.table.peek(ix)
+    }
+
+    /// A copy of the entry at `ix` with its times and sums.
+    #[must_use]
+    pub fn whole(&self, ix: DeviceIx) -> Option<Entry> {
+        self.table.whole(ix)
+    }
+
+    /// The address that the device at `ix` is shown with.
+    #[must_use]
+    pub fn main_address(&self, ix: DeviceIx) -> Option<IpAddr> {
+        match self.table.peek(ix)?.device.addresses.as_slice() {
+            // Which of several it is depends on when each was last heard of.
+            [_, _, ..] => self.table.whole(ix)?.main_address(),
+            one => Some(one.first()?.addr),
+        }
+    }
+
+    /// The id of the device at `ix`.
+    #[inline]
+    #[must_use]
+    pub fn id(&self, ix: DeviceIx) -> Option<ShortId> {
+        Some(self.table.live(ix)?.id)
+    }
+
+    /// Whether a device was first seen since they were last taken.
+    #[must_use]
+    pub fn has_born(&self) -> bool {
+        !self.born.is_empty()
     }
 
     /// Devices first seen since the last call, in order.
@@ -111,7 +145,7 @@ impl Inventory {
     /// Takes in a sighting.
     pub fn sighted(&mut self, ts: Timestamp, sighting: &Sighting) {
         let mac = Some(sighting.mac).filter(|mac| mac.is_station());
-        let ours = sighting.ip.filter(|ip| self.home.holds(*ip));
+        let ours = sighting.ip.filter(|ip| self.home.holds_bits(ip_bits(*ip)));
         let ix = match (ours, mac) {
             (Some(ip), Some(mac)) if strength(sighting.evidence) > 1 => {
                 self.bind_strong(ts, mac, ip, sighting.evidence)
@@ -120,20 +154,31 @@ impl Inventory {
             (None, Some(mac)) => self.by_mac_or_new(ts, mac, sighting.evidence),
             (None, None) => None,
         };
-        let Some(entry) = ix.and_then(|ix| self.entries.get_mut(ix.index())) else {
+        let Some(ix) = ix else { return };
+        self.met(ts, ix, sighting.vlan);
+        let foreign = |ip: IpAddr| !ip.is_unspecified() && !ip.is_multicast();
+        if ours.is_none() && mac.is_some() && sighting.ip.is_some_and(foreign) {
+            self.table.again(ts, ix, Again::Forwards);
+        }
+    }
+
+    /// The device at `ix` sent a frame in `vlan`.
+    fn met(&mut self, ts: Timestamp, ix: DeviceIx, vlan: u16) {
+        let Some(live) = self.table.live_mut(ix) else {
             return;
         };
-        entry.device.last_ts = entry.device.last_ts.max(ts);
-        let vlans = &mut entry.device.vlans;
-        if sighting.vlan != 0 && vlans.len() < DEVICE_VLANS_MAX && !vlans.contains(&sighting.vlan) {
-            vlans.push(sighting.vlan);
-            vlans.sort_unstable();
+        live.last_ts = live.last_ts.max(ts);
+        if vlan == 0 || vlan == live.vlan {
+            return;
         }
-        let foreign = sighting
-            .ip
-            .is_some_and(|ip| !self.home.holds(ip) && !ip.is_unspecified() && !ip.is_multicast());
-        if foreign && mac.is_some() {
-            entry.claim(ts, "forwards for other networks", "frame");
+        live.vlan = vlan;
+        let Some(entry) = self.table.entry_mut(ix) else {
+            return;
+        };
+        let vlans = &mut entry.device.vlans;
+        if vlans.len() < DEVICE_VLANS_MAX && !vlans.contains(&vlan) {
+            vlans.push(vlan);
+            vlans.sort_unstable();
         }
     }
 
@@ -149,7 +194,7 @@ impl Inventory {
             (_, None, Some(ip)) => self.by_ip(ip),
             _ => None,
         };
-        let Some(entry) = ix.and_then(|ix| self.entries.get_mut(ix.index())) else {
+        let Some(entry) = ix.and_then(|ix| self.table.entry_mut(ix)) else {
             return;
         };
         match clue.kind {
@@ -157,9 +202,14 @@ impl Inventory {
                 name(&mut entry.device, ts, &clue.value, clue.evidence);
                 entry.rename();
             }
-            ClueKind::Software => entry.claim(ts, &clue.value, clue.evidence),
+            ClueKind::Software => {
+                entry.claim(ts, &clue.value, clue.evidence);
+            }
             ClueKind::Serves => {
                 entry.claim(ts, &format!("serves {}", clue.value), clue.evidence);
+            }
+            ClueKind::User => {
+                entry.claim(ts, &format!("used by {}", clue.value), clue.evidence);
             }
             _ => {}
         }
@@ -169,50 +219,56 @@ impl Inventory {
     pub fn flow(
         &mut self,
         ts: Timestamp,
-        (orig, orig_device): (IpAddr, Option<DeviceIx>),
-        (resp, resp_device): (IpAddr, Option<DeviceIx>),
+        (orig, orig_device): (u128, Option<DeviceIx>),
+        (resp, resp_device): (u128, Option<DeviceIx>),
         event: &FlowEvent,
     ) {
-        let new = u64::from(event.phase == Phase::New);
+        let new = u32::from(event.phase == Phase::New);
         let sent = (event.orig_bytes, event.resp_bytes);
-        if let Some(device) = self.spoke(ts, orig, orig_device, sent, event.orig_pkts) {
-            device.flows_orig = device.flows_orig.saturating_add(new);
+        if let Some(ix) = orig_device {
+            self.spoke(ts, (orig, ix), sent, event.orig_pkts, (new, 0));
         }
         let sent = (event.resp_bytes, event.orig_bytes);
-        if let Some(device) = self.spoke(ts, resp, resp_device, sent, event.resp_pkts) {
-            device.flows_resp = device.flows_resp.saturating_add(new);
+        if let Some(ix) = resp_device {
+            self.spoke(ts, (resp, ix), sent, event.resp_pkts, (0, new));
         }
     }
 
-    /// Counts bytes sent and received, and packets sent, of the device that holds `ip`.
+    /// Counts bytes sent and received, packets sent, and flows begun and met, of the device that holds
+    /// `addr`.
     fn spoke(
         &mut self,
         ts: Timestamp,
-        ip: IpAddr,
-        ix: Option<DeviceIx>,
-        (sent, received): (u64, u64),
-        pkts: u64,
-    ) -> Option<&mut Device> {
-        let device = &mut self.entries.get_mut(ix?.index())?.device;
-        device.bytes_sent = device.bytes_sent.saturating_add(sent);
-        device.bytes_received = device.bytes_received.saturating_add(received);
+        (addr, ix): (u128, DeviceIx),
+        (sent, received): (u32, u32),
+        pkts: u32,
+        (orig, resp): (u32, u32),
+    ) {
+        let Some(live) = self.table.live_mut(ix) else {
+            return;
+        };
+        live.bytes_sent = live.bytes_sent.saturating_add(sent.into());
+        live.bytes_received = live.bytes_received.saturating_add(received.into());
+        live.flows_orig = live.flows_orig.saturating_add(orig);
+        live.flows_resp = live.flows_resp.saturating_add(resp);
         if pkts > 0 {
-            device.last_ts = device.last_ts.max(ts);
-            if let Some(held) = device.addresses.iter_mut().find(|a| a.addr == ip) {
-                held.last_ts = held.last_ts.max(ts);
-            }
+            live.last_ts = live.last_ts.max(ts);
+            self.table.heard_of(ts, ix, addr);
         }
-        Some(device)
     }
 
     /// The device of a hardware address, made if new.
     fn by_mac_or_new(&mut self, ts: Timestamp, mac: MacAddr, evidence: &str) -> Option<DeviceIx> {
-        if let Some(ix) = self.by_mac.get(&mac) {
-            return Some(*ix);
+        if let Some((_, ix)) = self.last_mac.filter(|(last, _)| *last == mac) {
+            return Some(ix);
+        }
+        if let Some(ix) = self.by_mac.get(&mac).copied() {
+            self.last_mac = Some((mac, ix));
+            return Some(ix);
         }
         let ix = self.create(ts, mac, evidence)?;
         self.by_mac.insert(mac, ix);
-        if let Some(entry) = self.entries.get_mut(ix.index()) {
+        if let Some(entry) = self.table.entry_mut(ix) {
             entry.device.mac = Some(mac);
             entry.device.vendor = super::vendor(mac).map(str::to_owned);
             entry.rename();
@@ -237,25 +293,17 @@ impl Inventory {
     /// Binds an address by a frame alone: see the rules at the top.
     fn bind_weak(&mut self, ts: Timestamp, mac: Option<MacAddr>, ip: IpAddr) -> Option<DeviceIx> {
         if let Some(ix) = self.by_ip(ip) {
-            if let Some(held) = self
-                .entries
-                .get_mut(ix.index())
-                .and_then(|e| e.device.addresses.iter_mut().find(|a| a.addr == ip))
-            {
-                held.last_ts = held.last_ts.max(ts);
-            }
+            self.table.heard_of(ts, ix, ip_bits(ip));
             return Some(ix);
         }
         let Some(mac) = mac else {
             return self.known_by_address(ts, ip, None);
         };
         let ix = self.by_mac_or_new(ts, mac, "frame")?;
-        let entry = self.entries.get(ix.index())?;
+        let entry = self.table.peek(ix)?;
         let same_family = |a: &Address| a.addr.is_ipv4() == ip.is_ipv4();
         if ip.is_ipv4() && entry.device.addresses.iter().any(same_family) {
-            if let Some(entry) = self.entries.get_mut(ix.index()) {
-                entry.claim(ts, "router", "frames of several addresses");
-            }
+            self.table.again(ts, ix, Again::Router);
             return self.known_by_address(ts, ip, Some(mac));
         }
         self.hold(ts, ix, ip, "frame");
@@ -270,7 +318,7 @@ impl Inventory {
         behind: Option<MacAddr>,
     ) -> Option<DeviceIx> {
         let ix = self.create(ts, ip, "frame")?;
-        if let Some(entry) = self.entries.get_mut(ix.index()) {
+        if let Some(entry) = self.table.entry_mut(ix) {
             entry.device.behind = behind;
         }
         self.hold(ts, ix, ip, "frame");
@@ -279,7 +327,7 @@ impl Inventory {
 
     /// When a device proves one address, those it was only guessed to hold become devices of their own.
     fn release_weak(&mut self, ts: Timestamp, ix: DeviceIx, proven: IpAddr) {
-        let Some(entry) = self.entries.get_mut(ix.index()) else {
+        let Some(entry) = self.table.entry_mut(ix) else {
             return;
         };
         let mac = entry.device.mac;
@@ -292,9 +340,9 @@ impl Inventory {
             .extract_if(.., |a| guessed(a))
             .collect();
         for address in loose {
-            self.by_ip.remove(&bits(address.addr));
+            self.table.unbind(ip_bits(address.addr));
             if let Some(new) = self.known_by_address(address.first_ts, address.addr, mac)
-                && let Some(entry) = self.entries.get_mut(new.index())
+                && let Some(entry) = self.table.entry_mut(new)
             {
                 entry.device.last_ts = address.last_ts.min(ts);
             }
@@ -304,16 +352,17 @@ impl Inventory {
     /// Notes that the device at `ix` holds `ip`.
     fn hold(&mut self, ts: Timestamp, ix: DeviceIx, ip: IpAddr, evidence: &str) {
         if let Some(before) = self.by_ip(ip).filter(|before| *before != ix)
-            && let Some(entry) = self.entries.get_mut(before.index())
+            && let Some(entry) = self.table.entry_mut(before)
         {
             entry.claim(ts, &format!("lost address {ip}"), evidence);
         }
-        if !self.by_ip.insert(bits(ip), ix) {
+        if !self.table.bind(ip_bits(ip), ix) {
             return;
         }
-        let Some(entry) = self.entries.get_mut(ix.index()) else {
+        let Some(entry) = self.table.entry_mut(ix) else {
             return;
         };
+        let mut gone = None;
         let held = &mut entry.device.addresses;
         if let Some(old) = held.iter_mut().find(|a| a.addr == ip) {
             old.last_ts = old.last_ts.max(ts);
@@ -325,10 +374,11 @@ impl Inventory {
                 && let Some(oldest) =
                     (0..held.len()).min_by_key(|i| held.get(*i).map(|a| a.last_ts))
             {
-                let gone = held.remove(oldest);
-                self.by_ip.remove(&bits(gone.addr));
+                gone = Some(held.remove(oldest));
             }
             let evidence = evidence.to_owned();
+            // Nearly all devices have one address, and there are many devices.
+            held.reserve_exact(1);
             held.push(Address {
                 addr: ip,
                 evidence,
@@ -337,6 +387,9 @@ impl Inventory {
             });
         }
         entry.rename();
+        if let Some(gone) = gone {
+            self.table.unbind(ip_bits(gone.addr));
+        }
     }
 
     /// A new entry, unless the inventory is full.
@@ -346,11 +399,11 @@ impl Inventory {
         key: impl std::fmt::Display,
         evidence: &str,
     ) -> Option<DeviceIx> {
-        if self.entries.len() >= DEVICES_MAX {
+        if self.table.len() >= DEVICES_MAX {
             self.refused = self.refused.saturating_add(1);
             return None;
         }
-        let ix = DeviceIx(u32::try_from(self.entries.len()).ok()?);
+        let ix = DeviceIx(u32::try_from(self.table.len()).ok()?);
         let id = device_id(&self.sensor_id, &key.to_string());
         let device = Device {
             name: id.clone(),
@@ -369,20 +422,12 @@ impl Inventory {
             bytes_received: 0,
             vlans: vec![],
         };
-        self.entries.push(Entry {
+        self.table.push(Entry {
             device,
             first_evidence: evidence.to_owned(),
         });
         self.born.push(ix);
         Some(ix)
-    }
-}
-
-/// An address as it is looked up.
-fn bits(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
     }
 }
 
@@ -400,98 +445,5 @@ fn device_id(sensor_id: &str, key: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PC: MacAddr = MacAddr([0x00, 0x11, 0x22, 0, 0, 1]);
-    const ROUTER: MacAddr = MacAddr([0x00, 0x11, 0x22, 0, 0, 2]);
-
-    fn inventory() -> Inventory {
-        Inventory::new("tapir", Home::new(vec![]), Seed(1), vec![])
-    }
-
-    fn seen(inventory: &mut Inventory, s: i64, mac: MacAddr, ip: &str, evidence: &'static str) {
-        let sighting = Sighting {
-            mac,
-            ip: ip.parse().ok(),
-            evidence,
-            vlan: 0,
-        };
-        inventory.sighted(Timestamp::from_secs(s), &sighting);
-    }
-
-    fn names(inventory: &Inventory) -> Vec<String> {
-        inventory
-            .entries()
-            .iter()
-            .map(|e| e.device.name.clone())
-            .collect()
-    }
-
-    #[test]
-    fn a_frame_makes_a_device_and_arp_proves_its_address() {
-        let mut inventory = inventory();
-        seen(&mut inventory, 1, PC, "10.0.0.5", "frame");
-        seen(&mut inventory, 2, PC, "10.0.0.5", "arp");
-        let [entry] = inventory.entries() else {
-            panic!("one device")
-        };
-        assert_eq!(entry.device.name, "10.0.0.5");
-        assert_eq!(entry.device.addresses[0].evidence, "arp");
-        assert_eq!(inventory.take_born(), [DeviceIx(0)]);
-    }
-
-    #[test]
-    fn addresses_behind_a_router_are_devices_of_their_own() {
-        let mut inventory = inventory();
-        seen(&mut inventory, 1, ROUTER, "10.9.0.1", "frame");
-        seen(&mut inventory, 2, ROUTER, "10.9.0.2", "frame");
-        seen(&mut inventory, 3, ROUTER, "10.0.0.1", "arp");
-        // The router proved 10.0.0.1; what it was guessed to hold is now behind it.
-        assert_eq!(names(&inventory), ["10.0.0.1", "10.9.0.2", "10.9.0.1"]);
-        let behind: Vec<_> = inventory
-            .entries()
-            .iter()
-            .map(|e| e.device.behind)
-            .collect();
-        assert_eq!(behind, [None, Some(ROUTER), Some(ROUTER)]);
-    }
-
-    #[test]
-    fn a_device_keeps_its_identity_over_a_change_of_address() {
-        let mut inventory = inventory();
-        let lease = |ip: &str| Clue {
-            mac: Some(PC),
-            ip: ip.parse().ok(),
-            kind: ClueKind::Lease,
-            evidence: "dhcp",
-            value: String::new(),
-        };
-        inventory.clue(Timestamp::from_secs(1), &lease("10.0.0.5"));
-        inventory.clue(Timestamp::from_secs(9), &lease("10.0.0.6"));
-        let name = Clue {
-            kind: ClueKind::HostName,
-            value: "pc-1".into(),
-            ..lease("10.0.0.6")
-        };
-        inventory.clue(Timestamp::from_secs(9), &name);
-        let [entry] = inventory.entries() else {
-            panic!("one device")
-        };
-        assert_eq!(entry.device.addresses.len(), 2);
-        assert_eq!(entry.main_address(), "10.0.0.6".parse().ok());
-        assert_eq!(entry.device.name, "pc-1");
-    }
-
-    #[test]
-    fn foreign_addresses_are_no_devices() {
-        let mut inventory = inventory();
-        seen(&mut inventory, 1, ROUTER, "198.51.100.7", "frame");
-        assert_eq!(names(&inventory), [ROUTER.to_string()]);
-        assert_eq!(inventory.by_ip("198.51.100.7".parse().unwrap()), None);
-        assert_eq!(
-            inventory.entries()[0].device.claims[0].claim,
-            "forwards for other networks"
-        );
-    }
-}
+#[path = "inventory_tests.rs"]
+mod tests;

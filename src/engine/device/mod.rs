@@ -7,10 +7,11 @@
 mod entry;
 mod home;
 mod inventory;
+mod live;
 mod oui;
 
 pub use entry::Entry;
-pub use home::{Home, Net, NetError};
+pub use home::{Home, Net, NetError, is_everyone};
 pub use inventory::{DeviceIx, Inventory};
 pub use oui::vendor;
 

@@ -33,10 +33,7 @@ impl<A> Flow<A> {
         if signed && self.is(bit::FROM_START) && !self.is(bit::SIGNED) {
             self.doubt(Weirds::UNEXPECTED_SIGNATURE);
         }
-        let known = match dir {
-            Dir::Orig => self.ttls.0,
-            Dir::Resp => self.ttls.1,
-        };
+        let known = self.side(dir).ttl;
         // One that is higher comes as far as the others did.
         let jump = known.saturating_sub(ip.ttl());
         if jump != 0 {
@@ -55,10 +52,7 @@ impl<A> Flow<A> {
     /// Notes the TTL of a segment.
     #[inline]
     pub fn note_ttl(&mut self, dir: Dir, ip: &Ip<'_>) {
-        let known = match dir {
-            Dir::Orig => &mut self.ttls.0,
-            Dir::Resp => &mut self.ttls.1,
-        };
+        let known = &mut self.side_mut(dir).ttl;
         // The highest: what does not come far enough to be believed has a lower one.
         *known = (*known).max(ip.ttl());
     }

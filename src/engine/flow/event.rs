@@ -20,21 +20,18 @@ pub fn event<A>(
     phase: Phase,
     first_of: Option<Heard>,
     ts: Timestamp,
-    service: Option<&'static str>,
 ) -> FlowEvent {
     flow.event_age = age(flow, ts);
     let (orig, resp) = (&mut flow.orig, &mut flow.resp);
     let (orig_bytes, resp_bytes) = (orig.tell_payload(), resp.tell_payload());
-    let orig_pkts = u64::from(std::mem::take(&mut orig.new_pkts));
-    let resp_pkts = u64::from(std::mem::take(&mut resp.new_pkts));
+    let orig_pkts = std::mem::take(&mut orig.new_pkts);
+    let resp_pkts = std::mem::take(&mut resp.new_pkts);
     FlowEvent {
         phase,
         orig_bytes,
         resp_bytes,
         orig_pkts,
         resp_pkts,
-        duration: Interval(flow.last_ts.since(flow.first_ts)),
-        service,
         from_start: flow.is(bit::FROM_START),
         handshake: flow.is(bit::HANDSHAKE),
         signed: flow.is(bit::SIGNED) || flow.key.carrier != 0,
@@ -65,10 +62,10 @@ impl Side {
     }
 
     /// The same, told now.
-    fn tell_payload(&mut self) -> u64 {
+    fn tell_payload(&mut self) -> u32 {
         let new = self.new_payload();
         self.told_payload = self.payload_low();
-        u64::from(new)
+        new
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]

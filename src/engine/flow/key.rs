@@ -6,6 +6,9 @@
 
 use crate::types::Endpoint;
 
+/// The first of the IPv6 addresses that stand for an IPv4 address (RFC 4291 §2.5.5.2).
+const MAPPED: u128 = 0xffff_0000_0000;
+
 /// The canonical key of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Key {
@@ -71,6 +74,27 @@ impl Key {
         ]
     }
 
+    /// What keys are put in order by.
+    #[must_use]
+    pub(super) fn order(&self) -> impl Ord + use<> {
+        let (a, b) = self.endpoints();
+        (a, b, self.proto, self.vlan, self.carrier)
+    }
+
+    /// The beginning of that as a number: of two keys the one with the lower number comes first. An IPv4 address
+    /// and its port fit in, of others the address's first half.
+    #[must_use]
+    pub(super) fn beginning(&self) -> u64 {
+        let a = u128::from_be_bytes(self.a);
+        let narrow = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+        // Addresses before, among and behind those of IPv4, in 62 bits each.
+        match a.checked_sub(MAPPED).map(u32::try_from) {
+            None => narrow(a << 14),
+            Some(Ok(v4)) => 1 << 62 | u64::from(v4) << 30 | u64::from(self.a_port) << 14,
+            Some(Err(_)) => 1 << 63 | narrow(a >> 66),
+        }
+    }
+
     /// Endpoint `a` and endpoint `b`.
     #[must_use]
     pub fn endpoints(&self) -> (Endpoint, Endpoint) {
@@ -133,3 +157,37 @@ const UDP_SERVER_PORTS: &[u16] = &[
     53, 67, 69, 88, 123, 137, 138, 161, 162, 389, 443, 464, 500, 514, 1434, 1812, 1813, 1900, 3478,
     3544, 3702, 4500, 4789, 5060, 5353, 5355,
 ];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn addr() -> impl Strategy<Value = u128> {
+        let near = (0_u128..3).prop_map(|n| MAPPED - 1 + n);
+        prop_oneof![
+            near,
+            (0_u128..4).prop_map(|n| MAPPED + 0xffff_fffe + n),
+            any::<u32>().prop_map(|v4| MAPPED + u128::from(v4)),
+            any::<u128>(),
+            any::<u128>().prop_map(|addr| addr >> 80),
+        ]
+    }
+
+    proptest! {
+        /// Who begins lower comes first.
+        #[test]
+        fn a_beginning_is_in_order(a in (addr(), any::<u16>()), b in (addr(), any::<u16>())) {
+            let key = |(addr, port): (u128, u16)| Key {
+                a: addr.to_be_bytes(),
+                a_port: port,
+                ..Key::default()
+            };
+            let (a, b) = (key(a), key(b));
+            if a.beginning() != b.beginning() {
+                prop_assert_eq!(a.beginning() < b.beginning(), a.order() < b.order());
+            }
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod event;
 mod fragment;
 mod history;
 mod key;
+mod places;
 mod rank;
 mod recent;
 mod state;

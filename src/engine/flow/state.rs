@@ -2,6 +2,7 @@
 //!
 //! Bounds: 256 bytes, whatever a parser keeps in `app` aside.
 
+use super::wheel::UNLINKED;
 use super::{Dir, History, Key, Weirds};
 use crate::types::{FlowRef, MacAddr, Ordinal, Timestamp};
 
@@ -111,62 +112,72 @@ pub struct Side {
     pub zero_windows: u8,
     /// Pieces probed for a protocol; 255 once given up.
     pub sensed: u8,
+    /// TCP: highest TTL or hop limit it sent with.
+    pub(super) ttl: u8,
 }
 
-/// One flow, with whatever `A` its payload is parsed by. It begins where a cache line does.
+/// One flow, with whatever `A` its payload is parsed by.
+///
+/// It begins where a cache line does, and its fields are in this order: an ordinary packet needs the first
+/// line and its own direction's, sometimes the other's; the last one is for what happens rarely.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct Flow<A> {
     /// Its key.
     pub key: Key,
+    /// See [`bit`].
+    pub flags: u32,
+    /// Last packet's time.
+    pub last_ts: Timestamp,
+    /// Sensing or parsing state, if any is needed.
+    pub app: Option<Box<A>>,
     /// The originator's direction.
     pub orig: Side,
     /// The responder's direction.
     pub resp: Side,
     /// First packet's time.
     pub first_ts: Timestamp,
-    /// Last packet's time.
-    pub last_ts: Timestamp,
-    /// Sensing or parsing state, if any is needed.
-    pub app: Option<Box<A>>,
     /// Payload bytes known to be lost; at most 4 GiB are known.
     pub missed: u32,
     /// Time of the last event since the first packet, in units of 2^26 ns (67 ms).
     pub event_age: u32,
     /// Neighbours in the timing wheel.
     pub(super) links: (u32, u32),
+    /// Copies that were not counted.
+    pub copies: u32,
+    /// When the last of the first packets came: time since the first in units of 2^16 ns, rounded up;
+    /// 0 before.
+    pub looked: u32,
     /// Slot of the timing wheel.
     pub(super) slot: u16,
     /// See [`Ordinal`].
     pub ordinal: Ordinal,
-    /// See [`bit`].
-    pub flags: u32,
-    /// Copies that were not counted.
-    pub copies: u32,
     /// Bytes of the copies among the first packets, each direction.
     pub duplicate_bytes: (u16, u16),
+    /// Another VLAN in which its packets were seen as well, and how many of the first ones.
+    pub other_vlan: (u16, u8),
     /// Copies among the first packets, each direction.
     pub duplicates: (u8, u8),
     /// How many of the first packets were like one just before, copies left out.
     pub again: u8,
     /// Most of them in a row.
     pub run: u8,
-    /// When the last of the first packets came: time since the first in units of 2^16 ns, rounded up;
-    /// 0 before.
-    pub looked: u32,
-    /// Another VLAN in which its packets were seen as well, and how many of the first ones.
-    pub other_vlan: (u16, u8),
     /// Protocol sensed: 1 + its place in the list, 0 if none.
     pub service: u8,
-    /// TCP: highest TTL or hop limit each direction sent with.
-    pub(super) ttls: (u8, u8),
     /// History letters.
     pub history: History,
     /// Oddities seen; see [`Flow::weirds`].
     pub(super) weirds: [u8; 3],
 }
 
-const _: () = assert!(size_of::<Flow<u8>>() <= 256, "a flow is at most 256 bytes");
+const _: () = {
+    assert!(size_of::<Flow<u8>>() <= 256, "a flow is at most 256 bytes");
+    let sides = (
+        std::mem::offset_of!(Flow<u8>, orig),
+        std::mem::offset_of!(Flow<u8>, resp),
+    );
+    assert!(sides.0 == 64 && sides.1 == 128, "a line for each direction");
+};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -176,29 +187,34 @@ impl<A> Flow<A> {
     pub fn new(key: Key, a_is_orig: bool, ts: Timestamp, ordinal: Ordinal) -> Self {
         Self {
             key,
+            flags: if a_is_orig { bit::A_IS_ORIG } else { 0 },
+            last_ts: ts,
+            app: None,
             orig: Side::default(),
             resp: Side::default(),
             first_ts: ts,
-            last_ts: ts,
-            app: None,
             missed: 0,
             event_age: 0,
             links: (u32::MAX, u32::MAX),
-            slot: 0,
-            ordinal,
-            flags: if a_is_orig { bit::A_IS_ORIG } else { 0 },
             copies: 0,
+            looked: 0,
+            slot: UNLINKED,
+            ordinal,
             duplicate_bytes: (0, 0),
+            other_vlan: (0, 0),
             duplicates: (0, 0),
             again: 0,
             run: 0,
-            looked: 0,
-            other_vlan: (0, 0),
             service: 0,
-            ttls: (0, 0),
             history: History::default(),
             weirds: [0; 3],
         }
+    }
+
+    /// Something of each of its cache lines.
+    #[inline]
+    pub(super) fn touched(&self) -> u32 {
+        self.flags ^ self.orig.new_pkts ^ self.resp.new_pkts ^ self.event_age
     }
 
     /// The direction of `dir`.
@@ -266,8 +282,19 @@ impl<A> Flow<A> {
     }
 
     /// How long it may be silent.
+    #[inline]
     #[must_use]
     pub fn timeout_ns(&self) -> i64 {
+        // What nearly all packets of a capture belong to.
+        if (self.orig.state, self.resp.state) == (Tcp::Established, Tcp::Established)
+            && self.is(bit::ESTABLISHED)
+        {
+            return SECOND.saturating_mul(3_600);
+        }
+        self.other_timeout_ns()
+    }
+
+    fn other_timeout_ns(&self) -> i64 {
         use Tcp::{Closed, Inactive, Reset, SynAckSent, SynSent};
         let seconds = if self.key.proto != 6 {
             60

@@ -5,13 +5,14 @@
 //! Order:  the hash key decides only where an entry lies, never what is told first.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::hint::black_box;
 
 use foldhash::fast::SeedableRandomState;
-use hashbrown::HashTable;
 
-use super::wheel::Wheel;
+use super::places::Places;
+use super::wheel::{UNLINKED, Wheel};
 use super::{Flow, Key, Rank};
-use crate::types::{Held, Seed, Timestamp, table_bound};
+use crate::types::{Held, Seed, Timestamp};
 
 /// Place of a flow in the slab.
 pub type Index = u32;
@@ -25,25 +26,17 @@ const INDEX_LEN_START: usize = 16_384;
 
 /// See the module.
 pub struct Table<A> {
-    index: HashTable<Entry>,
+    index: Places,
     flows: Vec<Flow<A>>,
-    free: Index,
+    /// Places in the slab that hold no flow; the last one is used next.
+    free: Vec<Index>,
+    /// Flows taken out since [`Self::ending`] was called; `None` if it was not.
+    ended: Option<usize>,
+    /// Slots that were in use at most before all flows ended: their memory stays.
+    used: usize,
     flows_max: usize,
     hasher: SeedableRandomState,
     wheel: Wheel,
-}
-
-/// A fingerprint of the key and the place of its flow: rehashing need not touch the slab.
-#[derive(Clone, Copy)]
-struct Entry {
-    hash: u32,
-    index: Index,
-}
-
-/// Spreads 32 bits of hash over the 64 the table wants: its tag is in the top seven.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) | u64::from(hash).wrapping_shl(32)
 }
 
 impl<A> std::fmt::Debug for Table<A> {
@@ -60,9 +53,11 @@ impl<A> Table<A> {
     pub fn new(flows_max: usize, seed: Seed) -> Self {
         let flows_max = flows_max.min(usize::try_from(NONE.saturating_sub(1)).unwrap_or(0));
         Self {
-            index: HashTable::with_capacity(flows_max.min(INDEX_LEN_START)),
+            index: Places::with_capacity(flows_max.min(INDEX_LEN_START)),
             flows: Vec::with_capacity(flows_max),
-            free: NONE,
+            free: Vec::with_capacity(flows_max),
+            ended: None,
+            used: 0,
             flows_max,
             hasher: seed.hasher(),
             wheel: Wheel::new(),
@@ -72,7 +67,7 @@ impl<A> Table<A> {
     /// Number of flows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index.len().saturating_sub(self.ended.unwrap_or(0))
     }
 
     /// Whether there is none.
@@ -101,12 +96,42 @@ impl<A> Table<A> {
     #[inline]
     #[must_use]
     pub fn find(&self, hash: u32, key: &Key) -> Option<Index> {
-        let flows = &self.flows;
-        self.index
-            .find(spread(hash), |e| {
-                e.hash == hash && flows.get(place(e.index)).is_some_and(|f| f.key == *key)
-            })
-            .map(|e| e.index)
+        let is = |index| {
+            let flow = self.flows.get(place(index));
+            flow.is_some_and(|flow| flow.key == *key)
+        };
+        self.index.find(hash, is)
+    }
+
+    /// Reads what a search for this hash will read, so that several searches wait for memory at one time.
+    #[inline]
+    pub fn fetch(&self, hash: u32) {
+        self.fetch_flow(self.index.likely(hash));
+    }
+
+    /// The same for a flow whose place is known.
+    #[inline]
+    fn fetch_flow(&self, index: Index) {
+        if let Some(flow) = self.flows.get(place(index)) {
+            black_box(flow.touched());
+        }
+    }
+
+    /// Reads the flows that are about to be closed, so that they wait for memory at one time.
+    pub fn fetch_all(&self, indexes: &[Index]) {
+        for index in indexes {
+            self.fetch_flow(*index);
+        }
+    }
+
+    /// Reads the flow that will be due after the one at `index`, while that one is closed.
+    #[inline]
+    pub fn fetch_next(&self, index: Index) {
+        let next = self.flows.get(place(index)).map(|flow| flow.links.0);
+        if let Some(flow) = next.and_then(|next| self.flows.get(place(next))) {
+            black_box(flow.touched());
+            black_box(self.index.likely(self.hash(&flow.key)));
+        }
     }
 
     /// The flow at `index`.
@@ -128,55 +153,71 @@ impl<A> Table<A> {
         self.wheel.victim(&mut self.flows)
     }
 
-    /// Adds a flow; `None` if the table is full.
+    /// Adds a flow; `None` if the table is full. It has no timer before it is touched.
     pub fn insert(&mut self, hash: u32, flow: Flow<A>) -> Option<Index> {
         if self.is_full() {
             return None;
         }
-        let deadline = flow.deadline();
-        let index = match self.flows.get_mut(place(self.free)) {
-            Some(slot) => {
-                let index = self.free;
-                self.free = slot.links.0;
-                *slot = flow;
-                index
-            }
-            None => {
-                let index = Index::try_from(self.flows.len()).ok()?;
-                self.flows.push(flow);
-                index
-            }
+        let index = if let Some(index) = self.free.pop() {
+            *self.flows.get_mut(place(index))? = flow;
+            index
+        } else {
+            let index = Index::try_from(self.flows.len()).ok()?;
+            self.flows.push(flow);
+            index
         };
-        self.index
-            .insert_unique(spread(hash), Entry { hash, index }, |e| spread(e.hash));
-        self.wheel.link(&mut self.flows, index, deadline);
+        self.index.insert(hash, index);
         Some(index)
     }
 
     /// Takes a flow out.
     pub fn remove(&mut self, index: Index) {
-        let Some(flow) = self.flows.get(place(index)) else {
+        let Some(flow) = self.flows.get_mut(place(index)) else {
             return;
         };
-        let hash = self.hash(&flow.key);
-        if let Ok(entry) = self.index.find_entry(spread(hash), |e| e.index == index) {
-            entry.remove();
+        if let Some(ended) = &mut self.ended {
+            flow.app = None;
+            *ended = ended.saturating_add(1);
+            if *ended >= self.index.len() {
+                self.clear();
+            }
+            return;
+        }
+        let key = flow.key;
+        if self.index.remove(self.hash(&key), index) {
             self.wheel.unlink(&mut self.flows, index);
             if let Some(flow) = self.flows.get_mut(place(index)) {
                 flow.app = None;
-                flow.links.0 = self.free;
-                self.free = index;
+                self.free.push(index);
             }
         }
     }
 
-    /// Tells the wheel that a flow's deadline may have come nearer.
+    /// From now on all flows are taken out and none is looked for, until none is left: each of them is spared
+    /// the way through the index and the wheel.
+    pub fn ending(&mut self) {
+        self.ended = (!self.index.is_empty()).then_some(0);
+    }
+
+    fn clear(&mut self) {
+        self.ended = None;
+        self.used = self.used.max(self.flows.len());
+        self.index.clear();
+        self.wheel.clear();
+        self.flows.clear();
+        self.free.clear();
+    }
+
+    /// Tells the wheel of a flow that is new, or whose deadline may have come nearer.
     #[inline]
     pub fn touch(&mut self, index: Index) {
-        if let Some(flow) = self.flows.get(place(index))
-            && self.wheel.is_late(flow.slot, flow.deadline())
-        {
-            let deadline = flow.deadline();
+        let Some(flow) = self.flows.get(place(index)) else {
+            return;
+        };
+        let deadline = flow.deadline();
+        if flow.slot == UNLINKED {
+            self.wheel.link(&mut self.flows, index, deadline);
+        } else if self.wheel.is_late(flow.slot, deadline) {
             self.wheel.unlink(&mut self.flows, index);
             self.wheel.link(&mut self.flows, index, deadline);
         }
@@ -214,14 +255,21 @@ impl<A> Table<A> {
     /// Places of all flows, in the order of their keys.
     #[must_use]
     pub fn sorted(&self) -> Vec<Index> {
-        let mut all: Vec<_> = self.index.iter().map(|e| e.index).collect();
-        all.sort_unstable_by_key(|index| {
-            self.flows.get(place(*index)).map(|f| {
-                let (a, b) = f.key.endpoints();
-                (a, b, f.key.proto, f.key.vlan, f.key.carrier)
-            })
+        let whole = |index| self.flows.get(place(index)).map(|flow| flow.key.order());
+        let beginning = |index| {
+            self.flows
+                .get(place(index))
+                .map_or(0, |f| f.key.beginning())
+        };
+        let all = self.index.iter().map(|index| (beginning(index), index));
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable_by(|a, b| {
+            let first = a.0.cmp(&b.0);
+            first.then_with(|| whole(a.1).cmp(&whole(b.1)))
         });
-        all
+        let mut sorted = Vec::with_capacity(all.len());
+        sorted.extend(all.into_iter().map(|(_, index)| index));
+        sorted
     }
 
     /// Starts the wheel anew at `ts`; only for an empty table.
@@ -242,12 +290,18 @@ impl<A> Table<A> {
     /// Bytes of slots that were ever used, of the index, and of the wheel.
     #[must_use]
     pub fn held(&self) -> [Held; 3] {
-        let slots = |len: usize| len.saturating_mul(size_of::<Flow<A>>());
-        let index = table_bound(self.flows_max, size_of::<Entry>());
+        // A slot with its place among those that are free.
+        let slot = size_of::<Flow<A>>().saturating_add(size_of::<Index>());
+        let slots = |len: usize| len.saturating_mul(slot);
+        let used = self.flows.len().max(self.used);
         let wheel = self.wheel.bytes();
         [
-            Held::new("flow slots", slots(self.flows.len()), slots(self.flows_max)),
-            Held::new("flow index", self.index.allocation_size(), index),
+            Held::new("flow slots", slots(used), slots(self.flows_max)),
+            Held::new(
+                "flow index",
+                self.index.bytes(),
+                Places::bytes_bound(self.flows_max),
+            ),
             Held::new("flow timers", wheel, wheel),
         ]
     }
@@ -299,23 +353,21 @@ mod tests {
         let mut compared = 0;
         for key in keys {
             let hash = table.hash(key);
-            let found = table.index.find(spread(hash), |entry| {
-                compared += 1;
-                table.flows[place(entry.index)].key == *key
-            });
-            assert!(found.is_some());
+            let passed = table
+                .index
+                .passed(hash, |index| table.flows[place(index)].key == *key);
+            compared += passed.expect("the flow is there");
         }
         compared
     }
 
-    /// An entry is compared if the seven bits kept of its hash are those looked for: of 64 keys by chance at most
-    /// every second one meets another that is not its own. Chosen keys do so with the hash key they were
-    /// chosen for, and there alone.
+    /// Entries are looked at from where a search begins: in a table at most five eighths full by chance one or
+    /// two. Chosen keys lie in one row with the hash key they were chosen for, and there alone.
     #[test]
     fn keys_chosen_to_collide_do_so_under_the_known_hash_key_only() {
         let table = Table::<()>::new(1, KNOWN);
-        // The low bits decide where an entry lies, the top seven what is compared.
-        let mask = 0xfe00_07ff;
+        // The low bits decide where a search begins.
+        let mask = 0x7ff;
         let chosen: Vec<Key> = (0..u32::MAX)
             .map(key)
             .filter(|key| table.hash(key) & mask == 0)

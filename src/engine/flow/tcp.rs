@@ -105,6 +105,46 @@ impl<A> Flow<A> {
         }
     }
 
+    /// Whether an ordinary segment by `dir`, neither SYN nor FIN nor RST and nothing urgent, with `len` payload
+    /// bytes, would change nothing but counters and places in sequence space: one that brings what is expected,
+    /// in a connection whose states it leaves alone.
+    #[inline]
+    #[must_use]
+    pub fn is_plain(&self, dir: Dir, tcp: &Tcp<'_>, len: u32) -> bool {
+        let (side, peer) = (self.side(dir), self.side(dir.other()));
+        let letter = if len > 0 { bit::DATA } else { bit::ACK };
+        let open = |state| !matches!(state, State::Inactive | State::Closed | State::Reset);
+        tcp.has(flag::ACK)
+            && !tcp.has(flag::SYN | flag::FIN | flag::RST | flag::URG)
+            && tcp.window != 0
+            && side.pkts > 0
+            && side.seen & (letter | bit::SEQ) == letter | bit::SEQ
+            && (len == 0 || tcp.seq == side.next)
+            && peer.hole.0 == peer.hole.1
+            && open(side.state)
+            && (self.is(bit::ESTABLISHED) || dir == Dir::Resp || peer.state != State::Established)
+            && !matches!(peer.state, State::Closed | State::Reset)
+    }
+
+    /// Takes a segment that is plain.
+    #[inline]
+    pub fn plain_step(&mut self, dir: Dir, tcp: &Tcp<'_>, len: u32) -> Step {
+        let side = self.side_mut(dir);
+        let expected = side.next;
+        if len > 0 {
+            side.next = tcp.seq.wrapping_add(len);
+            side.payload = side.payload.wrapping_add(u64::from(len));
+        }
+        self.acknowledge(dir, tcp.ack);
+        Step {
+            start: tcp.seq,
+            expected,
+            len,
+            answered: false,
+            refused: false,
+        }
+    }
+
     /// Moves the states on.
     fn advance(&mut self, dir: Dir, tcp: &Tcp<'_>) {
         let peer_state = self.side(dir.other()).state;

@@ -16,6 +16,8 @@ use crate::types::Timestamp;
 
 /// Slots; a power of two.
 const SLOTS: i64 = 4_096;
+/// The slot of a flow that is in none.
+pub(super) const UNLINKED: u16 = u16::MAX;
 /// Flows beyond the wheel's reach that are compared when one has to go.
 const COMPARED: usize = 8;
 /// A tick is 2^TICK_BITS nanoseconds.
@@ -72,6 +74,11 @@ impl Wheel {
     pub(super) fn restart(&mut self, ts: Timestamp) {
         (self.cursor, self.started) = (tick(ts), true);
         self.lowest = [i64::MIN; Rank::ALL.len()];
+    }
+
+    /// No flow is waited for any more.
+    pub(super) fn clear(&mut self) {
+        self.heads.fill(NONE);
     }
 
     /// Moves an empty wheel forward to `ts`.

@@ -5,9 +5,7 @@
 //! the mirror does not copy.
 //! Bounds: 4,096 hosts; at the bound those silent for an hour go first, then new ones are refused.
 
-use std::net::IpAddr;
-
-use crate::types::{Held, Map, Seed, Timestamp};
+use crate::types::{ByAddr, Held, Seed, Timestamp};
 
 /// Hosts remembered.
 const HOSTS_MAX: usize = 4_096;
@@ -30,7 +28,7 @@ struct Host {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Hosts {
-    hosts: Map<IpAddr, Host>,
+    hosts: ByAddr<Host>,
     swept: Timestamp,
 }
 
@@ -45,22 +43,21 @@ pub(super) struct Silence {
 impl Hosts {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
-            hosts: Map::new(HOSTS_MAX, seed),
+            hosts: ByAddr::new(HOSTS_MAX, seed),
             swept: Timestamp::MIN,
         }
     }
 
     /// A host spoke ARP, or was given an address.
-    pub(super) fn sign(&mut self, ts: Timestamp, ip: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&ip) {
+    pub(super) fn sign(&mut self, ts: Timestamp, ip: u128) {
+        if let Some(host) = self.hosts.get_mut(ip) {
             host.last_ts = ts;
             host.signs = host.signs.saturating_add(1);
             return;
         }
         if self.hosts.len() >= HOSTS_MAX && ts.since(self.swept) >= SIGNS_NS {
             self.swept = ts;
-            self.hosts
-                .retain(|_, host| ts.since(host.last_ts) < HOUR_NS);
+            self.hosts.retain(|host| ts.since(host.last_ts) < HOUR_NS);
         }
         let host = Host {
             first_ts: ts,
@@ -72,8 +69,9 @@ impl Hosts {
     }
 
     /// A host sent something to another one.
-    pub(super) fn heard(&mut self, ts: Timestamp, ip: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&ip) {
+    #[inline]
+    pub(super) fn heard(&mut self, ts: Timestamp, ip: u128) {
+        if let Some(host) = self.hosts.get_mut(ip) {
             host.heard = Some(ts);
         }
     }
@@ -99,7 +97,7 @@ impl Hosts {
     }
 
     pub(super) fn clear(&mut self) {
-        self.hosts.retain(|_, _| false);
+        self.hosts.retain(|_| false);
         self.swept = Timestamp::MIN;
     }
 }
@@ -107,7 +105,7 @@ impl Hosts {
 impl Hosts {
     /// Bytes of the table.
     pub(super) fn held(&self) -> Held {
-        let bound = Map::<IpAddr, Host>::table_bound(HOSTS_MAX);
+        let bound = ByAddr::<Host>::table_bound(HOSTS_MAX);
         Held::new("hosts that sign in", self.hosts.table_bytes(), bound)
     }
 }
@@ -115,6 +113,7 @@ impl Hosts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::ip_bits;
 
     fn minute(n: i64) -> Timestamp {
         Timestamp::from_nanos(n * 60 * 1_000_000_000)
@@ -123,7 +122,7 @@ mod tests {
     #[test]
     fn a_host_that_only_speaks_arp_is_silent_and_one_that_asks_once_is_not() {
         let mut hosts = Hosts::new(Seed(1));
-        let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let ip = |n: u8| ip_bits([10, 0, 0, n].into());
         for n in 0..20 {
             hosts.sign(minute(n), ip(1));
             hosts.sign(minute(n), ip(2));

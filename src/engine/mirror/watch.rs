@@ -1,7 +1,6 @@
 //! The counters behind the grade, over the last hour and over the whole run.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 
 use tapir_message::{Mirror, MirrorFigures};
 
@@ -51,6 +50,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct MirrorWatch {
     slots: VecDeque<Slot>,
+    /// The slots that are not remembered any more, in one.
     total: Slot,
     vlans: Vlans,
     hosts: Hosts,
@@ -80,7 +80,7 @@ impl MirrorWatch {
         for &(vlan, packets) in &census.vlans {
             self.vlans.packets(ts, vlan, packets);
         }
-        self.both(ts, |slot| {
+        self.count(ts, |slot| {
             let f = &mut slot.figures;
             for (to, n) in [
                 (&mut f.packets, census.packets),
@@ -108,7 +108,7 @@ impl MirrorWatch {
         let tripled = flow.copies.saturating_mul(2) >= packets.saturating_mul(3) && packets >= 4;
         let judged = flow.tcp && flow.content > 0;
         let one_way = judged && (orig == 0 || resp == 0);
-        self.both(ts, |slot| {
+        self.count(ts, |slot| {
             let f = &mut slot.figures;
             for (to, n) in [
                 (&mut f.flows_all, 1),
@@ -134,25 +134,28 @@ impl MirrorWatch {
     }
 
     /// A host spoke ARP, or was given an address.
-    pub fn sign(&mut self, ts: Timestamp, ip: IpAddr) {
+    pub fn sign(&mut self, ts: Timestamp, ip: u128) {
         self.hosts.sign(ts, ip);
     }
 
     /// A host sent something to another one.
-    pub fn heard(&mut self, ts: Timestamp, ip: IpAddr) {
+    #[inline]
+    pub fn heard(&mut self, ts: Timestamp, ip: u128) {
         self.hosts.heard(ts, ip);
     }
 
     /// Packets of the sensor itself.
     pub fn own(&mut self, ts: Timestamp, packets: u64) {
-        self.both(ts, |slot| {
+        self.count(ts, |slot| {
             slot.figures.own = slot.figures.own.saturating_add(packets);
         });
     }
 
     /// Time jumped: what was before is not an hour ago but elsewhere.
     pub fn epoch(&mut self) {
-        self.slots.clear();
+        for slot in self.slots.drain(..) {
+            self.total.add(&slot);
+        }
         self.vlans.clear();
         self.hosts.clear();
         self.losses.clear();
@@ -177,6 +180,7 @@ impl MirrorWatch {
     pub fn whole(&self) -> Mirror {
         let mut sum = Slot::default();
         sum.add(&self.total);
+        self.slots.iter().for_each(|slot| sum.add(slot));
         let last = self.first_ts.map(|_| self.last_ts);
         self.graded(sum, None, (self.first_ts, last))
     }
@@ -241,8 +245,8 @@ impl MirrorWatch {
         }
     }
 
-    /// Counts in the open slot and in the sum of all.
-    fn both(&mut self, ts: Timestamp, mut count: impl FnMut(&mut Slot)) {
+    /// Counts in the open slot.
+    fn count(&mut self, ts: Timestamp, count: impl FnOnce(&mut Slot)) {
         self.first_ts.get_or_insert(ts);
         self.last_ts = self.last_ts.max(ts);
         let number = number(ts);
@@ -251,18 +255,14 @@ impl MirrorWatch {
                 number,
                 ..Slot::default()
             });
-            while self
-                .slots
-                .front()
-                .is_some_and(|slot| slot.number <= number.saturating_sub(SLOTS + 1))
-            {
-                self.slots.pop_front();
+            let oldest = number.saturating_sub(SLOTS);
+            while let Some(old) = self.slots.pop_front_if(|slot| slot.number < oldest) {
+                self.total.add(&old);
             }
         }
         if let Some(slot) = self.slots.back_mut() {
             count(slot);
         }
-        count(&mut self.total);
     }
 }
 

@@ -17,6 +17,7 @@ const SHIPPED: &[Source<'static>] = shipped![
     "recon/address-sweep.toml",
     "sensor/mirror-wrong.toml",
     "sensor/packets-lost.toml",
+    "sensor/parser-fault.toml",
 ];
 
 fn schema() -> Schema {
@@ -43,7 +44,7 @@ fn shipped_models_load_and_pass_their_own_tests() {
     assert_eq!(
         ids,
         [
-            "CMD-01", "DEV-01", "EXF-01", "EXP-01", "REC-01", "SEN-01", "SEN-02"
+            "CMD-01", "DEV-01", "EXF-01", "EXP-01", "REC-01", "SEN-01", "SEN-02", "SEN-08"
         ]
     );
     let told: Vec<String> = models.iter().flat_map(Model::check_tests).collect();

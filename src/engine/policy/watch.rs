@@ -100,7 +100,7 @@ impl Watch {
             }
         }
         if event.phase == Phase::Answered {
-            if at_home && let Some(what) = serves(flow, event) {
+            if at_home && let Some(what) = serves(flow) {
                 let addr = flow.resp.ip();
                 if self.servers.get(&addr).is_none() {
                     self.servers.insert(addr, format!("serves {what}"));
@@ -179,10 +179,7 @@ impl Watch {
 
 /// What a responder that answered serves the site with, if it is of the kind nobody may cut off. Only
 /// ports on which nothing else is found; whoever listens there to be spared is spared: the safe side.
-fn serves(flow: &FlowRef, event: &FlowEvent) -> Option<&'static str> {
-    if event.service == Some("dns") && flow.resp.port == 53 {
-        return Some("dns");
-    }
+fn serves(flow: &FlowRef) -> Option<&'static str> {
     match (flow.proto, flow.resp.port) {
         (proto::UDP | proto::TCP, 53) => Some("dns"),
         (proto::UDP, 67) => Some("dhcp"),
@@ -225,7 +222,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{Endpoint, Interval, MacAddr};
+    use crate::types::{Endpoint, MacAddr};
 
     fn flow(orig: u8, port: u16, resp: u8, resp_port: u16) -> FlowRef {
         FlowRef {
@@ -243,8 +240,6 @@ mod tests {
             resp_bytes: 0,
             orig_pkts: 1,
             resp_pkts: 1,
-            duration: Interval(0),
-            service: None,
             first_of: None,
             from_start: true,
             handshake: true,

@@ -5,10 +5,12 @@
 //!          makes no progress, is dropped.
 
 mod begin;
+mod call;
 
-use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser};
+use self::call::Call;
+use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Parse, Parser, ParsersHealth};
 use crate::flow::{Room, Stream};
-use crate::types::{Body, FlowRef, Observations, Timestamp};
+use crate::types::{FlowRef, Observations, Timestamp};
 
 /// What one call works with.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Context<'a> {
     pub(crate) out: &'a mut Observations,
     /// Bytes all flows may still hold.
     pub(crate) room: &'a mut Room,
+    /// How the parsers fare.
+    pub(crate) health: &'a mut ParsersHealth,
 }
 
 /// Sensing and parsing state of one flow.
@@ -169,8 +173,14 @@ impl App {
             ts,
             out,
             room,
+            health,
         } = context;
-        let mut call = Call { flow, ts: *ts, out };
+        let mut call = Call {
+            flow,
+            ts: *ts,
+            out,
+            health,
+        };
         let differs = stream.segment(seq, data, cut, acked, room, &mut |gap, bytes| {
             mouth.take(dir, gap, bytes, &mut call);
         });
@@ -195,8 +205,19 @@ impl App {
         if stream.held_bytes() == 0 {
             return;
         }
-        let Context { flow, ts, out, .. } = context;
-        let mut call = Call { flow, ts: *ts, out };
+        let Context {
+            flow,
+            ts,
+            out,
+            health,
+            ..
+        } = context;
+        let mut call = Call {
+            flow,
+            ts: *ts,
+            out,
+            health,
+        };
         stream.acked(ack, &mut |gap, bytes| {
             mouth.take(dir, gap, bytes, &mut call)
         });
@@ -209,14 +230,26 @@ impl App {
             flow: &context.flow,
             ts: context.ts,
             out: context.out,
+            health: context.health,
         };
         self.mouth.datagram(dir, data, &mut call);
     }
 
     /// The flow is over: hands out what is held and lets the parser finish.
     pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
-        let Context { flow, ts, out, .. } = context;
-        let mut call = Call { flow, ts: *ts, out };
+        let Context {
+            flow,
+            ts,
+            out,
+            health,
+            ..
+        } = context;
+        let mut call = Call {
+            flow,
+            ts: *ts,
+            out,
+            health,
+        };
         if let Some(streams) = &mut self.streams {
             let mouth = &mut self.mouth;
             streams
@@ -226,9 +259,7 @@ impl App {
                 .1
                 .close(&mut |gap, bytes| mouth.take(Dir::Resp, gap, bytes, &mut call));
         }
-        if let Some(parser) = &mut self.mouth.parser {
-            parser.finish(&mut Out::new(&context.flow, context.ts, context.out));
-        }
+        self.mouth.finish(&mut call);
         self.mouth.parser = None;
         self.mouth.state = State::Done;
         self.settle(context.room);
@@ -258,13 +289,6 @@ impl App {
             self.settle(room);
         }
     }
-}
-
-/// What a parser call needs.
-struct Call<'a> {
-    flow: &'a FlowRef,
-    ts: Timestamp,
-    out: &'a mut Observations,
 }
 
 impl Mouth {
@@ -324,7 +348,8 @@ impl Mouth {
         let mut buffer = std::mem::take(&mut lane.buffer);
         let used = self.feed(dir, &buffer, call);
         buffer.drain(..used.min(buffer.len()));
-        if self.state == State::Parsing {
+        // What was found inside a proxy's stream has kept its own already.
+        if self.state == State::Parsing && self.lane(dir).buffer.is_empty() {
             self.lane(dir).buffer = buffer;
         }
     }
@@ -405,32 +430,6 @@ impl Mouth {
                 Parse::Broken(name) => self.broken(name, call),
             }
         }
-    }
-
-    /// One call of the parser.
-    fn call(&mut self, input: Input<'_>, call: &mut Call<'_>) -> Parse {
-        let Some(parser) = &mut self.parser else {
-            return Parse::Skip;
-        };
-        let before = call.out.len();
-        let answer = parser.parse(input, &mut Out::new(call.flow, call.ts, call.out));
-        let new = call.out.iter().skip(before);
-        self.told = self.told || new.into_iter().any(|o| matches!(o.body, Body::Record(_)));
-        answer
-    }
-
-    /// The parser says this is not its protocol. The name stays if it has told a record already.
-    fn broken(&mut self, name: &'static str, call: &mut Call<'_>) {
-        let source = self.kind.map_or("proto", Kind::name);
-        Out::new(call.flow, call.ts, call.out).weird(name, None, source);
-        self.drop_parser();
-        if !self.told {
-            self.kind = None;
-        }
-    }
-
-    fn drop_parser(&mut self) {
-        (self.parser, self.state) = (None, State::Done);
     }
 }
 

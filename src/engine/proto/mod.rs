@@ -3,6 +3,7 @@
 //! A protocol is one file and one line of the list below. Sensing goes by content first, port second.
 //! Input:  stream bytes in order with gaps told (TCP), or one datagram at a time (UDP).
 //! Output: records, clues for `device`, weird things, through [`Out`].
+//! Panics: see `health`.
 //! Bounds: a stream parser that answers `NeedMore` beyond [`BUFFER_BYTES_MAX`] is dropped.
 
 #![cfg_attr(
@@ -10,11 +11,21 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+pub(crate) mod ber;
 pub(crate) mod driver;
+pub mod gss;
+mod health;
+mod lines;
+pub(crate) mod little_endian;
+mod mail;
+mod sasl;
 pub(crate) mod sense;
+#[cfg(test)]
+mod testing;
 mod weird;
 
 pub use crate::flow::Dir;
+pub use health::{ParserHealth, ParsersHealth};
 pub use weird::Weird;
 
 use crate::types::{
@@ -170,6 +181,7 @@ macro_rules! protocols {
 
         /// Names of a protocol without a parser's state.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
         pub enum Kind {
             $( #[doc = concat!("See [`", stringify!($module), "`].")] $variant, )*
         }
@@ -250,16 +262,68 @@ protocols! {
         Dhcp in dhcp,
         Http in http,
         Tls in tls,
+        Kerberos in kerberos,
+        Ldap in ldap,
+        Rdp in rdp,
+        DceRpc in dcerpc,
+        Quic in quic,
+        Ftp in ftp,
+        Smtp in smtp,
+        Pop3 in pop3,
+        Imap in imap,
+        Snmp in snmp,
+        Ntp in ntp,
+        Syslog in syslog,
+        Tftp in tftp,
+        Sip in sip,
+        Irc in irc,
+        Telnet in telnet,
+        Http2 in http2,
+        Dtls in dtls,
+        Stun in stun,
+        Wireguard in wireguard,
+        Openvpn in openvpn,
+        Ike in ike,
+        Bittorrent in bittorrent,
+        Mqtt in mqtt,
+        Dnp3 in dnp3,
+        Modbus in modbus,
+        Radius in radius,
+        Socks in socks,
     }
     records {
         smb::SmbFile,
         smb::SmbMapping,
-        smb::Ntlm,
+        gss::Ntlm,
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
         http::HttpRecord,
+        http::WebSocketRecord,
         tls::SslRecord,
         tls::X509Record,
+        dcerpc::DceRpcRecord,
+        quic::QuicRecord,
+        ftp::FtpRecord,
+        smtp::SmtpRecord,
+        pop3::Pop3Record,
+        imap::ImapRecord,
+        snmp::SnmpRecord,
+        ntp::NtpRecord,
+        syslog::SyslogRecord,
+        tftp::TftpRecord,
+        sip::SipRecord,
+        irc::IrcRecord,
+        telnet::TelnetRecord,
+        stun::StunRecord,
+        mqtt::MqttRecord,
+        dnp3::Dnp3Record,
+        modbus::ModbusRecord,
+        kerberos::KerberosRecord,
+        ldap::LdapRecord,
+        ldap::LdapSearchRecord,
+        rdp::RdpRecord,
+        radius::RadiusRecord,
+        socks::SocksRecord,
     }
 }

@@ -5,7 +5,7 @@
 //! again whenever they have grown by an eighth.
 //!
 //! Later: TLS begins in the middle of a stream after STARTTLS, a proxy's preamble or `CONNECT`; HTTP
-//! after SOCKS. So where nothing was found, the next 32 pieces of a direction are looked at once more,
+//! and SSH after SOCKS. So where nothing was found, the next 32 pieces of a direction are looked at once more,
 //! by their first bytes.
 
 use super::{Dir, Kind, Port, Probe};
@@ -65,6 +65,7 @@ pub(crate) fn sense(start: &[u8], dir: Dir, flow: &FlowRef) -> Sensed {
 pub(crate) fn begins(piece: &[u8], dir: Dir) -> Option<(Kind, usize)> {
     match piece {
         [0x16, 3, ..] => certain(Kind::Tls, piece, dir, 0),
+        [b'S', b'S', b'H', b'-', ..] => certain(Kind::Ssh, piece, dir, 0),
         // Only who opened the connection asks; a server's text may quote a request.
         [b'G', b'E', b'T', b' ', ..]
         | [b'P', b'O', b'S', b'T', ..]

@@ -53,6 +53,7 @@ pub(super) struct Chase {
     pub(super) frames_sent: u32,
     pub(super) frames_refused: u32,
     pub(super) latency_ns: Option<u64>,
+    pub(super) latency_max_ns: Option<u64>,
     pub(super) bytes_after: u64,
     pub(super) redials: u32,
     /// First and last reset of this round, and its pairs.
@@ -104,6 +105,7 @@ impl Default for Chase {
             frames_sent: 0,
             frames_refused: 0,
             latency_ns: None,
+            latency_max_ns: None,
             bytes_after: 0,
             redials: 0,
             first_sent: None,

@@ -139,13 +139,14 @@ impl KillTable {
     }
 
     /// What became of the resets that [`Self::on_frame`] gave: `latency_ns` from the frame's time stamp
-    /// to the kernel, kept for the first; `refused` of them were not taken.
+    /// to the kernel, kept for the first and the longest; `refused` of them were not taken.
     pub fn sent(&mut self, resets: &Resets, latency_ns: u64, refused: u32) {
         let entry = self.entries.iter_mut();
         let Some(entry) = entry.into_iter().find(|e| Some(e.serial) == resets.entry) else {
             return;
         };
         let chase = &mut entry.chase;
+        chase.latency_max_ns = chase.latency_max_ns.max(Some(latency_ns));
         if resets.first && chase.latency_ns.is_none() {
             chase.latency_ns = Some(latency_ns);
             (chase.changed, self.changed) = (true, true);
@@ -253,6 +254,7 @@ fn response(entry: &KillEntry, text: String) -> Response {
         frames_sent: chase.frames_sent,
         frames_refused: chase.frames_refused,
         latency_ns: chase.latency_ns,
+        latency_max_ns: chase.latency_max_ns,
         bytes_after: chase.bytes_after,
         redials: chase.redials,
         text,

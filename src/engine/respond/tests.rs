@@ -474,16 +474,17 @@ fn a_new_connection_on_the_same_ports_is_let_go() {
 }
 
 #[test]
-fn latency_is_the_first_resets() {
+fn latency_is_the_first_resets_and_the_longest() {
     let mut table = table_with(Action::ResetFlow);
     let mut out = Resets::new();
     let frame = Seg::server(ACK, 5_000, 300, 1_000).frame();
-    for (latency, first) in [(70_000, true), (50_000, false)] {
+    for (latency, first) in [(70_000, true), (90_000, false), (50_000, false)] {
         table.on_frame(at(1), &frame, &mut out);
         assert_eq!(out.is_first(), first);
         table.sent(&out, latency, 1);
     }
     let changes = table.take_changes();
     assert_eq!(changes[0].latency_ns, Some(70_000));
-    assert_eq!((changes[0].frames_sent, changes[0].frames_refused), (4, 2));
+    assert_eq!(changes[0].latency_max_ns, Some(90_000));
+    assert_eq!((changes[0].frames_sent, changes[0].frames_refused), (6, 3));
 }

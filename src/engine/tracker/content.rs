@@ -7,9 +7,9 @@ use super::flow::{Found, service_of};
 use super::{App, Tracker};
 use crate::decode::{Tcp, Udp, flag, proto};
 use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
-use crate::proto::Kind;
 use crate::proto::driver::Context;
 use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
+use crate::proto::{Kind, ParsersHealth};
 use crate::types::{Body, Observations, Timestamp};
 
 /// Sensing has given up on a direction for good.
@@ -26,13 +26,21 @@ pub(super) fn context<'a>(
     ts: Timestamp,
     out: &'a mut Observations,
     room: &'a mut Room,
+    health: &'a mut ParsersHealth,
 ) -> Context<'a> {
     Context {
         flow: flow.flow_ref(),
         ts,
         out,
         room,
+        health,
     }
+}
+
+/// Whether payload of a flow that no parser reads may still tell a protocol.
+#[inline]
+pub(super) fn wants_more(flow: &Flow<App>, dir: Dir, len: u32) -> bool {
+    len > 0 && flow.side(dir).sensed != GIVEN_UP
 }
 
 /// Writes the flow's ends into the records told since `before`.
@@ -78,7 +86,7 @@ impl Tracker {
             return;
         };
         let before = out.len();
-        let mut context = context(flow, ts, out, &mut self.room);
+        let mut context = context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
         if tcp.has(flag::ACK) {
             app.acked(dir.other(), tcp.ack, &mut context);
         }
@@ -130,7 +138,7 @@ impl Tracker {
         app.datagram(
             dir,
             udp.payload,
-            &mut context(flow, ts, out, &mut self.room),
+            &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
         );
         put_back(flow, app);
     }

@@ -42,12 +42,11 @@ impl Tracker {
     pub(super) fn find(
         &mut self,
         arrival: &Arrival,
-        (key, from_a): (&Key, bool),
+        (key, from_a, hash): (&Key, bool, u32),
         carrier: &Carrier,
         transport: &Transport<'_>,
         out: &mut Observations,
     ) -> Option<Found> {
-        let hash = self.table.hash(key);
         let mut ordinal = 0;
         if let Some(index) = self.table.find(hash, key) {
             let flow = self.table.get_mut(index)?;
@@ -253,7 +252,8 @@ impl Tracker {
         let back = flow.settle_copies();
         if let Some(mut app) = flow.app.take() {
             let before = out.len();
-            let mut context = super::content::context(flow, ts, out, &mut self.room);
+            let mut context =
+                super::content::context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
             app.finish(&mut context);
             match service_of(&app) {
                 0 => {}
@@ -276,21 +276,16 @@ impl Tracker {
             self.stats.duplicate = self.stats.duplicate.saturating_sub(back);
         }
         let flow_ref = flow.flow_ref();
-        let body = Body::Record(Record::new(
-            flow.first_ts,
-            flow_ref,
-            ends(flow, false),
-            conn(flow, service_name(flow.service), carrier.as_ref()),
-        ));
+        let said = conn(flow, service_name(flow.service), carrier.as_ref());
+        let record = Record::new(flow.first_ts, flow_ref, ends(flow, false), said);
+        let event = event(flow, Phase::Close, None, ts);
         out.push(Observation {
             ts,
             flow: flow_ref,
-            body,
+            body: Body::Close(event, record),
         });
-        tell(flow, Phase::Close, None, ts, out);
-        if let Some(count) = self.stats.services.get_mut(usize::from(flow.service)) {
-            *count = count.saturating_add(1);
-        }
+        let payload = flow.orig.payload.saturating_add(flow.resp.payload);
+        self.stats.serviced(flow.service, payload);
         self.table.remove(index);
     }
 }
@@ -357,7 +352,7 @@ fn sighted(flow: &Flow<App>, heard: Heard, ts: Timestamp, out: &mut Observations
 
 /// Tells oddities of a flow.
 #[cold]
-fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observations) {
+pub(super) fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observations) {
     let before = out.len();
     let flow_ref = flow.flow_ref();
     let mut told = Out::new(&flow_ref, ts, out);
@@ -368,14 +363,14 @@ fn tell_weirds(flow: &Flow<App>, weirds: Weirds, ts: Timestamp, out: &mut Observ
 }
 
 /// Tells an event of a flow.
-fn tell(
+pub(super) fn tell(
     flow: &mut Flow<App>,
     phase: Phase,
     first_of: Option<Heard>,
     ts: Timestamp,
     out: &mut Observations,
 ) {
-    let body = Body::Flow(event(flow, phase, first_of, ts, service_name(flow.service)));
+    let body = Body::Flow(event(flow, phase, first_of, ts));
     out.push(Observation {
         ts,
         flow: flow.flow_ref(),

@@ -14,14 +14,15 @@ use crate::types::{
 };
 
 impl Tracker {
-    /// Takes an IP packet, whole or in pieces.
+    /// Takes an IP packet, whole or in pieces. With what carries it comes the hash of its flow's key, if that
+    /// is known already.
     #[inline]
     pub(super) fn ip(
         &mut self,
         ts: Timestamp,
         frame: &Frame<'_>,
         ip: &Ip<'_>,
-        carrier: &Carrier,
+        (carrier, hash): (&Carrier, Option<u32>),
         out: &mut Observations,
     ) {
         let Some(fragment) = ip.fragment else {
@@ -34,7 +35,7 @@ impl Tracker {
                 whole: true,
                 joined: false,
             };
-            let at = (frame.vlan, carrier);
+            let at = (frame.vlan, carrier, hash);
             return self.transport(&arrival, at, ip, Some(ip), out);
         };
         let v6 = ip.header.len() == 40;
@@ -90,7 +91,7 @@ impl Tracker {
             fragment: None,
             ..*ip
         };
-        self.transport(&arrival, (frame.vlan, carrier), &joined, None, out);
+        self.transport(&arrival, (frame.vlan, carrier, None), &joined, None, out);
     }
 
     /// Brings the counters of fragments up to date.
@@ -105,7 +106,7 @@ impl Tracker {
     fn transport(
         &mut self,
         arrival: &Arrival,
-        (vlan, carrier): (u16, &Carrier),
+        (vlan, carrier, hash): (u16, &Carrier, Option<u32>),
         ip: &Ip<'_>,
         original: Option<&Ip<'_>>,
         out: &mut Observations,
@@ -130,7 +131,9 @@ impl Tracker {
             port: dst_port,
         };
         let (key, from_a) = Key::new(src, dst, ip.proto, vlan, carrier.hash);
-        let found = self.find(arrival, (&key, from_a), carrier, &transport, out);
+        let hash = hash.unwrap_or_else(|| self.table.hash(&key));
+        debug_assert_eq!(hash, self.table.hash(&key), "the key was known");
+        let found = self.find(arrival, (&key, from_a, hash), carrier, &transport, out);
         if let Some(found) = found {
             let copy = original.is_some_and(|original| {
                 self.is_duplicate(found, arrival, (vlan, carrier), original)
@@ -202,7 +205,7 @@ impl Tracker {
     }
 
     /// The same for a flow of which it is not known.
-    fn look_back(
+    pub(super) fn look_back(
         &mut self,
         found: Found,
         arrival: &Arrival,

@@ -11,11 +11,13 @@ use tapir_message::Stats;
 use super::encapsulations::Encapsulations;
 use crate::decode::{Kind as Tunnel, Layer, link_name};
 use crate::flow::Rank;
-use crate::proto::Kind;
+use crate::proto::{Kind, ParserHealth, ParsersHealth};
 use crate::types::{Held, Timestamp};
 
 /// Most different link types and EtherTypes counted apart; the rest is counted together.
 const NUMBERS_MAX: usize = 256;
+/// What a flow may be taken for: nothing, a protocol, a tunnel.
+const SERVICES: usize = 1 + Kind::ALL.len() + Tunnel::ALL.len();
 
 /// Plain counters of one tracker; the sums over all trackers go to `stats.json`.
 #[derive(Clone, Debug)]
@@ -62,6 +64,10 @@ pub struct TrackerStats {
     pub flows: u64,
     /// Flows over, by protocol sensed: the first is none, the others in list order, then tunnels.
     pub services: Vec<u64>,
+    /// Their payload bytes, in the same order.
+    pub service_bytes: Vec<u64>,
+    /// What the parsers answered.
+    pub parsers: ParsersHealth,
     /// Packets without a flow, because the table was full of flows begun at that very moment.
     pub flows_refused: u64,
     /// Flows closed before their time because the table was full, by [`Rank`].
@@ -142,13 +148,9 @@ impl Default for TrackerStats {
             carriers_refused: 0,
             ip_protocols: Numbers::default(),
             flows: 0,
-            services: vec![
-                0;
-                Kind::ALL
-                    .len()
-                    .saturating_add(Tunnel::ALL.len())
-                    .saturating_add(1)
-            ],
+            services: vec![0; SERVICES],
+            service_bytes: vec![0; SERVICES],
+            parsers: ParsersHealth::default(),
             flows_refused: 0,
             flows_evicted: [0; Rank::ALL.len()],
             reassembly_refused: 0,
@@ -201,6 +203,16 @@ impl TrackerStats {
         }
     }
 
+    /// Counts a flow that is over, by what it was taken for.
+    pub(super) fn serviced(&mut self, service: u8, payload: u64) {
+        let at = usize::from(service);
+        for (counts, n) in [(&mut self.services, 1), (&mut self.service_bytes, payload)] {
+            if let Some(count) = counts.get_mut(at) {
+                *count = count.saturating_add(n);
+            }
+        }
+    }
+
     /// Adds these counters to those of the run. Weird things that made a record are not among them.
     pub fn add_to(&self, stats: &mut Stats) {
         let add = |to: &mut u64, n: u64| *to = to.saturating_add(n);
@@ -215,9 +227,14 @@ impl TrackerStats {
         let names = std::iter::once("-")
             .chain(Kind::ALL.iter().map(|k| k.name()))
             .chain(Tunnel::ALL.iter().map(|k| k.name()));
-        for (name, n) in names.zip(&self.services) {
-            put(&mut stats.services, name.to_owned(), *n);
+        for ((name, flows), bytes) in names.zip(&self.services).zip(&self.service_bytes) {
+            put(&mut stats.services, name.to_owned(), *flows);
+            if *flows > 0 {
+                let protocol = stats.protocols.entry(name.to_owned()).or_default();
+                add(&mut protocol.bytes, *bytes);
+            }
         }
+        self.add_parsers(stats);
         let refused = [
             ("flows", self.flows_refused),
             ("reassembly", self.reassembly_refused),
@@ -251,6 +268,25 @@ impl TrackerStats {
             put(&mut stats.weird, name.to_owned(), n);
         }
         self.encapsulations.add_to(stats);
+    }
+
+    /// Adds how the parsers fared.
+    fn add_parsers(&self, stats: &mut Stats) {
+        for (kind, health) in self.parsers.iter() {
+            if health == ParserHealth::default() {
+                continue;
+            }
+            let protocol = stats.protocols.entry(kind.name().to_owned()).or_default();
+            for (to, n) in [
+                (&mut protocol.parsed, health.parsed),
+                (&mut protocol.need_more, health.need_more),
+                (&mut protocol.skipped, health.skipped),
+                (&mut protocol.broken, health.broken),
+                (&mut protocol.panicked, health.panicked),
+            ] {
+                *to = to.saturating_add(n);
+            }
+        }
     }
 
     /// Adds what was not decoded or not understood.

@@ -155,10 +155,7 @@ impl Bench {
 
     /// Phases with their times in milliseconds.
     fn phases(&self) -> Vec<(Phase, i64)> {
-        let phase = |o: &Observation| match &o.body {
-            Body::Flow(event) => Some((event.phase, o.ts.nanos() / MS)),
-            _ => None,
-        };
+        let phase = |o: &Observation| Some((o.body.event()?.phase, o.ts.nanos() / MS));
         self.out.iter().filter_map(phase).collect()
     }
 }
@@ -167,7 +164,7 @@ impl Bench {
 fn records(out: &Observations, kind: &str, name: &str) -> Vec<String> {
     let mut values = Vec::new();
     for observation in out {
-        if let Body::Record(record) = &observation.body
+        if let Some(record) = observation.body.record()
             && record.body.kind() == kind
         {
             let at = record
@@ -186,6 +183,7 @@ fn records(out: &Observations, kind: &str, name: &str) -> Vec<String> {
     values
 }
 
+mod batch;
 mod content;
 mod copies;
 mod flows;

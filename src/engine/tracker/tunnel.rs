@@ -50,7 +50,7 @@ impl Tracker {
         out: &mut Observations,
     ) {
         match &frame.network {
-            Network::Ip(ip) => self.ip(ts, frame, ip, carrier, out),
+            Network::Ip(ip) => self.ip(ts, frame, ip, (carrier, None), out),
             Network::Tunnelled(carried) => {
                 let around = Around {
                     carrier,

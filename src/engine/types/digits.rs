@@ -124,7 +124,7 @@ mod tests {
     fn numbers_read_as_the_standard_library_writes_them() {
         let lanes = (0..10_000).flat_map(|n| [n, n * 10_000, n * 10_000 + 9_999 - n]);
         let powers = (0..20).map(|n| 10u64.pow(n));
-        let edges = powers.flat_map(|n| [n - 1, n, n + 1, n / 7 * 3]);
+        let edges = powers.flat_map(|n| [n - 1, n, n + 1, n.saturating_mul(7) / 3]);
         for n in lanes.chain(edges).chain([u64::MAX, u64::MAX - 1]) {
             assert_eq!(text(|out| push_number(out, n)), format!(">{n}"));
         }

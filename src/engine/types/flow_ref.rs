@@ -28,6 +28,13 @@ impl Endpoint {
         Self { addr, port }
     }
 
+    /// The address as 128 bits, IPv4 mapped.
+    #[inline]
+    #[must_use]
+    pub fn bits(&self) -> u128 {
+        u128::from_be_bytes(self.addr)
+    }
+
     /// The address, IPv4 if it is a mapped one.
     #[must_use]
     pub fn ip(&self) -> IpAddr {

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher as _, Hash};
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// The per-boot key of every hash table. It may change the order of nothing that is written out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +101,23 @@ impl<K: Hash + Eq, V> Map<K, V> {
     }
 
     /// The value of `key`, made by `make` if absent; `None`, and counted, if the map is full.
-    pub fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V>
-    where
-        K: Clone,
-    {
-        if self.get(&key).is_none() && !self.insert(key.clone(), make()) {
-            return None;
+    pub fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
+        let hash = self.hasher.hash_one(&key);
+        let is_full = self.table.len() >= self.entries_max;
+        let hasher = &self.hasher;
+        // A full table is not grown for what it refuses.
+        if is_full {
+            let found = self.table.find_mut(hash, |(k, _)| *k == key);
+            if found.is_none() {
+                self.refused = self.refused.saturating_add(1);
+            }
+            return found.map(|(_, value)| value);
         }
-        self.get_mut(&key)
+        let same = |(k, _): &(K, V)| *k == key;
+        match self.table.entry(hash, same, |(k, _)| hasher.hash_one(k)) {
+            Entry::Occupied(found) => Some(&mut found.into_mut().1),
+            Entry::Vacant(free) => Some(&mut free.insert((key, make())).into_mut().1),
+        }
     }
 
     /// Takes `key` out.

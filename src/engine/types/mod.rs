@@ -1,6 +1,7 @@
 //! The words the other rooms speak: time, addresses, flows, records, values, bounded maps.
 
 mod base32;
+mod by_addr;
 mod digits;
 mod flow_ref;
 mod held;
@@ -15,6 +16,7 @@ mod text;
 mod value;
 
 pub use base32::base32;
+pub use by_addr::{ByAddr, ip_bits, v4_bits};
 pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
 pub use held::{Held, table_bound};
 pub use map::{Map, Seed};
@@ -29,5 +31,6 @@ pub use text::{Text, escaped, is_hostile, text};
 pub use value::{FieldInfo, FieldType, FieldValue, Interval, Value};
 
 pub(crate) use joined::Joined;
+pub(crate) use sink::push_ip;
 
 pub use tapir_message::{MacAddr, Timestamp};

@@ -3,8 +3,9 @@
 //! Order: by (`ts`, canonical flow key), and within one flow as emitted; a stable sort restores it,
 //! whatever the number of workers.
 
-use super::{FlowRef, Interval, MacAddr, Record, Text, Timestamp};
 use std::net::IpAddr;
+
+use super::{FlowRef, MacAddr, Record, Text, Timestamp};
 
 /// One thing seen, at the time it was seen; for a timer, its deadline.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Observation {
 pub enum Body {
     /// Something happened to the flow itself.
     Flow(FlowEvent),
+    /// The flow is over: its `conn` record, and what it counted since its last event.
+    Close(FlowEvent, Box<Record>),
     /// A parser or the flow table has a record.
     Record(Box<Record>),
     /// Evidence of who a device is.
@@ -36,6 +39,31 @@ pub enum Body {
     Taken,
 }
 
+impl Body {
+    /// The event of the flow, if this is one.
+    #[must_use]
+    pub fn event(&self) -> Option<&FlowEvent> {
+        match self {
+            Self::Flow(event) | Self::Close(event, _) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// The record told, if one is: of a transaction, or of the flow when it is over.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Record(record) | Self::Close(_, record) => Some(record),
+            _ => None,
+        }
+    }
+}
+
+const _: () = assert!(
+    size_of::<Observation>() <= 128,
+    "an observation is two cache lines: nearly all of a flow's cost is moving them"
+);
+
 /// A stage in a flow's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -47,7 +75,7 @@ pub enum Phase {
     Failed,
     /// Every minute and at every doubling of bytes.
     Update,
-    /// The flow is over; its `conn` record was emitted just before.
+    /// The flow is over; told with its `conn` record.
     Close,
 }
 
@@ -57,17 +85,13 @@ pub struct FlowEvent {
     /// See [`Phase`].
     pub phase: Phase,
     /// Payload bytes the originator sent since the last event; TCP by sequence numbers.
-    pub orig_bytes: u64,
+    pub orig_bytes: u32,
     /// The same from the responder.
-    pub resp_bytes: u64,
+    pub resp_bytes: u32,
     /// Packets from the originator since the last event.
-    pub orig_pkts: u64,
+    pub orig_pkts: u32,
     /// Packets from the responder.
-    pub resp_pkts: u64,
-    /// From the first to the last packet so far.
-    pub duration: Interval,
-    /// Application protocol, once sensed.
-    pub service: Option<&'static str>,
+    pub resp_pkts: u32,
     /// Whether the flow began with a SYN (TCP) or is of a protocol without one.
     pub from_start: bool,
     /// Whether the handshake was seen complete both ways; false without TCP.
@@ -197,6 +221,8 @@ pub enum ClueKind {
     Software,
     /// It offers this service, as `value` says.
     Serves,
+    /// This account was used on it.
+    User,
 }
 
 /// Frames of one tracker within a minute of packet time, told at its last nanosecond.

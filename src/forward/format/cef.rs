@@ -5,10 +5,12 @@
 //! Output:   `CEF:0|Tapir|Sensor|VERSION|class id|name|severity|key=value …`; type 0 is a breach (a newer
 //!           state has the same `externalId` and a higher `cnt`), 2 an incident, 3 a decision or response.
 //!           Every line ends with its sequence number and repeat mark.
+//!           Of a response `cn3` is the time from the packet to its first reset, `cn2` the longest of all
+//!           its resets, both in microseconds and labelled so; left out as long as none was sent.
 //! Units:    times in milliseconds since the Unix epoch; rates per 1,000 device-weeks.
 //! Bounds:   each value is cut to its length after escaping, so that a line stays below 8,000 bytes and
 //!           no receiver cuts off its end. Empty values are left out.
-//! Not done: `suser`, `app`, `in`, `out`, `deviceDirection`: no source field. `cn2`, `cs5` likewise.
+//! Not done: `suser`, `app`, `in`, `out`, `deviceDirection`: no source field. `cs5` likewise, and `cn2` but for responses.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -197,6 +199,9 @@ fn response(response: &Response, context: &Context<'_>) -> Line {
     let latency = response.latency_ns.map(|ns| ns / 1_000);
     line.number("cn3", latency);
     line.label("cn3", latency.is_some(), "resetLatencyUs");
+    let longest = response.latency_max_ns.map(|ns| ns / 1_000);
+    line.number("cn2", longest);
+    line.label("cn2", longest.is_some(), "resetLatencyMaxUs");
     line.labelled("cs6", 20, decision.map_or("", mode), "mode");
     line.labelled("flexString2", 100, &response.breach, "breach");
     line.text("msg", 1_023, &response.text);

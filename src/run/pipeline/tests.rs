@@ -1,5 +1,7 @@
 //! Epochs whose end the source knows, through one worker and through several.
 
+use tapir_capture::LinkType;
+
 use super::*;
 
 const S: i64 = 1_000_000_000;
@@ -51,7 +53,7 @@ impl Watcher for Nobody {
 fn epochs_last_as_long_as_the_source_knows() {
     for workers in [1, 2] {
         let mut told = Vec::new();
-        let take = |taken| {
+        let take = |taken: Taken<'_>| {
             match taken {
                 Taken::Observation(observation) => {
                     let mark = matches!(observation.body, Body::Mark(Mark::Epoch));

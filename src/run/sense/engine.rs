@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tapir_capture::{Epochs, InputReport};
 use tapir_engine::device::Home;
 use tapir_engine::mirror::with_ring;
-use tapir_engine::types::{Observations, Record, Seed, Timestamp};
+use tapir_engine::types::{Observation, Record, Seed, Timestamp};
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, TrackerConfig};
 use tapir_message::{Device, Final, Health, LinkState, Notice, Stats, ToServe};
 
@@ -24,8 +24,10 @@ use crate::run::{RunError, boot_key, learning};
 
 /// Longest wait for observations before people are heard.
 const WAIT: Duration = Duration::from_millis(10);
-/// Records that go to the outbox at once.
+/// Records that go to the outbox at once, and how long fewer wait for company: each hand-over wakes two
+/// threads.
 const RECORDS_BATCH: usize = 512;
+const RECORDS_WAIT: Duration = Duration::from_millis(50);
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// Devices and counters; seldom enough that even 20,000 devices cost little.
 const DEVICES_EVERY: Duration = Duration::from_secs(3);
@@ -78,6 +80,7 @@ struct Clocked {
     health: Option<Instant>,
     devices: Option<Instant>,
     state: Instant,
+    flushed: Instant,
 }
 
 impl Engine {
@@ -136,6 +139,7 @@ impl Engine {
                 health: None,
                 devices: None,
                 state: Instant::now(),
+                flushed: Instant::now(),
             },
         };
         Ok(engine)
@@ -152,6 +156,11 @@ impl Engine {
             }
             None => self.analysis.resume_responses(),
         }
+    }
+
+    /// Whether orders may be given.
+    pub(super) fn acts(&self) -> bool {
+        self.responses.is_some()
     }
 
     /// A queue's way into the record.
@@ -176,10 +185,9 @@ impl Engine {
         ends: &[Sender<Timestamp>],
     ) -> Result<(), RunError> {
         loop {
-            match merge.step(WAIT) {
+            match merge.step(WAIT, &mut |observation| self.observe(observation)) {
                 Step::Idle => {}
-                Step::Ready(observations, watermark) => {
-                    self.observe(observations);
+                Step::Ready(watermark) => {
                     self.reached = self.reached.max(watermark);
                     // A replay begins with the first frame, so time before it must not count.
                     if self.begun {
@@ -192,8 +200,7 @@ impl Engine {
                         let _gone = end.send(until);
                     }
                 }
-                Step::End(observations, until) => {
-                    self.observe(observations);
+                Step::End(until) => {
                     self.analysis.finish(until);
                     self.reached = until;
                     self.effects();
@@ -204,19 +211,19 @@ impl Engine {
             for notice in self.relay.due(self.reached, false) {
                 self.out.notice(notice);
             }
-            self.flush();
+            if self.at.flushed.elapsed() >= RECORDS_WAIT {
+                self.flush();
+            }
             self.obey(shared, epochs);
             self.tick(shared);
         }
     }
 
-    fn observe(&mut self, observations: Observations) {
-        for observation in observations {
-            self.reached = self.reached.max(observation.ts);
-            self.begun = true;
-            self.analysis.observe(observation);
-            self.effects();
-        }
+    fn observe(&mut self, observation: &mut Observation) {
+        self.reached = self.reached.max(observation.ts);
+        self.begun = true;
+        self.analysis.observe(observation);
+        self.effects();
     }
 
     /// Passes on what came out.
@@ -257,6 +264,7 @@ impl Engine {
     }
 
     fn flush(&mut self) {
+        self.at.flushed = Instant::now();
         if !self.records.is_empty() {
             self.out.records(std::mem::take(&mut self.records));
         }

@@ -9,7 +9,7 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
+use tapir_engine::types::{Body, FlowRef, Mark, Observation, Timestamp};
 
 use crate::run::pending::{Moment, Pending};
 use crate::run::pipeline::Answers;
@@ -20,12 +20,12 @@ use crate::run::round::Boundary;
 pub(super) enum Step {
     /// Nothing came within the time given.
     Idle,
-    /// Observations in order, and the time up to which there will be no others.
-    Ready(Observations, Timestamp),
+    /// Observations were handed out, and up to this time there will be no others.
+    Ready(Timestamp),
     /// Every queue has read up to the end; it is the latest of their times.
     Drained(Timestamp),
-    /// The last observations, and the end of the run.
-    End(Observations, Timestamp),
+    /// The last observations were handed out; the run ends here.
+    End(Timestamp),
     /// A queue has gone; the run cannot go on.
     Gone,
 }
@@ -59,15 +59,15 @@ impl Merge {
         }
     }
 
-    /// Takes the next answer of the queue furthest behind.
-    pub(super) fn step(&mut self, wait: Duration) -> Step {
+    /// Takes the next answer of the queue furthest behind, and hands out what has its turn by it, in order.
+    pub(super) fn step(&mut self, wait: Duration, take: &mut impl FnMut(&mut Observation)) -> Step {
         let behind = self
             .streams
             .iter_mut()
             .filter(|stream| stream.parked.is_none())
             .min_by_key(|stream| stream.watermark);
         let Some(stream) = behind else {
-            return self.together();
+            return self.together(take);
         };
         let tracked = match stream.answers.tracked.recv_timeout(wait) {
             Ok(tracked) => tracked,
@@ -85,17 +85,18 @@ impl Merge {
         ) {
             stream.parked = Some((tracked.boundary, tracked.until));
             if self.streams.iter().all(|stream| stream.parked.is_some()) {
-                return self.together();
+                return self.together(take);
             }
         }
         let low = |stream: &Stream| stream.watermark;
         let low = self.streams.iter().filter(|s| s.parked.is_none()).map(low);
         let watermark = low.min().unwrap_or((Timestamp::MIN, None));
-        Step::Ready(self.release(Some(watermark)), watermark.0)
+        self.pending.release(Some(watermark), take);
+        Step::Ready(watermark.0)
     }
 
     /// All queues have come to the same place.
-    fn together(&mut self) -> Step {
+    fn together(&mut self, take: &mut impl FnMut(&mut Observation)) -> Step {
         let at = |stream: &Stream| stream.parked.map(|(_, until)| until);
         let until = self.streams.iter().filter_map(at).max();
         let (Some(until), Some((boundary, _))) =
@@ -108,25 +109,20 @@ impl Merge {
         }
         match boundary {
             Boundary::Drained => Step::Drained(until),
-            Boundary::End => Step::End(self.release(None), until),
+            Boundary::End => {
+                self.pending.release(None, take);
+                Step::End(until)
+            }
             _ => {
-                let mut all = self.release(None);
-                all.push(Observation {
+                self.pending.release(None, &mut *take);
+                take(&mut Observation {
                     ts: until,
                     flow: FlowRef::default(),
                     body: Body::Mark(Mark::Epoch),
                 });
-                Step::Ready(all, until)
+                Step::Ready(until)
             }
         }
-    }
-
-    /// What is older than `before`, or everything, in order.
-    fn release(&mut self, before: Option<Moment>) -> Observations {
-        let mut ready = Observations::new();
-        self.pending
-            .release(before, |observation| ready.push(observation));
-        ready
     }
 }
 
@@ -145,7 +141,7 @@ mod tests {
         for ms in [1_000, 1_020, 1_041] {
             let until = Timestamp::from_nanos(ms * 1_000_000);
             assert!(worker.close(until, Boundary::Exact));
-            let Step::Ready(_, watermark) = merge.step(Duration::ZERO) else {
+            let Step::Ready(watermark) = merge.step(Duration::ZERO, &mut |_| {}) else {
                 panic!("no answer of the queue");
             };
             assert_eq!(watermark, until);

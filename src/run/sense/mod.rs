@@ -17,7 +17,7 @@ mod responder;
 
 use std::sync::{Arc, mpsc};
 
-use tapir_capture::{Armed, Epochs};
+use tapir_capture::{Armed, Awake, Epochs};
 use tapir_message::{ToSense, VERSION};
 
 use self::engine::{Command, Engine};
@@ -39,16 +39,12 @@ use crate::config::Settings;
 pub fn sense(settings: &Settings) -> Result<(), RunError> {
     let (to_serve, mut from_serve) = link::open(daemon::link_end().map_err(RunError::System)?);
     let opened = open::open(settings)?;
-    if opened.response.is_some()
-        && let Err(error) = Armed::urgent()
-    {
-        tracing::info!(%error, "Resets are sent at the usual priority.");
-    }
+    let awake = opened.response.is_some().then(hasten).flatten();
     privilege::drop_all()?;
     let (out, mut writer) = outbox(to_serve, opened.used, &settings.sensor.id);
     let responses = match opened.response {
         Some(ports) => {
-            let (responses, thread) = responder(ports, out.clone())?;
+            let (responses, thread) = responder(ports, awake, out.clone())?;
             writer.tell(responses.clone());
             spawn("respond", move || thread.run());
             // That thread alone keeps the priority this one got before its privileges went.
@@ -89,6 +85,18 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
         Ok(written) => written.map_err(RunError::from),
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// Has resets sent before anything else this box does; what the system does not allow is done without.
+fn hasten() -> Option<Awake> {
+    if let Err(error) = Armed::urgent() {
+        tracing::info!(%error, "Resets are sent at the usual priority.");
+    }
+    let awake = Awake::open();
+    if let Err(error) = &awake {
+        tracing::info!(%error, "Idle cores may sleep while an action stands; resets may be later.");
+    }
+    awake.ok()
 }
 
 /// Waits for what was known before, for numbers, and for the word to begin. Gives the state, and who
@@ -191,6 +199,7 @@ fn spawn(name: &'static str, run: impl FnOnce() -> Result<(), RunError> + Send +
 
 /// Reads all queues until the run ends.
 fn watch<P: Port>(ports: Vec<P>, epochs: &Arc<Epochs>, mut engine: Engine) -> Result<(), RunError> {
+    let prompt = engine.acts();
     let shared = Shared::new(ports.len());
     std::thread::scope(|scope| {
         let (mut answers, mut ends, mut threads) = (Vec::new(), Vec::new(), Vec::new());
@@ -206,6 +215,7 @@ fn watch<P: Port>(ports: Vec<P>, epochs: &Arc<Epochs>, mut engine: Engine) -> Re
                 record: engine.record_sender(index),
                 end: ended,
                 index,
+                prompt,
                 state: State::default(),
             };
             let shared = &shared;

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tapir_engine::types::Record;
-use tapir_message::{Final, Notice, Numbered, RecordLine, ToServe, VERSION};
+use tapir_message::{Final, Notice, Numbered, RecordLines, ToServe, VERSION};
 
 use super::responder::Responses;
 use crate::run::link::{self, LinkError};
@@ -174,14 +174,22 @@ fn held(numbering: &Mutex<Numbering>) -> MutexGuard<'_, Numbering> {
     numbering.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Lines of one kind that wait to be sent.
+#[derive(Debug)]
+struct Lines {
+    kind: &'static str,
+    count: u64,
+    text: Vec<u8>,
+}
+
 /// The thread's side.
 #[derive(Debug)]
 pub(super) struct Writer {
     from: Receiver<Out>,
     link: link::Sender,
+    lines: Vec<Lines>,
     numbering: Arc<Mutex<Numbering>>,
     sensor_id: String,
-    line: Vec<u8>,
     figures: Arc<Figures>,
     /// Notices without a number: all leased ones are used up.
     unnumbered: VecDeque<Notice>,
@@ -205,9 +213,9 @@ pub(super) fn outbox(link: link::Sender, used: NumberFile, sensor_id: &str) -> (
     let writer = Writer {
         from,
         link,
+        lines: Vec::new(),
         numbering: Arc::clone(&numbering),
         sensor_id: sensor_id.to_owned(),
-        line: Vec::new(),
         figures: Arc::clone(&figures),
         unnumbered: VecDeque::new(),
         unacknowledged: VecDeque::new(),
@@ -300,29 +308,58 @@ impl Writer {
 
     /// Formats records and sends them in messages of moderate length.
     fn records(&mut self, records: &[Box<Record>]) -> Result<(), LinkError> {
-        let (mut lines, mut bytes) = (Vec::new(), 0);
+        let mut bytes = 0;
         for record in records {
-            self.line.clear();
-            record_line::write(record, &self.sensor_id, &mut self.line);
-            let line = String::from_utf8_lossy(&self.line).into_owned();
-            bytes += line.len();
-            lines.push(RecordLine {
-                kind: record.body.kind().to_owned(),
-                ts: record.ts,
-                line,
-            });
+            let kind = record.body.kind();
+            // A dozen kinds: looking along them is quicker than any map.
+            let at = match self.lines.iter().position(|lines| lines.kind == kind) {
+                Some(at) => at,
+                None => {
+                    self.lines.push(Lines {
+                        kind,
+                        count: 0,
+                        text: Vec::new(),
+                    });
+                    self.lines.len() - 1
+                }
+            };
+            let Some(lines) = self.lines.get_mut(at) else {
+                continue;
+            };
+            let before = lines.text.len();
+            record_line::write(record, &self.sensor_id, &mut lines.text);
+            lines.text.push(b'\n');
+            lines.count += 1;
+            bytes += lines.text.len() - before;
             if bytes >= BATCH_BYTES {
-                let full = ToServe::Records(std::mem::take(&mut lines));
-                self.link.send(&full)?;
+                self.send_lines()?;
                 bytes = 0;
             }
         }
-        if !lines.is_empty() {
-            self.link.send(&ToServe::Records(lines))?;
+        if bytes > 0 {
+            self.send_lines()?;
         }
         self.figures
             .records_waiting
             .fetch_sub(records.len(), Relaxed);
+        Ok(())
+    }
+
+    /// Sends the lines there are, and keeps what held them.
+    fn send_lines(&mut self) -> Result<(), LinkError> {
+        let full = self.lines.iter().filter(|lines| lines.count > 0);
+        let heads = full.clone().map(|lines| RecordLines {
+            kind: lines.kind.to_owned(),
+            count: lines.count,
+            bytes: lines.text.len(),
+        });
+        let message = ToServe::Records(heads.collect());
+        let texts = full.map(|lines| lines.text.as_slice());
+        self.link.send_with(&message, texts)?;
+        for lines in &mut self.lines {
+            lines.count = 0;
+            lines.text.clear();
+        }
         Ok(())
     }
 }
@@ -342,6 +379,7 @@ mod tests {
             frames_sent: 0,
             frames_refused: 0,
             latency_ns: None,
+            latency_max_ns: None,
             bytes_after: 0,
             redials: 0,
             text: String::new(),

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tapir_capture::{Epochs, RecordSender};
 use tapir_engine::TrackerStats;
@@ -20,8 +20,10 @@ use crate::run::tally::Tally;
 
 /// Frames after which observations go to the analysis, however many more are waiting.
 const BATCH_FRAMES: usize = 1_024;
-/// Time between frames after which they go, however few there are.
+/// Time between frames after which they go, however few there are; the same of the clock between batches
+/// where the port is emptied again and again.
 const BATCH_NS: i64 = 5_000_000;
+const BATCH: Duration = Duration::from_millis(5);
 /// Pause before a port that cannot be read is asked again, and how often it is asked.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 const ERRORS_MAX: u32 = 100;
@@ -29,8 +31,14 @@ const ERRORS_MAX: u32 = 100;
 /// 134 ms for the wheel of the flow table to turn, and a breach with it; settling looks at every flow
 /// whose turn is next, which is too dear for each batch.
 const SETTLE_NS: i64 = 20_000_000;
+/// The same where an order may follow from what is told, as long as the table is small enough: at most
+/// one part in [`SETTLE_SHARE`] of the time goes into settling.
+const SETTLE_SOON_NS: i64 = 5_000_000;
+const SETTLE_SHARE: i64 = 50;
 /// Batches between two looks at the counters.
 const PUBLISH_EVERY: u32 = 64;
+/// The same in time, for a queue that is emptied often.
+const PUBLISH_AFTER: Duration = Duration::from_millis(50);
 
 /// What the queues and the analysis share.
 #[derive(Debug)]
@@ -93,6 +101,8 @@ pub(super) struct Queue<P> {
     /// The common end, once every queue has read up to the stop.
     pub(super) end: Receiver<Timestamp>,
     pub(super) index: usize,
+    /// Whether orders may follow from what is told here.
+    pub(super) prompt: bool,
     pub(super) state: State,
 }
 
@@ -103,6 +113,11 @@ pub(super) struct State {
     last: Timestamp,
     /// When timers were last settled.
     settled: Timestamp,
+    /// Time to be left between that and the next time.
+    settle_ns: i64,
+    /// When observations last went to the analysis, and counters to whoever asks.
+    handed: Instant,
+    published: Option<Instant>,
     epoch: u64,
     batches: u32,
     trouble: Option<String>,
@@ -116,6 +131,9 @@ impl Default for State {
             tally: Tally::new(false),
             last: Timestamp::MIN,
             settled: Timestamp::MIN,
+            settle_ns: 0,
+            handed: Instant::now(),
+            published: None,
             epoch: 0,
             batches: 0,
             trouble: None,
@@ -143,7 +161,15 @@ impl<P: Port> Queue<P> {
         loop {
             let turn = self.turn(shared);
             self.state.batches = self.state.batches.wrapping_add(1);
-            if turn != Turn::Busy || self.state.batches.is_multiple_of(PUBLISH_EVERY) {
+            let due = match turn {
+                Turn::Busy => self.state.batches.is_multiple_of(PUBLISH_EVERY),
+                Turn::Idle => {
+                    let last = self.state.published;
+                    last.is_none_or(|last| last.elapsed() >= PUBLISH_AFTER)
+                }
+                Turn::Stop | Turn::Hung => true,
+            };
+            if due {
                 self.publish(shared);
             }
             match turn {
@@ -198,6 +224,8 @@ impl<P: Port> Queue<P> {
                         break;
                     }
                 }
+                // Emptied soon after a batch: the next one is given time to grow.
+                Ok(None) if begun.is_some() && state.handed.elapsed() < BATCH => {}
                 Ok(None) => return self.idle(stop),
                 Err(error) => {
                     state.trouble = Some(error.to_string());
@@ -252,16 +280,21 @@ impl<P: Port> Queue<P> {
 
     /// Hands over what was observed; false if nobody listens any more.
     fn close(&mut self, until: Timestamp) -> bool {
-        let exact = until.since(self.state.settled) >= SETTLE_NS;
-        if exact {
-            self.state.settled = until;
-        }
+        let state = &mut self.state;
+        let exact = until.since(state.settled) >= state.settle_ns;
         let boundary = if exact {
             Boundary::Exact
         } else {
             Boundary::Full
         };
-        self.worker.close(until, boundary)
+        let begun = Instant::now();
+        let heard = self.worker.close(until, boundary);
+        state.handed = Instant::now();
+        if exact {
+            state.settled = until;
+            state.settle_ns = settle_after(self.prompt, state.handed.duration_since(begun));
+        }
+        heard
     }
 
     fn publish(&mut self, shared: &Shared) {
@@ -270,7 +303,18 @@ impl<P: Port> Queue<P> {
         published.tracker = self.worker.stats();
         published.tally = self.state.tally.clone();
         shared.publish(self.index, published);
+        self.state.published = Some(Instant::now());
     }
+}
+
+/// Packet time until timers are settled again, after it took so long.
+fn settle_after(prompt: bool, took: Duration) -> i64 {
+    if !prompt {
+        return SETTLE_NS;
+    }
+    let took = i64::try_from(took.as_nanos()).unwrap_or(i64::MAX);
+    took.saturating_mul(SETTLE_SHARE)
+        .clamp(SETTLE_SOON_NS, SETTLE_NS)
 }
 
 /// The clock was set: what was due by the old time is told, then the new time begins. False if nobody
@@ -296,4 +340,21 @@ fn leap(
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settling every 5 ms may take 0.1 ms each time, a fiftieth; what takes longer is done more seldom,
+    /// and as seldom as without responses from 0.4 ms on.
+    #[test]
+    fn settling_takes_a_fiftieth_of_the_time_at_most() {
+        let ms = |prompt, us| settle_after(prompt, Duration::from_micros(us)) / 1_000_000;
+        assert_eq!(
+            [0, 100, 200, 400, 9_000].map(|us| ms(true, us)),
+            [5, 5, 10, 20, 20]
+        );
+        assert_eq!([0, 9_000].map(|us| ms(false, us)), [20, 20]);
+    }
 }

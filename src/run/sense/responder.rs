@@ -7,6 +7,7 @@
 //! Bounds: [`WAITING_MAX`] orders wait for their log entry; the kill table bounds the rest.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,7 +15,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use tapir_capture::{Armed, Injector, Received, ResetFrame, Sent};
+use tapir_capture::{Armed, Awake, Injector, Received, ResetFrame, Sent};
 use tapir_engine::policy::Authorised;
 use tapir_engine::respond::{KillEntry, KillTable, Resets};
 use tapir_engine::types::Timestamp;
@@ -58,8 +59,8 @@ pub(super) struct Responses {
 
 impl Responses {
     /// An order; carried out once its decision is logged.
-    pub(super) fn given(&self, order: Authorised) {
-        self.put(Order::Given(Box::new(order)));
+    pub(super) fn given(&self, order: Box<Authorised>) {
+        self.put(Order::Given(order));
     }
 
     /// The decision of this id is on disk.
@@ -98,7 +99,11 @@ pub(super) struct Responder {
     armed: Armed,
     injector: Injector,
     trunk: bool,
+    /// Keeps cores from sleeping while something is armed, where the system lets us.
+    awake: Option<Awake>,
     table: KillTable,
+    /// Pairs that are armed.
+    watched: Vec<(IpAddr, IpAddr)>,
     waiting: BTreeMap<String, Box<Authorised>>,
     orders: Receiver<Order>,
     wake: Arc<EventFd>,
@@ -109,6 +114,7 @@ pub(super) struct Responder {
 /// Both sides.
 pub(super) fn responder(
     (armed, injector, trunk): (Armed, Injector, bool),
+    awake: Option<Awake>,
     out: Outbox,
 ) -> Result<(Responses, Responder), RunError> {
     let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
@@ -124,7 +130,9 @@ pub(super) fn responder(
         armed,
         injector,
         trunk,
+        awake,
         table: KillTable::new(),
+        watched: Vec::new(),
         waiting: BTreeMap::new(),
         orders,
         wake,
@@ -241,6 +249,7 @@ impl Responder {
             frames_sent: 0,
             frames_refused: 0,
             latency_ns: None,
+            latency_max_ns: None,
             bytes_after: 0,
             redials: 0,
             text: why.to_owned(),
@@ -261,9 +270,20 @@ impl Responder {
 
     fn watch(&mut self) -> Result<(), RunError> {
         let pairs = self.table.pairs();
+        if pairs == self.watched {
+            return Ok(());
+        }
+        if let Some(awake) = &mut self.awake
+            && let Err(error) = awake.keep(!pairs.is_empty())
+        {
+            tracing::warn!(%error, "Idle cores cannot be kept awake; resets may be later.");
+            self.awake = None;
+        }
         self.armed
             .watch(&pairs)
-            .map_err(|error| RunError::Response(error.to_string()))
+            .map_err(|error| RunError::Response(error.to_string()))?;
+        self.watched = pairs;
+        Ok(())
     }
 }
 

@@ -27,6 +27,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const NUMBERS_LEFT: u64 = 300;
 /// Breaches and incidents younger than this are given to a new `sense`: it may still add to them.
 const OPEN_NS: i64 = 24 * 3_600 * 1_000_000_000;
+/// A breach is written down at once, and the decision that follows it a moment later: waiting that moment
+/// saves a second flush, which takes longer.
+const LINGER_MS: u16 = 1;
 /// How long the last word of a `sense` is waited for.
 const LOOK_EVERY_MS: u16 = 200;
 
@@ -38,6 +41,8 @@ pub(super) struct Inbox<'a> {
     pub(super) numbers: Numbers,
     /// First number that is not leased to the `sense` of now.
     pub(super) until: u64,
+    /// Whether decisions may be in the journal that did not get into their log.
+    pub(super) unlogged: bool,
     /// What this run has told, in its latest state.
     pub(super) run: Run,
 }
@@ -68,8 +73,12 @@ impl Inbox<'_> {
         held(&self.serve.to_sense).send(&ToSense::Hello { version: VERSION })?;
         let mut waiting: VecDeque<Numbered> = VecDeque::new();
         loop {
-            // What is there already shares one flush; nothing is waited for.
-            let wait = if waiting.is_empty() { LOOK_EVERY_MS } else { 0 };
+            // What is there already shares one flush.
+            let wait = match waiting.back().map(|numbered| &numbered.notice) {
+                None => LOOK_EVERY_MS,
+                Some(Notice::Breach(_) | Notice::Incident(_)) => LINGER_MS,
+                Some(Notice::Decision(_) | Notice::Response(_)) => 0,
+            };
             let message: Option<ToServe> = self.from.receive(Some(wait))?;
             match message {
                 Some(ToServe::Notice(numbered)) if waiting.len() + 1 < BATCH => {
@@ -133,22 +142,40 @@ impl Inbox<'_> {
         Ok(())
     }
 
-    /// The decision log first, then the journal: no decision is acknowledged that is not in both.
-    fn journal(&self, notices: &[Numbered]) -> Result<(), String> {
-        for numbered in notices {
-            let entry = match &numbered.notice {
-                Notice::Decision(decision) => LogEntry::Decision(decision.clone()),
-                Notice::Response(response) => LogEntry::Response(response.clone()),
-                Notice::Breach(_) | Notice::Incident(_) => continue,
-            };
-            if !held(&self.serve.journal).knows(numbered.number) {
-                self.serve.log(&entry).map_err(|error| error.to_string())?;
-            }
+    /// The decision log and the journal: no decision is acknowledged that is not on disk in both. The disk
+    /// takes both at the same time, which is hardly longer than one.
+    fn journal(&mut self, notices: &[Numbered]) -> Result<(), String> {
+        let mut journal = held(&self.serve.journal);
+        let entries: Vec<LogEntry> = notices
+            .iter()
+            .filter(|numbered| self.unlogged || !journal.knows(numbered.number))
+            .filter_map(|numbered| match &numbered.notice {
+                Notice::Decision(decision) => Some(LogEntry::Decision(decision.clone())),
+                Notice::Response(response) => Some(LogEntry::Response(response.clone())),
+                Notice::Breach(_) | Notice::Incident(_) => None,
+            })
+            .collect();
+        let mut append = || journal.append_all(notices).map(drop);
+        if entries.is_empty() {
+            return append().map_err(|error| error.to_string());
         }
-        held(&self.serve.journal)
-            .append_all(notices)
-            .map(|_| ())
-            .map_err(|error| error.to_string())
+        let mut decisions = held(&self.serve.decisions);
+        let decisions = &mut *decisions;
+        let written = decisions.write_all(super::now(), &entries);
+        written.map_err(|error| error.to_string())?;
+        self.unlogged = true;
+        let (logged, journalled) = std::thread::scope(|scope| {
+            let log = scope.spawn(|| decisions.sync());
+            let journalled = append();
+            let logged = log
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (logged, journalled)
+        });
+        logged.map_err(|error| error.to_string())?;
+        journalled.map_err(|error| error.to_string())?;
+        self.unlogged = false;
+        Ok(())
     }
 
     /// Takes in anything but a notice; true if it was the last word.
@@ -159,13 +186,10 @@ impl Inbox<'_> {
             }
             ToServe::Hello { .. } => self.greet()?,
             ToServe::Records(lines) => {
-                let written = self.folder.records(&lines);
+                let written = self.folder.records(&lines, self.from.text());
                 let mut board = held(&self.serve.board);
-                let all = u64::try_from(lines.len()).unwrap_or(0);
-                let lost = match &written {
-                    Ok(()) => 0,
-                    Err((lost, _)) => u64::try_from(*lost).unwrap_or(0),
-                };
+                let all: u64 = lines.iter().map(|lines| lines.count).sum();
+                let lost = written.as_ref().err().map_or(0, |(lost, _)| *lost);
                 board.records_written += all.saturating_sub(lost);
                 board.records_lost += lost;
                 let why = written.err().map(|(_, error)| error.to_string());

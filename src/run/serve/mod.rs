@@ -195,6 +195,7 @@ impl Serve {
             from,
             folder: run_folder,
             until: numbers.until(),
+            unlogged: false,
             numbers,
             run: told,
         })

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
-use tapir_message::RecordLine;
+use tapir_message::RecordLines;
 
 use crate::run::output::json;
 
@@ -77,26 +77,29 @@ impl RunFolder {
     }
 
     /// Appends lines to their logs; gives how many could not be written, and why.
-    pub(super) fn records(&mut self, lines: &[RecordLine]) -> Result<(), (usize, io::Error)> {
-        let mut texts: BTreeMap<&str, String> = BTreeMap::new();
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for line in lines {
-            let text = texts.entry(&line.kind).or_default();
-            text.push_str(&line.line);
-            text.push('\n');
-            *counts.entry(&line.kind).or_default() += 1;
-        }
-        let mut failed: Option<(usize, io::Error)> = None;
-        for (kind, text) in &texts {
-            if let Err(error) = self.append(kind, text) {
-                let lost = counts.get(kind).copied().unwrap_or(0);
-                failed = Some((failed.map_or(0, |(lost, _)| lost) + lost, error));
+    pub(super) fn records(
+        &mut self,
+        all: &[RecordLines],
+        text: &[u8],
+    ) -> Result<(), (u64, io::Error)> {
+        let mut failed: Option<(u64, io::Error)> = None;
+        let mut rest = text;
+        for lines in all {
+            let appended = match rest.split_at_checked(lines.bytes) {
+                Some((text, after)) => {
+                    rest = after;
+                    self.append(&lines.kind, text)
+                }
+                None => Err(io::ErrorKind::UnexpectedEof.into()),
+            };
+            if let Err(error) = appended {
+                failed = Some((failed.map_or(0, |(lost, _)| lost) + lines.count, error));
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    fn append(&mut self, kind: &str, text: &str) -> io::Result<()> {
+    fn append(&mut self, kind: &str, text: &[u8]) -> io::Result<()> {
         if !self.logs.contains_key(kind) {
             let file = OpenOptions::new()
                 .create(true)
@@ -108,7 +111,7 @@ impl RunFolder {
         let Some(log) = self.logs.get_mut(kind) else {
             return Ok(());
         };
-        if let Err(error) = log.file.write_all(text.as_bytes()) {
+        if let Err(error) = log.file.write_all(text) {
             // Half a line would make the next one unreadable.
             log.file.set_len(log.bytes)?;
             return Err(error);
@@ -207,30 +210,50 @@ impl RunFolder {
 
 #[cfg(test)]
 mod tests {
-    use tapir_message::Timestamp;
-
     use super::*;
 
-    fn line(kind: &str, text: &str) -> RecordLine {
-        RecordLine {
-            kind: kind.into(),
-            ts: Timestamp::default(),
-            line: text.into(),
-        }
+    fn put(folder: &mut RunFolder, lines: &[(&str, &str)]) {
+        let heads: Vec<_> = lines
+            .iter()
+            .map(|(kind, text)| RecordLines {
+                kind: (*kind).into(),
+                count: 1,
+                bytes: text.len(),
+            })
+            .collect();
+        let text: String = lines.iter().map(|(_, text)| *text).collect();
+        folder.records(&heads, text.as_bytes()).unwrap();
     }
 
     #[test]
     fn logs_go_on_after_a_restart_and_names_cannot_leave_the_folder() {
         let runs = tempfile::tempdir().unwrap();
-        for text in ["{1}", "{2}"] {
+        for text in ["{1}\n", "{2}\n"] {
             let mut folder = RunFolder::open(runs.path(), "one", 1 << 20).unwrap();
-            let lines = [line("conn", text), line("../dns", text)];
-            folder.records(&lines).unwrap();
+            put(&mut folder, &[("conn", text), ("../dns", text)]);
             folder.close().unwrap();
         }
         let read = |name: &str| fs::read_to_string(runs.path().join("one").join(name)).unwrap();
         assert_eq!(read("conn.log"), "{1}\n{2}\n");
         assert_eq!(read("dns.log"), "{1}\n{2}\n");
+    }
+
+    /// A text that ends too soon is said, with the lines that lack.
+    #[test]
+    fn lines_that_did_not_come_are_counted() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut folder = RunFolder::open(runs.path(), "one", 1 << 20).unwrap();
+        let head = |count, bytes| RecordLines {
+            kind: "conn".into(),
+            count,
+            bytes,
+        };
+        let (lost, _) = folder
+            .records(&[head(1, 4), head(3, 12)], b"{1}\n{2}\n")
+            .unwrap_err();
+        assert_eq!(lost, 3);
+        let log = fs::read_to_string(folder.path().join("conn.log")).unwrap();
+        assert_eq!(log, "{1}\n");
     }
 
     #[test]
@@ -239,7 +262,7 @@ mod tests {
         let long = "x".repeat(1_000);
         for name in ["a", "b", "c"] {
             let mut folder = RunFolder::open(runs.path(), name, 2_500).unwrap();
-            folder.records(&[line("conn", &long)]).unwrap();
+            put(&mut folder, &[("conn", &long)]);
             folder.close().unwrap();
             let log = File::options()
                 .append(true)

@@ -5,7 +5,7 @@
 use super::super::sense::{
     LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, may_begin, sense,
 };
-use super::super::{Dir, Kind, Out};
+use super::super::{Dir, Kind};
 use super::{Call, Lane, Mouth, State, len64, rest};
 
 impl Mouth {
@@ -89,7 +89,7 @@ impl Mouth {
         self.start(kind);
     }
 
-    /// The parser of `was` is done at `used`: TLS may begin just there, as behind an HTTP `CONNECT`.
+    /// The parser of `was` is done at `used`: TLS or SSH may begin just there, as behind an HTTP `CONNECT`.
     pub(super) fn turn(
         &mut self,
         was: Option<Kind>,
@@ -99,21 +99,35 @@ impl Mouth {
         call: &mut Call<'_>,
     ) -> usize {
         let left = rest(data, used);
-        let is_there = begins(left, dir) == Some((Kind::Tls, 0));
-        if was == Some(Kind::Tls) || !(is_there || may_begin(left, dir)) {
+        if was == Some(Kind::Socks) {
+            return self.sense_inside(dir, left, data.len(), call);
+        }
+        // What gave up on these very bytes does not begin again with them.
+        let there = begins(left, dir).map(|(kind, _)| kind);
+        let there =
+            there.filter(|kind| matches!(kind, Kind::Tls | Kind::Ssh) && was != Some(*kind));
+        if was == Some(Kind::Tls) || !(there.is_some() || may_begin(left, dir)) {
             return data.len();
         }
-        if let Some(parser) = &mut self.parser {
-            parser.finish(&mut Out::new(call.flow, call.ts, call.out));
-        }
-        if !is_there {
+        self.finish(call);
+        let Some(kind) = there else {
             self.parser = None;
             (self.orig, self.resp) = (Lane::default(), Lane::default());
             self.lane(dir).buffer = left.to_vec();
             self.state = State::Sensing;
             return data.len();
-        }
-        self.start_behind(Kind::Tls, dir, 0);
+        };
+        self.start_behind(kind, dir, 0);
         used.saturating_add(self.feed(dir, left, call))
+    }
+
+    /// A proxy has connected: anything may be inside, and the name stays until it is found.
+    fn sense_inside(&mut self, dir: Dir, left: &[u8], used: usize, call: &mut Call<'_>) -> usize {
+        self.finish(call);
+        self.parser = None;
+        (self.orig, self.resp) = (Lane::default(), Lane::default());
+        (self.state, self.first, self.told) = (State::Sensing, None, false);
+        self.sense(dir, 0, left, call);
+        used
     }
 }

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use super::sign_in;
+use crate::proto::gss::Token;
 use crate::types::{Text, text};
 
 /// Longest target or referrer kept.
@@ -121,20 +123,27 @@ pub(super) fn end(data: &[u8], from: usize) -> Option<usize> {
 
 /// Header fields of interest.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
-    pub(super) host: Option<Text>,
-    pub(super) referrer: Option<Text>,
-    pub(super) user_agent: Option<Text>,
-    pub(super) origin: Option<Text>,
-    pub(super) server: Option<Text>,
-    pub(super) mime_type: Option<Text>,
-    pub(super) filename: Option<Text>,
-    pub(super) proxied: Vec<Text>,
-    pub(super) auth_scheme: Option<&'static str>,
-    pub(super) content_length: Option<u64>,
-    pub(super) chunked: bool,
+pub(in crate::proto) struct Fields {
+    pub(in crate::proto) host: Option<Text>,
+    pub(in crate::proto) referrer: Option<Text>,
+    pub(in crate::proto) user_agent: Option<Text>,
+    pub(in crate::proto) origin: Option<Text>,
+    pub(in crate::proto) server: Option<Text>,
+    pub(in crate::proto) mime_type: Option<Text>,
+    pub(in crate::proto) filename: Option<Text>,
+    pub(in crate::proto) proxied: Vec<Text>,
+    pub(in crate::proto) auth_scheme: Option<&'static str>,
+    pub(in crate::proto) token: Option<Token>,
+    pub(in crate::proto) content_length: Option<u64>,
+    pub(in crate::proto) chunked: bool,
+    /// The body is compressed: its first bytes say nothing of what is inside.
+    pub(in crate::proto) encoded: bool,
+    /// The connection is to become a WebSocket (RFC 6455 §4.1).
+    pub(in crate::proto) is_websocket: bool,
+    pub(in crate::proto) websocket_protocol: Option<Text>,
+    pub(in crate::proto) websocket_extensions: Option<Text>,
     /// Lengths that are none or contradict each other: how requests are smuggled past a proxy.
-    pub(super) conflict: bool,
+    pub(in crate::proto) conflict: bool,
 }
 
 impl Fields {
@@ -150,7 +159,8 @@ impl Fields {
         fields
     }
 
-    fn field(&mut self, name: &[u8], value: &[u8]) {
+    /// Takes one field.
+    pub(in crate::proto) fn field(&mut self, name: &[u8], value: &[u8]) {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         let set = |slot: &mut Option<Text>, limit| {
             slot.get_or_insert_with(|| text(value, limit));
@@ -161,6 +171,7 @@ impl Fields {
             4 if is(b"Host") => set(&mut self.host, VALUE_LEN_MAX),
             6 if is(b"Origin") => set(&mut self.origin, VALUE_LEN_MAX),
             6 if is(b"Server") => set(&mut self.server, VALUE_LEN_MAX),
+            7 if is(b"Upgrade") => self.is_websocket = value.eq_ignore_ascii_case(b"websocket"),
             7 if is(b"Referer") => {
                 self.referrer.get_or_insert_with(|| uri(value).0);
             }
@@ -169,7 +180,7 @@ impl Fields {
             12 if is(b"Content-Type") => {
                 self.mime_type = mime_type(value);
             }
-            13 if is(b"Authorization") => self.auth_scheme = Some(auth_scheme(value)),
+            13 if is(b"Authorization") => self.authorization(value),
             14 if is(b"Content-Length") => {
                 // What a signed number cannot hold is taken for no length, as receivers do.
                 let length = str::from_utf8(value)
@@ -183,14 +194,32 @@ impl Fields {
                 self.content_length = self.content_length.or(length);
             }
             15 if is(b"X-Forwarded-For") => self.proxied(name, value),
+            16 if is(b"WWW-Authenticate") => self.challenge(value),
+            16 if is(b"Content-Encoding") => {
+                self.encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity");
+            }
             16 if is(b"Proxy-Connection") => self.proxied(name, value),
             17 if is(b"Transfer-Encoding") => {
                 let mut codings = value.split(|byte| *byte == b',');
                 self.chunked |= codings.any(|c| c.trim_ascii().eq_ignore_ascii_case(b"chunked"));
             }
             19 if is(b"Content-Disposition") => self.filename = filename(value),
-            19 if is(b"Proxy-Authorization") => self.auth_scheme = Some(auth_scheme(value)),
+            18 if is(b"Proxy-Authenticate") => self.challenge(value),
+            19 if is(b"Proxy-Authorization") => self.authorization(value),
+            22 if is(b"Sec-WebSocket-Protocol") => set(&mut self.websocket_protocol, 256),
+            24 if is(b"Sec-WebSocket-Extensions") => set(&mut self.websocket_extensions, 256),
             _ => {}
+        }
+    }
+
+    fn authorization(&mut self, value: &[u8]) {
+        self.auth_scheme = Some(auth_scheme(value));
+        self.challenge(value);
+    }
+
+    fn challenge(&mut self, value: &[u8]) {
+        if self.token.is_none() {
+            self.token = sign_in::token(value);
         }
     }
 
@@ -203,7 +232,7 @@ impl Fields {
 }
 
 /// A target or referrer without user name and password, and whether there were any.
-pub(super) fn uri(target: &[u8]) -> (Text, bool) {
+pub(in crate::proto) fn uri(target: &[u8]) -> (Text, bool) {
     let (target, cut) = without_userinfo(target);
     (text(&target, URI_LEN_MAX), cut)
 }

@@ -4,24 +4,30 @@
 //!           UPnP Device Architecture 2.0 §1 (SSDP: heads of HTTP in datagrams).
 //! Input:    both streams of a TCP flow, or datagrams of one head each. Who is the client is told by the
 //!           start lines, not by the flow.
-//! Output:   one `http` record per request with its response, one per datagram; user agent and server as
-//!           software clues.
+//! Output:   one `http` record per request with its response, one per datagram; a `websocket` record where
+//!           the connection becomes one; user agent and server as software clues.
 //! Bounds:   32 open requests a flow, the oldest is then written without response; a head of 64 KiB;
-//!           texts as in `head`; 8 user agents told a flow. Bodies are passed over.
+//!           texts as in `head`; 8 user agents told a flow. Bodies are passed over but for their beginning.
 //! Units:    body lengths in bytes as announced, or as counted where nothing announces them.
 //! Secrets:  credentials, cookies: only that they crossed and by which scheme.
-//! Not done: HTTP/2; SSDP answers are not joined to the search they answer; file names inside multipart
+//! Not done: SSDP answers are not joined to the search they answer; file names inside multipart
 //!           bodies; what runs inside a CONNECT tunnel or after an upgrade, unless that is HTTP/1 again.
 
+mod body;
 mod clues;
 mod datagram;
 mod head;
 mod record;
+mod sign_in;
+mod websocket;
 
 use std::collections::VecDeque;
 
-use self::head::{Fields, StartLine};
+use self::head::StartLine;
+pub(super) use self::head::{Fields, uri};
 pub use self::record::HttpRecord;
+use self::websocket::Offer;
+pub use self::websocket::WebSocketRecord;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::types::{Text, Timestamp, text};
 
@@ -58,6 +64,9 @@ struct Side {
     searched: usize,
     /// Whether the message under way is a response.
     responds: bool,
+    /// Whether the beginning of its body is still to be looked at, and what was there of it before.
+    sniffs: bool,
+    beginning: Vec<u8>,
 }
 
 /// A request or transaction not yet written.
@@ -65,6 +74,8 @@ struct Side {
 struct Open {
     ts: Timestamp,
     record: HttpRecord,
+    /// What it offers if it is to become a WebSocket.
+    offer: Option<Box<Offer>>,
 }
 
 /// Parser of one flow.
@@ -81,6 +92,8 @@ pub struct Http {
     server_told: bool,
     sure: bool,
     tunnel: bool,
+    /// Who signs in by NTLM or Kerberos, once somebody does.
+    sign_in: Option<Box<super::gss::SignIn>>,
 }
 
 impl Protocol for Http {
@@ -123,11 +136,14 @@ impl Protocol for Http {
         if input.gap > 0 {
             self.gap(input.dir, input.gap, out);
         }
+        if self.side(input.dir).sniffs {
+            self.sniff(&input, out);
+        }
         let all = input.data.len();
         match self.side(input.dir).state {
             State::Start => self.head(input, out),
-            State::Fixed(left) => self.pass(input, left, State::Start),
-            State::Chunk(left) => self.pass(input, left, State::ChunkSize),
+            State::Fixed(left) => self.pass(input, left, State::Fixed, State::Start),
+            State::Chunk(left) => self.pass(input, left, State::Chunk, State::ChunkSize),
             State::ChunkSize | State::Trailer => self.line(input, out),
             State::UntilClose => {
                 self.count(input.dir, u64::try_from(all).unwrap_or(u64::MAX));
@@ -142,9 +158,10 @@ impl Protocol for Http {
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {
-        for Open { ts, record } in self.open.take().into_iter().chain(self.pending.drain(..)) {
+        for Open { ts, record, .. } in self.open.take().into_iter().chain(self.pending.drain(..)) {
             out.record(ts, record);
         }
+        self.sign_in_ends(out);
     }
 }
 
@@ -158,6 +175,7 @@ impl Http {
 
     /// Bytes are missing: fine inside a body that goes on behind them.
     fn gap(&mut self, dir: Dir, gap: u64, out: &mut Out<'_>) {
+        self.end_sniff(dir, out);
         let next = match self.side(dir).state {
             State::Fixed(left) if left == gap => State::Start,
             State::Fixed(left) => left.checked_sub(gap).map_or(State::Lost, State::Fixed),
@@ -184,7 +202,7 @@ impl Http {
             self.close(out);
             // Unknown how many responses went by: only the newest request can still be answered.
             while self.pending.len() > 1
-                && let Some(Open { ts, record }) = self.pending.pop_front()
+                && let Some(Open { ts, record, .. }) = self.pending.pop_front()
             {
                 out.record(ts, record);
             }
@@ -193,7 +211,7 @@ impl Http {
 
     /// Writes the transaction whose response has just ended.
     fn close(&mut self, out: &mut Out<'_>) {
-        if let Some(Open { ts, record }) = self.open.take() {
+        if let Some(Open { ts, record, .. }) = self.open.take() {
             out.record(ts, record);
         }
     }
@@ -207,66 +225,6 @@ impl Http {
         } else if let Some(Open { record, .. }) = self.pending.back_mut() {
             record.request_body_len = record.request_body_len.saturating_add(bytes);
         }
-    }
-
-    /// Passes over `left` bytes, most of them without seeing them.
-    fn pass(&mut self, input: Input<'_>, left: u64, next: State) -> Parse {
-        self.side(input.dir).state = next;
-        let here = input.data.len();
-        match usize::try_from(left) {
-            Ok(used) if used <= here => Parse::Parsed { used },
-            _ => Parse::SkipBytes {
-                bytes: left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX)),
-            },
-        }
-    }
-
-    /// A chunk's size, or a trailer field (RFC 9112 §7.1).
-    fn line(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        let window = input.data.get(..LINE_LEN_MAX).unwrap_or(input.data);
-        let Some((line, _)) = head::split_once(window, b'\n') else {
-            if input.data.len() < LINE_LEN_MAX {
-                return Parse::NeedMore { used: 0, need: 1 };
-            }
-            self.lose(input.dir, out);
-            return Parse::Parsed {
-                used: input.data.len(),
-            };
-        };
-        let used = line.len().saturating_add(1);
-        let line = line.trim_ascii();
-        let responds = self.side(input.dir).responds;
-        if self.side(input.dir).state == State::Trailer {
-            if line.is_empty() {
-                self.side(input.dir).state = State::Start;
-                if responds {
-                    self.close(out);
-                }
-            }
-            return Parse::Parsed { used };
-        }
-        let digits = line
-            .split(|byte| matches!(byte, b';' | b' '))
-            .next()
-            .unwrap_or_default();
-        let size = str::from_utf8(digits)
-            .ok()
-            .and_then(|hex| u64::from_str_radix(hex, 16).ok());
-        match size {
-            Some(0) => self.side(input.dir).state = State::Trailer,
-            Some(size) => {
-                self.count(input.dir, size);
-                self.side(input.dir).state = State::Chunk(size.saturating_add(2));
-            }
-            None => {
-                out.weird("HTTP_bad_chunk_size", None, Self::NAME);
-                self.lose(input.dir, out);
-                return Parse::Parsed {
-                    used: input.data.len(),
-                };
-            }
-        }
-        Parse::Parsed { used }
     }
 
     /// A start line and its header fields.
@@ -331,7 +289,8 @@ impl Http {
 
     /// What should be a start line is none.
     fn nonsense(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if self.tunnel {
+        // Behind `CONNECT`, or where somebody asks an SSH server in HTTP.
+        if self.tunnel || input.data.starts_with(b"SSH-") {
             self.finish(out);
             return Parse::Skip;
         }
@@ -349,15 +308,17 @@ impl Http {
         &mut self,
         input: Input<'_>,
         (method, target, version): (&[u8], &[u8], Option<&[u8]>),
-        fields: Fields,
+        mut fields: Fields,
         out: &mut Out<'_>,
     ) {
+        let offer = Offer::of(&mut fields);
         if fields.conflict {
             out.weird("HTTP_conflicting_lengths", None, Self::NAME);
         }
+        self.signs_in(fields.token, input, out);
         self.told_agent(input.dir, fields.user_agent.as_deref(), out);
         self.depth = self.depth.saturating_add(1);
-        let (uri, userinfo) = head::uri(target);
+        let (uri, userinfo) = uri(target);
         let auth_scheme = fields
             .auth_scheme
             .or_else(|| userinfo.then_some("userinfo"));
@@ -390,9 +351,12 @@ impl Http {
         self.pending.push_back(Open {
             ts: input.ts,
             record,
+            offer,
         });
         let side = self.side(input.dir);
         side.responds = false;
+        side.sniffs = !fields.encoded && (fields.chunked || length > 0);
+        side.beginning.clear();
         side.state = match (fields.chunked, length) {
             (true, _) => State::ChunkSize,
             (false, 0) => State::Start,
@@ -405,7 +369,7 @@ impl Http {
         &mut self,
         input: Input<'_>,
         (version, status, reason): (&[u8], u16, &[u8]),
-        fields: Fields,
+        mut fields: Fields,
         out: &mut Out<'_>,
     ) -> bool {
         self.close(out);
@@ -418,8 +382,13 @@ impl Http {
             record.info_msg = Some(text(reason, 128));
             return false;
         }
-        self.told_server(input.dir, "http server header", fields.server, out);
-        let Open { ts, mut record } = self.pending.pop_front().unwrap_or_else(|| {
+        self.signed_in(fields.token.take(), status, input, out);
+        self.told_server(input.dir, "http server header", fields.server.take(), out);
+        let Open {
+            ts,
+            mut record,
+            offer,
+        } = self.pending.pop_front().unwrap_or_else(|| {
             self.depth = self.depth.saturating_add(1);
             let version = Some(text(version, 3));
             let record = HttpRecord {
@@ -430,8 +399,12 @@ impl Http {
             Open {
                 ts: input.ts,
                 record,
+                offer: None,
             }
         });
+        if let Some(offer) = offer.filter(|_| status == 101 && fields.is_websocket) {
+            out.record(out.ts, offer.agreed(&record, &mut fields));
+        }
         record.status_code = Some(status);
         record.status_msg = Some(text(reason, 128));
         record.resp_filenames = fields.filename.map(|name| vec![name]);
@@ -453,10 +426,19 @@ impl Http {
         if let State::Fixed(length) = state {
             record.response_body_len = length;
         }
-        self.side(input.dir).state = state;
+        let side = self.side(input.dir);
+        side.state = state;
+        // A part of a file does not begin as the file does.
+        side.sniffs = state != State::Start && !fields.encoded && status != 206;
+        side.beginning.clear();
+        let is_told = !side.sniffs && !matches!(state, State::ChunkSize | State::UntilClose);
         self.tunnel |= connected;
-        self.open = Some(Open { ts, record });
-        if !matches!(state, State::ChunkSize | State::UntilClose) {
+        self.open = Some(Open {
+            ts,
+            record,
+            offer: None,
+        });
+        if is_told {
             self.close(out);
         }
         status == 101

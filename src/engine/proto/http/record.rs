@@ -42,11 +42,11 @@ record! {
         pub proxied: Option<Vec<Text>> = "proxied",
         /// File name the request's header suggests.
         pub orig_filenames: Option<Vec<Text>> = "orig_filenames",
-        /// Content type of the request's body, as its header has it.
+        /// Content type of the request's body, by its first bytes or else as its header has it.
         pub orig_mime_types: Option<Vec<Text>> = "orig_mime_types",
         /// File name the response's header suggests.
         pub resp_filenames: Option<Vec<Text>> = "resp_filenames",
-        /// Content type of the response's body, as its header has it.
+        /// Content type of the response's body, by its first bytes or else as its header has it.
         pub resp_mime_types: Option<Vec<Text>> = "resp_mime_types",
     }
 }

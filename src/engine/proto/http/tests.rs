@@ -314,3 +314,75 @@ proptest! {
         let _ = flow.close();
     }
 }
+
+#[test]
+fn a_body_is_what_its_first_bytes_say() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\n";
+    let mut pieces: Vec<(Dir, &[u8])> = vec![(Orig, b"GET /a.txt HTTP/1.1\r\n\r\n"), (Resp, head)];
+    // One byte a segment.
+    let program = b"MZ\x90\0\x03\0";
+    pieces.extend(program.chunks(1).map(|byte| (Resp, byte)));
+    let lines = run(&pieces);
+    assert!(
+        lines[0].contains(r#""response_body_len":6"#),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[0].contains(r#""resp_mime_types":["application/x-dosexec"]"#));
+
+    let lines = run(&[
+        (Orig, b"POST /u HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n%PD\r\n5\r\nF-1.7\r\n0\r\n\r\n"),
+        (Resp, b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: text/css\r\n\r\n\x1f\x8b\x08\0"),
+    ]);
+    assert!(
+        lines[0].contains(r#""orig_mime_types":["application/pdf"]"#),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[0].contains(r#""resp_mime_types":["text/css"]"#),
+        "compressed on the way"
+    );
+    assert!(lines[0].contains(r#""response_body_len":4"#));
+}
+
+#[test]
+fn a_response_lost_at_its_body_is_told_all_the_same() {
+    let mut flow = Flow::default();
+    flow.feed(Orig, b"GET / HTTP/1.1\r\n\r\n", 0);
+    flow.feed(Resp, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", 0);
+    flow.feed(Resp, b"x", 100);
+    flow.feed(Orig, b"GET /2 HTTP/1.1\r\n\r\n", 0);
+    let lines = flow.close();
+    assert!(
+        lines[0].contains(r#""response_body_len":900,"status_code":200"#),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[1].contains(r#""uri":"/2""#));
+}
+
+/// The example of RFC 6455 §1.2, with an extension.
+#[test]
+fn a_connection_that_becomes_a_websocket_says_so() {
+    let lines = run(&[
+        (
+            Orig,
+            b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+            Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\
+            Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        ),
+        (
+            Resp,
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n",
+        ),
+    ]);
+    assert_eq!(
+        lines[0],
+        r#"{"host":"server.example.com","uri":"/chat","subprotocol":"chat","client_protocols":"chat, superchat","client_extensions":"permessage-deflate"}"#
+    );
+    assert!(lines[1].contains(r#""status_code":101"#));
+    assert_eq!(lines.len(), 2);
+}

@@ -1,42 +1,34 @@
-//! Requests, and what their answers make of them: sign-ins, shares, and through [`Files`] the files.
+//! Requests of SMB 2 and 3, and what their answers make of them in [`State`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::files::{FileId, Files, Opened, Share, Tree};
+use super::files::{Attributes, FileId, Opened, Share};
 use super::header::{
-    CLOSE, CREATE, Header, LOGOFF, READ, SESSION_SETUP, SET_INFO, TREE_DISCONNECT, WRITE,
+    CLOSE, CREATE, Header, IOCTL, LOGOFF, READ, SESSION_SETUP, SET_INFO, TREE_DISCONNECT, WRITE,
 };
-use super::ntlmssp::{self, Authenticate, Challenge, Message};
-use super::request::{Asked, Target, asked};
+use super::pipes::Payload;
+use super::request::{Asked, PIPE_TRANSCEIVE, Target, asked};
+use super::state::State;
 use super::wire::{
-    BUFFER_OVERFLOW, MORE_PROCESSING, PENDING, SUCCESS, size16_at, status_name, u8_at, u16_at,
-    u32_at, u128_at,
+    BUFFER_OVERFLOW, PENDING, SUCCESS, size16_at, size32_at, status_name, u8_at, u16_at, u32_at,
+    u64_at, u128_at,
 };
-use super::{Ntlm, SmbMapping};
+use crate::proto::gss::{self, Token};
 use crate::proto::{Dir, Input, Out};
-use crate::types::{Clue, ClueKind, Text, Timestamp};
+use crate::types::Timestamp;
 
 /// Requests waiting for their answer. Windows keeps a few dozen in flight.
 const REQUESTS_MAX: usize = 256;
-/// Shares connected.
-const TREES_MAX: usize = 64;
-/// Sessions on one connection: terminal servers have some.
-const SESSIONS_MAX: usize = 64;
 /// A FileId of all ones means the file of the command before it (\[MS-SMB2\] 3.2.4.1.4).
 const SAME_FILE: FileId = FileId::MAX;
 /// Commands after a CREATE that may mean its file before it has an id; more are not compounded.
 const COMPOUND_MAX: u64 = 16;
 
-/// State of one flow.
+/// Requests of one flow.
 #[derive(Debug, Default)]
 pub(super) struct Dialog {
     requests: BTreeMap<u64, Request>,
-    trees: BTreeMap<(u64, u32), Tree>,
-    sessions: BTreeMap<u64, Session>,
-    files: Files,
     compound: Compound,
-    full: bool,
 }
 
 /// What commands marked as related inherit from the one before.
@@ -57,46 +49,74 @@ struct Request {
     asked: Asked,
 }
 
-#[derive(Debug, Default)]
-struct Session {
-    user: Option<Arc<str>>,
-    server: Option<Box<Challenge>>,
-}
-
 impl Dialog {
     /// One command: `message` is its header and the beginning of its body, `len` its whole length.
     pub(super) fn command(
         &mut self,
         header: &Header,
-        message: &[u8],
-        len: u64,
+        (message, len): (&[u8], u64),
         input: Input<'_>,
+        state: &mut State,
         out: &mut Out<'_>,
     ) {
-        let body = message.get(super::HEADER_LEN..).unwrap_or_default();
         if header.response {
-            self.response(header, message, body, len, input.dir, out);
+            self.response(header, (message, len), input.dir, state, out);
         } else {
-            self.request(header, message, body, input, out);
+            self.request(header, message, input, state, out);
         }
     }
 
-    /// Tells what is still open.
-    pub(super) fn finish(&mut self, out: &mut Out<'_>) {
+    /// Where the bytes lie that a command carries through a pipe, if it may.
+    pub(super) fn payload(
+        &self,
+        header: &Header,
+        message: &[u8],
+        state: &State,
+    ) -> Option<Payload> {
+        let body = message.get(super::HEADER_LEN..)?;
+        let answered = matches!(header.status, SUCCESS | BUFFER_OVERFLOW);
+        let (file, offset, len) = match (header.command, header.response) {
+            (WRITE, false) => (u128_at(body, 16)?, size16_at(body, 2)?, u32_at(body, 4)?),
+            (READ, true) if answered => {
+                let Target::Known(file) = self.requests.get(&header.message)?.file else {
+                    return None;
+                };
+                (file, usize::from(u8_at(body, 2)?), u32_at(body, 4)?)
+            }
+            (IOCTL, false) if u32_at(body, 4)? == PIPE_TRANSCEIVE => {
+                (u128_at(body, 8)?, size32_at(body, 24)?, u32_at(body, 28)?)
+            }
+            (IOCTL, true) if answered && u32_at(body, 4)? == PIPE_TRANSCEIVE => {
+                (u128_at(body, 8)?, size32_at(body, 32)?, u32_at(body, 36)?)
+            }
+            _ => return None,
+        };
+        let share = state.files.share(file).unwrap_or_default();
+        let is_one = matches!(share, Share::Pipe | Share::Unknown);
+        (is_one && len > 0 && file != SAME_FILE).then_some(Payload {
+            file,
+            offset,
+            len: u64::from(len),
+            sure: share == Share::Pipe,
+        })
+    }
+
+    /// Tells what was not answered.
+    pub(super) fn finish(&mut self, state: &mut State, out: &mut Out<'_>) {
         while let Some((_, request)) = self.requests.pop_first() {
-            self.unanswered(request, out);
+            unanswered(request, state, out);
         }
-        self.files.finish(out);
     }
 
     fn request(
         &mut self,
         header: &Header,
         message: &[u8],
-        body: &[u8],
         input: Input<'_>,
+        state: &mut State,
         out: &mut Out<'_>,
     ) {
+        let body = message.get(super::HEADER_LEN..).unwrap_or_default();
         let before = if header.related {
             self.compound
         } else {
@@ -119,10 +139,14 @@ impl Dialog {
             tree,
             file,
         };
-        if header.command == TREE_DISCONNECT {
-            self.trees.remove(&(session, tree));
-        } else if header.command == LOGOFF {
-            self.sessions.remove(&session);
+        match header.command {
+            TREE_DISCONNECT => state.disconnected((session, tree)),
+            LOGOFF => state.signed_off(session),
+            // SMB2_SESSION_FLAG_BINDING: shares and files of other connections are used here as well.
+            SESSION_SETUP if u8_at(body, 2).is_some_and(|flags| flags & 1 != 0) => {
+                state.blind(session, "smb_multichannel", out);
+            }
+            _ => {}
         }
         let Some(asked) = asked(header.command, message, body) else {
             return;
@@ -138,8 +162,8 @@ impl Dialog {
         if self.requests.len() >= REQUESTS_MAX
             && let Some((_, oldest)) = self.requests.pop_first()
         {
-            self.table_full(out);
-            self.unanswered(oldest, out);
+            state.table_full(out);
+            unanswered(oldest, state, out);
         }
         self.requests.insert(header.message, request);
     }
@@ -147,18 +171,20 @@ impl Dialog {
     fn response(
         &mut self,
         header: &Header,
-        message: &[u8],
-        body: &[u8],
-        len: u64,
+        (message, len): (&[u8], u64),
         server: Dir,
+        state: &mut State,
         out: &mut Out<'_>,
     ) {
         if header.status == PENDING {
             return;
         }
+        let body = message.get(super::HEADER_LEN..).unwrap_or_default();
         let Some(request) = self.requests.remove(&header.message) else {
             if header.command == SESSION_SETUP {
-                self.challenged(header.session, message, body, server, out);
+                let tokens = (None, answer_token(message, body));
+                let at = (out.ts, server.other());
+                state.signed_in(header.session, tokens, Some(header.status), at, out);
             }
             return;
         };
@@ -169,36 +195,42 @@ impl Dialog {
         };
         let ts = request.ts;
         match request.asked {
-            Asked::SignIn(_) if header.status == MORE_PROCESSING => {
-                self.challenged(header.session, message, body, server, out);
+            Asked::SignIn(token) => {
+                let tokens = (token.map(|token| *token), answer_token(message, body));
+                let at = (ts, server.other());
+                state.signed_in(header.session, tokens, Some(header.status), at, out);
             }
-            Asked::SignIn(Some(signing)) => {
-                self.signed_in(
-                    header.session,
-                    *signing,
-                    Some(header.status),
-                    (ts, server),
-                    out,
-                );
+            Asked::TreeConnect(path) => {
+                let share = u8_at(body, 2)
+                    .filter(|_| ok)
+                    .map_or_else(Share::default, share);
+                let tree = header.tree.map(|tree| (header.session, tree));
+                let at = (ts, header.status);
+                state.connected(header.session, tree, (path, share), at, out);
             }
-            Asked::TreeConnect(path) => self.connected(header, body, path, ts, out),
-            Asked::Create { ref name, delete } => {
-                let opened = self.opened(&request, name.clone());
-                self.created(header, body, opened, delete, out);
+            Asked::Create { name, delete } => {
+                let tree = (request.session, request.tree);
+                let opened = state.opened(request.session, tree, name, ts);
+                self.created(header, body, (opened, delete), state, out);
             }
-            Asked::Close => self.files.close(file, out),
+            Asked::Close => state.close(file, out),
             Asked::Read if ok || header.status == BUFFER_OVERFLOW => {
                 // What a server claims to send cannot be more than the message holds.
                 let bytes = u64::from(u32_at(body, 4).unwrap_or(0)).min(len);
-                self.files.read(file, bytes, ts);
+                state.files.read(file, bytes, ts);
             }
             Asked::Write { len } if ok => {
                 let bytes = u32_at(body, 4).unwrap_or(0).min(len);
-                self.files.wrote(file, u64::from(bytes), ts);
+                state.files.wrote(file, u64::from(bytes), ts);
             }
-            Asked::SignIn(None) | Asked::Read | Asked::Write { .. } => {}
-            Asked::Delete => self.files.deleted(file, ts, header.status, out),
-            Asked::Rename(name) => self.files.renamed(file, name, ts, header.status, out),
+            Asked::Read | Asked::Write { .. } => {}
+            Asked::Delete => state.files.deleted(file, ts, header.status, out),
+            Asked::Rename(name) => state.files.renamed(file, name, ts, header.status, out),
+            Asked::Referral(name) => {
+                let tree = (request.session, request.tree);
+                let opened = state.opened(request.session, tree, name, ts);
+                opened.asked("SMB::DFS_REFERRAL", header.status, out);
+            }
         }
     }
 
@@ -207,8 +239,8 @@ impl Dialog {
         &mut self,
         header: &Header,
         body: &[u8],
-        opened: Opened,
-        delete: bool,
+        (opened, delete): (Opened, bool),
+        state: &mut State,
         out: &mut Out<'_>,
     ) {
         // Informational codes (oplock break in progress) still open the file.
@@ -224,175 +256,40 @@ impl Dialog {
                 request.file = Target::Known(id);
             }
         }
-        if self.files.open(id, opened, body, delete, out) {
-            self.table_full(out);
-        }
+        let times = body.get(8..).unwrap_or_default();
+        let attributes = Attributes::new(u32_at(body, 4), times, u64_at(body, 48));
+        state.open(id, opened, &attributes, delete, out);
     }
+}
 
-    /// What the records about a file need to know of its opening.
-    fn opened(&self, request: &Request, name: Text) -> Opened {
-        Opened {
-            ts: request.ts,
-            name,
-            tree: self
-                .trees
-                .get(&(request.session, request.tree))
-                .cloned()
-                .unwrap_or_default(),
-            user: self
-                .sessions
-                .get(&request.session)
-                .and_then(|session| session.user.clone()),
+/// A request whose answer was not seen: opens and sign-ins are told all the same.
+fn unanswered(request: Request, state: &mut State, out: &mut Out<'_>) {
+    match request.asked {
+        Asked::Create { name, .. } => {
+            let tree = (request.session, request.tree);
+            let opened = state.opened(request.session, tree, name, request.ts);
+            opened.failed(None, out);
         }
-    }
-
-    /// TREE_CONNECT was answered.
-    fn connected(
-        &mut self,
-        header: &Header,
-        body: &[u8],
-        path: Text,
-        ts: Timestamp,
-        out: &mut Out<'_>,
-    ) {
-        let ok = header.status == SUCCESS;
-        let share = match u8_at(body, 2).filter(|_| ok) {
-            Some(1) => Share::Disk,
-            Some(2) => Share::Pipe,
-            Some(3) => Share::Print,
-            _ => Share::Unknown,
-        };
-        let tree = Tree {
-            path: Some(path.as_str().into()),
-            share,
-        };
-        let user = self
-            .sessions
-            .get(&header.session)
-            .and_then(|session| session.user.as_deref());
-        let mapping = SmbMapping {
-            path,
-            share_type: share.name(),
-            user: user.map(Text::from),
-            status: (!ok).then(|| status_name(header.status)),
-        };
-        out.record(ts, mapping);
-        let Some(id) = header.tree.filter(|_| ok) else {
-            return;
-        };
-        let key = (header.session, id);
-        if self.trees.len() >= TREES_MAX && !self.trees.contains_key(&key) {
-            self.table_full(out);
-            self.trees.pop_first();
+        Asked::SignIn(Some(token)) => {
+            let at = (request.ts, request.client);
+            state.signed_in(request.session, (Some(*token), None), None, at, out);
         }
-        self.trees.insert(key, tree);
+        _ => {}
     }
+}
 
-    /// Keeps what the server says of itself before a sign-in goes on.
-    fn challenged(&mut self, id: u64, message: &[u8], body: &[u8], server: Dir, out: &mut Out<'_>) {
-        let blob = size16_at(body, 4)
-            .and_then(|at| message.get(at..))
-            .unwrap_or_default();
-        let Some(Message::Challenge(challenge)) = ntlmssp::find(blob) else {
-            return;
-        };
-        tell(
-            server,
-            ClueKind::HostName,
-            "ntlm",
-            challenge.nb_name.as_ref(),
-            out,
-        );
-        tell(
-            server,
-            ClueKind::HostName,
-            "ntlm dns name",
-            challenge.dns_name.as_ref(),
-            out,
-        );
-        tell(
-            server,
-            ClueKind::Software,
-            "ntlm version",
-            challenge.system.as_ref(),
-            out,
-        );
-        self.session(id, out).server = Some(Box::new(challenge));
-    }
+/// The token a SESSION_SETUP was answered with.
+fn answer_token(message: &[u8], body: &[u8]) -> Option<Token> {
+    gss::read(message.get(size16_at(body, 4)?..)?)
+}
 
-    /// SESSION_SETUP was answered, or never: emits the sign-in and what the client said of itself.
-    fn signed_in(
-        &mut self,
-        id: u64,
-        signing: Authenticate,
-        verdict: Option<u32>,
-        (ts, server): (Timestamp, Dir),
-        out: &mut Out<'_>,
-    ) {
-        let client = server.other();
-        tell(
-            client,
-            ClueKind::HostName,
-            "ntlm",
-            signing.workstation.as_ref(),
-            out,
-        );
-        tell(
-            client,
-            ClueKind::Software,
-            "ntlm version",
-            signing.system.as_ref(),
-            out,
-        );
-        if verdict == Some(SUCCESS) {
-            self.session(id, out).user = signing.user.as_deref().map(Arc::from);
-        }
-        let told = self
-            .sessions
-            .get(&id)
-            .and_then(|session| session.server.as_deref());
-        let told = told.cloned().unwrap_or_default();
-        let record = Ntlm {
-            username: signing.user,
-            hostname: signing.workstation,
-            domainname: signing.domain,
-            server_nb_computer_name: told.nb_name,
-            server_dns_computer_name: told.dns_name,
-            server_tree_name: told.tree_name,
-            success: verdict.map(|status| status == SUCCESS),
-            status: verdict.filter(|status| *status != SUCCESS).map(status_name),
-        };
-        out.record(ts, record);
-    }
-
-    /// The session with this id; at the bound the one with the lowest id goes for it.
-    fn session(&mut self, id: u64, out: &mut Out<'_>) -> &mut Session {
-        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&id) {
-            self.table_full(out);
-            self.sessions.pop_first();
-        }
-        self.sessions.entry(id).or_default()
-    }
-
-    /// A request whose answer was not seen: opens and sign-ins are told all the same.
-    fn unanswered(&mut self, request: Request, out: &mut Out<'_>) {
-        match request.asked {
-            Asked::Create { ref name, .. } => {
-                self.opened(&request, name.clone()).failed(None, out);
-            }
-            Asked::SignIn(Some(signing)) => {
-                let at = (request.ts, request.client.other());
-                self.signed_in(request.session, *signing, None, at, out);
-            }
-            _ => {}
-        }
-    }
-
-    /// Says once that a table was at its bound.
-    fn table_full(&mut self, out: &mut Out<'_>) {
-        if !std::mem::replace(&mut self.full, true) {
-            out.weird("smb_table_full", None, "smb");
-        }
+/// ShareType (\[MS-SMB2\] 2.2.10).
+fn share(kind: u8) -> Share {
+    match kind {
+        1 => Share::Disk,
+        2 => Share::Pipe,
+        3 => Share::Print,
+        _ => Share::Unknown,
     }
 }
 
@@ -403,26 +300,4 @@ fn target(body: &[u8], at: usize, before: Compound) -> Target {
         Some(id) => Target::Known(id),
         None => Target::None,
     }
-}
-
-/// Emits evidence about one side.
-fn tell(
-    side: Dir,
-    kind: ClueKind,
-    evidence: &'static str,
-    value: Option<&Text>,
-    out: &mut Out<'_>,
-) {
-    let Some(value) = value.cloned() else { return };
-    let end = match side {
-        Dir::Orig => out.flow.orig,
-        Dir::Resp => out.flow.resp,
-    };
-    out.clue(Clue {
-        mac: None,
-        ip: Some(end.ip()),
-        kind,
-        evidence,
-        value,
-    });
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::SmbFile;
-use super::wire::{SUCCESS, file_time_at, status_name, u32_at, u64_at};
+use super::wire::{SUCCESS, file_time_at, status_name};
 use crate::proto::Out;
 use crate::types::{Text, Timestamp};
 
@@ -75,6 +75,30 @@ impl Opened {
         );
     }
 
+    /// Tells of something asked about a name that was not opened.
+    pub(super) fn asked(&self, action: &'static str, status: u32, out: &mut Out<'_>) {
+        out.record(
+            self.ts,
+            SmbFile {
+                action,
+                status: failure(status),
+                ..self.record(Verb::Open)
+            },
+        );
+    }
+
+    /// Tells of a rename of what was not opened; the name is the new one.
+    pub(super) fn renamed(&self, from: Text, status: u32, out: &mut Out<'_>) {
+        out.record(
+            self.ts,
+            SmbFile {
+                prev_name: Some(from),
+                status: failure(status),
+                ..self.record(Verb::Rename)
+            },
+        );
+    }
+
     /// What all records about the file have in common.
     fn record(&self, verb: Verb) -> SmbFile {
         SmbFile {
@@ -83,6 +107,32 @@ impl Opened {
             name: Some(self.name.clone()),
             user: self.user.as_deref().map(Text::from),
             ..SmbFile::default()
+        }
+    }
+}
+
+/// What a server says of a file it opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Attributes {
+    pub(super) size: Option<u64>,
+    pub(super) created: Option<Timestamp>,
+    pub(super) accessed: Option<Timestamp>,
+    pub(super) modified: Option<Timestamp>,
+    pub(super) changed: Option<Timestamp>,
+    pub(super) create_action: Option<&'static str>,
+}
+
+impl Attributes {
+    /// What stands in the answer to a CREATE (\[MS-SMB2\] 2.2.14): the times in a row, the length
+    /// 16 bytes behind them.
+    pub(super) fn new(action: Option<u32>, times: &[u8], size: Option<u64>) -> Self {
+        Self {
+            size,
+            created: file_time_at(times, 0),
+            accessed: file_time_at(times, 8),
+            modified: file_time_at(times, 16),
+            changed: file_time_at(times, 24),
+            create_action: action.and_then(create_action),
         }
     }
 }
@@ -151,23 +201,23 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// CREATE succeeded; `body` is the answer's. True if another file had to go for it.
+    /// A file was opened. True if another had to go for it.
     pub(super) fn open(
         &mut self,
         id: FileId,
         opened: Opened,
-        body: &[u8],
+        attributes: &Attributes,
         delete: bool,
         out: &mut Out<'_>,
     ) -> bool {
-        let size = u64_at(body, 48);
+        let size = attributes.size;
         let record = SmbFile {
             size,
-            created: file_time_at(body, 8),
-            accessed: file_time_at(body, 16),
-            modified: file_time_at(body, 24),
-            changed: file_time_at(body, 32),
-            create_action: create_action(body),
+            created: attributes.created,
+            accessed: attributes.accessed,
+            modified: attributes.modified,
+            changed: attributes.changed,
+            create_action: attributes.create_action,
             ..opened.record(Verb::Open)
         };
         out.record(opened.ts, record);
@@ -202,6 +252,11 @@ impl Files {
             replaced.close(out);
         }
         evict
+    }
+
+    /// What the share of an open file offers; `None` if its opening was not seen.
+    pub(super) fn share(&self, id: FileId) -> Option<Share> {
+        Some(self.open.get(&id)?.opened.tree.share)
     }
 
     /// Bytes came from the file.
@@ -288,8 +343,8 @@ fn failure(status: u32) -> Option<Text> {
 }
 
 /// CreateAction (\[MS-SMB2\] 2.2.14).
-fn create_action(body: &[u8]) -> Option<&'static str> {
-    match u32_at(body, 4)? {
+fn create_action(action: u32) -> Option<&'static str> {
+    match action {
         0 => Some("superseded"),
         1 => Some("opened"),
         2 => Some("created"),

@@ -2,12 +2,16 @@
 //!
 //! Standard: \[MS-SMB2\] 2.2.1 (header), 2.2.3–2.2.40 (commands).
 
+use super::request::GET_REFERRALS;
 use super::wire::{u16_at, u32_at, u64_at};
 
 /// Bytes of the header.
 pub(super) const HEADER_LEN: usize = 64;
 /// Most bytes of a CREATE request's or sign-in's body that are waited for.
 const BODY_LEN_MAX: usize = 16 * 1024;
+
+/// The same of a question for a DFS referral.
+const REFERRAL_LEN_MAX: usize = 2 * 1024;
 
 pub(super) const SESSION_SETUP: u16 = 1;
 pub(super) const LOGOFF: u16 = 2;
@@ -17,6 +21,7 @@ pub(super) const CREATE: u16 = 5;
 pub(super) const CLOSE: u16 = 6;
 pub(super) const READ: u16 = 8;
 pub(super) const WRITE: u16 = 9;
+pub(super) const IOCTL: u16 = 11;
 pub(super) const SET_INFO: u16 = 17;
 
 /// A header, checked.
@@ -60,9 +65,15 @@ impl Header {
         })
     }
 
-    /// How many bytes after the header are worth waiting for.
-    pub(super) fn body_wanted(&self) -> usize {
+    /// How many bytes after the header are worth waiting for; `body` is what is there already.
+    pub(super) fn body_wanted(&self, body: &[u8]) -> usize {
         match (self.command, self.response) {
+            (IOCTL, false) => match u32_at(body, 4) {
+                None => 8,
+                Some(GET_REFERRALS) => REFERRAL_LEN_MAX,
+                Some(_) => 32,
+            },
+            (IOCTL, true) => 40,
             (CREATE | SESSION_SETUP | TREE_CONNECT | SET_INFO, false) | (SESSION_SETUP, true) => {
                 BODY_LEN_MAX
             }

@@ -1,8 +1,8 @@
-//! SMB 2 and 3: which shares and files are used, by whom, and how.
+//! SMB 1 to 3: which shares and files are used, by whom, and how.
 //!
-//! Standard: \[MS-SMB2\]; framing RFC 1002 §4.3 (NetBIOS session service) and \[MS-SMB2\] 2.1.
+//! Standard: \[MS-SMB2\], \[MS-CIFS\], \[MS-SMB\]; framing RFC 1002 §4.3 (NetBIOS session service) and \[MS-SMB2\] 2.1.
 //! Input:    TCP, ports 445 and 139. File contents are skipped unseen.
-//! Output:   `smb_files` (one record per verb and open), `smb_mapping`, `ntlm`; clues from NTLM names.
+//! Output:   `smb_files` (one record per verb and open), `smb_mapping`; sign-ins through `gss`.
 //! Bounds:   256 open requests, 64 shares, 64 sessions, 512 open files a flow, 1,024 bytes a name;
 //!           beyond that the oldest is told as it stands and dropped (`weird: smb_table_full`).
 //! Not done: SMB 1 beyond being recognised; DCE/RPC over pipes; server-side copies (FSCTL). Encrypted
@@ -11,16 +11,21 @@
 mod dialog;
 mod files;
 mod header;
-mod ntlmssp;
+mod pipes;
 mod records;
 mod request;
+mod state;
+mod v1;
 mod wire;
 
-pub use records::{Ntlm, SmbFile, SmbMapping};
+pub use records::{SmbFile, SmbMapping};
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use dialog::Dialog;
+use files::FileId;
 use header::{HEADER_LEN, Header};
+use pipes::Payload;
+use state::State;
 
 /// Bytes of the NetBIOS session header.
 const FRAME_LEN: usize = 4;
@@ -41,6 +46,8 @@ pub struct Smb {
     /// Whether any message was recognised.
     recognised: bool,
     dialog: Dialog,
+    old: v1::Dialog,
+    state: State,
 }
 
 /// Where one direction stands.
@@ -51,8 +58,23 @@ enum At {
     Frame,
     /// Before an SMB2 header; this much of the message is left.
     Command { left: u64 },
+    /// Before an SMB1 message of this length.
+    Message { len: u64 },
+    /// Within what goes through a pipe.
+    Pipe(Piped),
     /// Somewhere after a gap; this much was searched for a message's beginning.
     Lost { searched: u64 },
+}
+
+/// Bytes that go through a pipe, and the end of the message behind them.
+#[derive(Clone, Copy, Debug)]
+struct Piped {
+    file: FileId,
+    data: u64,
+    /// Of the same command, behind the data.
+    tail: u64,
+    /// Of the commands behind it.
+    rest: u64,
 }
 
 impl Protocol for Smb {
@@ -87,16 +109,21 @@ impl Protocol for Smb {
         }
         if input.gap > 0 {
             *self.at(input.dir) = At::Lost { searched: 0 };
+            self.state.pipes.gap(input.dir);
         }
         match *self.at(input.dir) {
-            At::Frame => self.frame(input),
+            At::Frame => self.frame(input, out),
+            At::Message { len } => self.message(input, len, out),
+            At::Pipe(piped) => self.piped(input, piped, out),
             At::Command { left } => self.command(input, left, out),
-            At::Lost { searched } => self.search(input, searched),
+            At::Lost { searched } => self.search(input, searched, out),
         }
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {
-        self.dialog.finish(out);
+        self.old.finish(&mut self.state, out);
+        self.dialog.finish(&mut self.state, out);
+        self.state.finish(out);
     }
 }
 
@@ -109,7 +136,7 @@ impl Smb {
     }
 
     /// Reads a NetBIOS header and the protocol id behind it.
-    fn frame(&mut self, input: Input<'_>) -> Parse {
+    fn frame(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         let data = input.data;
         let Some(&[kind, high, mid, low]) = data.first_chunk() else {
             return need(data, FRAME_LEN);
@@ -125,8 +152,14 @@ impl Smb {
                     *self.at(input.dir) = At::Command { left: len };
                     Parse::Parsed { used: FRAME_LEN }
                 }
-                // SMB 1, encrypted, compressed: nothing to be read there.
-                Some([0xfc | 0xfd | 0xff, b'S', b'M', b'B']) => {
+                Some(b"\xffSMB") => {
+                    self.recognised = true;
+                    *self.at(input.dir) = At::Message { len };
+                    Parse::Parsed { used: FRAME_LEN }
+                }
+                Some(b"\xfdSMB") => self.encrypted(data, whole, out),
+                // Compressed: nothing to be read there.
+                Some(b"\xfcSMB") => {
                     self.recognised = true;
                     pass(data, whole)
                 }
@@ -155,20 +188,104 @@ impl Smb {
         } else {
             left
         };
+        let body = data.get(HEADER_LEN..).unwrap_or_default();
+        let whole = usize::try_from(len).unwrap_or(usize::MAX);
         let wanted = HEADER_LEN
-            .saturating_add(header.body_wanted())
-            .min(usize::try_from(len).unwrap_or(usize::MAX));
+            .saturating_add(header.body_wanted(body))
+            .min(whole);
         let Some(message) = data.get(..wanted) else {
             return need(data, wanted);
         };
-        self.dialog.command(&header, message, len, input, out);
-        let rest = left.saturating_sub(len);
-        *self.at(input.dir) = if rest == 0 {
-            At::Frame
-        } else {
-            At::Command { left: rest }
+        let payload = self.dialog.payload(&header, message, &self.state);
+        let payload = match certain(payload, data, len) {
+            Ok(payload) => payload,
+            Err(wanted) => return need(data, wanted),
         };
-        pass(data, len)
+        let state = &mut self.state;
+        self.dialog
+            .command(&header, (message, len), input, state, out);
+        self.go_on(input, len, left.saturating_sub(len), payload)
+    }
+
+    /// Reads an SMB1 message of this length.
+    fn message(&mut self, input: Input<'_>, len: u64, out: &mut Out<'_>) -> Parse {
+        let data = input.data;
+        let whole = usize::try_from(len).unwrap_or(usize::MAX);
+        // The words' number stands behind the header.
+        let least = v1::HEADER_LEN.saturating_add(1).min(whole);
+        if data.len() < least {
+            return need(data, least);
+        }
+        let Some(header) = v1::Header::new(data.get(..whole).unwrap_or(data)) else {
+            *self.at(input.dir) = At::Frame;
+            return pass(data, len);
+        };
+        let wanted = header.wanted(data).min(whole);
+        let Some(message) = data.get(..wanted) else {
+            return need(data, wanted);
+        };
+        let payload = self.old.payload(&header, message, &self.state);
+        let payload = match certain(payload, data, len) {
+            Ok(payload) => payload,
+            Err(wanted) => return need(data, wanted),
+        };
+        let state = &mut self.state;
+        self.old.message(&header, (message, len), input, state, out);
+        self.go_on(input, len, 0, payload)
+    }
+
+    /// Goes on behind a command of `len` bytes, or within it where something went through a pipe.
+    fn go_on(&mut self, input: Input<'_>, len: u64, rest: u64, payload: Option<Payload>) -> Parse {
+        if let Some(payload) = payload {
+            let offset = u64::try_from(payload.offset).unwrap_or(u64::MAX);
+            let end = offset.saturating_add(payload.len);
+            *self.at(input.dir) = At::Pipe(Piped {
+                file: payload.file,
+                data: payload.len,
+                tail: len.saturating_sub(end),
+                rest,
+            });
+            return pass(input.data, offset);
+        }
+        *self.at(input.dir) = behind(rest);
+        pass(input.data, len)
+    }
+
+    /// Hands on what goes through a pipe.
+    fn piped(&mut self, input: Input<'_>, piped: Piped, out: &mut Out<'_>) -> Parse {
+        let len = usize::try_from(piped.data).unwrap_or(usize::MAX);
+        let data = input.data.get(..len).unwrap_or(input.data);
+        let pipes = &mut self.state.pipes;
+        if pipes.bytes(piped.file, input.dir, data, input.ts, out) {
+            self.state.table_full(out);
+        }
+        let left = piped
+            .data
+            .saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        if left > 0 {
+            *self.at(input.dir) = At::Pipe(Piped {
+                data: left,
+                ..piped
+            });
+            return Parse::Parsed { used: data.len() };
+        }
+        *self.at(input.dir) = behind(piped.rest);
+        pass(input.data, piped.data.saturating_add(piped.tail))
+    }
+
+    /// An encrypted message (\[MS-SMB2\] 2.2.41): says once a session that it is.
+    fn encrypted(&mut self, data: &[u8], whole: u64, out: &mut Out<'_>) -> Parse {
+        /// Where the SessionId stands, NetBIOS header included.
+        const SESSION_AT: usize = 48;
+        const WANTED: usize = 56;
+        self.recognised = true;
+        if data.len() < WANTED && whole >= 56 {
+            return need(data, WANTED);
+        }
+        if let Some(session) = wire::u64_at(data, SESSION_AT) {
+            self.state.blind(session, "smb_encrypted", out);
+        }
+        pass(data, whole)
     }
 
     /// The bytes make no sense as a frame: look for the next one that does.
@@ -178,12 +295,12 @@ impl Smb {
     }
 
     /// Looks for the beginning of a message after a gap.
-    fn search(&mut self, input: Input<'_>, searched: u64) -> Parse {
+    fn search(&mut self, input: Input<'_>, searched: u64, out: &mut Out<'_>) -> Parse {
         let data = input.data;
         if let Some(at) = next_message(data) {
             *self.at(input.dir) = At::Frame;
             if at == 0 {
-                return self.frame(input);
+                return self.frame(input, out);
             }
             return Parse::Parsed { used: at };
         }
@@ -213,6 +330,24 @@ fn next_message(data: &[u8]) -> Option<usize> {
             _ => None,
         }
     })
+}
+
+/// Judges whether a command of `len` bytes carries something through a pipe; else how many of its bytes
+/// would tell.
+fn certain(payload: Option<Payload>, data: &[u8], len: u64) -> Result<Option<Payload>, usize> {
+    let payload = payload.filter(|payload| payload.is_within(len));
+    match payload.and_then(|payload| payload.wanted()) {
+        Some(wanted) if data.len() < wanted => Err(wanted),
+        _ => Ok(payload.filter(|payload| payload.is_certain(data))),
+    }
+}
+
+/// Where a direction stands behind a command, with `rest` bytes of its message to go.
+fn behind(rest: u64) -> At {
+    match rest {
+        0 => At::Frame,
+        left => At::Command { left },
+    }
 }
 
 /// Done with `len` bytes, of which some may not be there yet.

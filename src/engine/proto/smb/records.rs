@@ -6,7 +6,8 @@ use crate::types::{Text, Timestamp};
 record! {
     /// One verb on one open file (Zeek's `smb_files.log`); reads and writes are summed until the close.
     pub struct SmbFile = "smb_files" {
-        /// What was done, such as `SMB::FILE_OPEN`, `SMB::FILE_WRITE`, `SMB::FILE_DELETE`, `SMB::PIPE_OPEN`.
+        /// What was done, such as `SMB::FILE_OPEN`, `SMB::FILE_WRITE`, `SMB::FILE_DELETE`, `SMB::PIPE_OPEN`; also
+        /// `SMB::DFS_REFERRAL` and, in SMB 1, `SMB::FILE_QUERY`, `SMB::FILE_SEARCH` and `SMB::FILE_FOUND`.
         pub action: &'static str = "action",
         /// Share the file lies on, `\\server\share`; absent if its connection was not seen.
         pub path: Option<Text> = "path",
@@ -47,28 +48,6 @@ record! {
         /// Who is signed in, as NTLM told it.
         pub user: Option<Text> = "user",
         /// NTSTATUS of a refusal; absent on success.
-        pub status: Option<Text> = "status",
-    }
-}
-
-record! {
-    /// One NTLM sign-in (Zeek's `ntlm.log`); no hash and no response is kept.
-    pub struct Ntlm = "ntlm" {
-        /// Account; absent for an anonymous sign-in.
-        pub username: Option<Text> = "username",
-        /// What the client calls itself.
-        pub hostname: Option<Text> = "hostname",
-        /// Domain of the account.
-        pub domainname: Option<Text> = "domainname",
-        /// NetBIOS name of the server.
-        pub server_nb_computer_name: Option<Text> = "server_nb_computer_name",
-        /// DNS name of the server.
-        pub server_dns_computer_name: Option<Text> = "server_dns_computer_name",
-        /// DNS name of the server's forest.
-        pub server_tree_name: Option<Text> = "server_tree_name",
-        /// Whether the server accepted it; absent if no answer was seen.
-        pub success: Option<bool> = "success",
-        /// NTSTATUS of a refusal.
         pub status: Option<Text> = "status",
     }
 }

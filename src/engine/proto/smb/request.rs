@@ -1,27 +1,39 @@
 //! Requests of interest, read from their bodies.
 //!
-//! Standard: \[MS-SMB2\] 2.2.5, 2.2.9, 2.2.13, 2.2.21, 2.2.39; \[MS-FSCC\] 2.4.11, 2.4.43.
+//! Standard: \[MS-SMB2\] 2.2.5, 2.2.9, 2.2.13, 2.2.21, 2.2.31, 2.2.39; \[MS-FSCC\] 2.4.11, 2.4.43.
 
 use super::files::FileId;
-use super::header::{CLOSE, CREATE, READ, SESSION_SETUP, SET_INFO, TREE_CONNECT, WRITE};
-use super::ntlmssp::{self, Authenticate, Message};
+use super::header::{CLOSE, CREATE, IOCTL, READ, SESSION_SETUP, SET_INFO, TREE_CONNECT, WRITE};
 use super::wire::{field, size16_at, size32_at, u8_at, u32_at, utf16};
+use crate::proto::gss::{self, Token};
 use crate::types::Text;
 
 /// Longest name or share path kept, in bytes of UTF-8.
 const NAME_LEN_MAX: usize = 1024;
 
+/// FSCTL_PIPE_TRANSCEIVE: a write to a pipe and a read from it in one.
+pub(super) const PIPE_TRANSCEIVE: u32 = 0x0011_c017;
+/// FSCTL_DFS_GET_REFERRALS.
+pub(super) const GET_REFERRALS: u32 = 0x0006_0194;
+
 /// What was asked, as far as the answer needs it.
 #[derive(Debug)]
 pub(super) enum Asked {
-    SignIn(Option<Box<Authenticate>>),
+    SignIn(Option<Box<Token>>),
     TreeConnect(Text),
-    Create { name: Text, delete: bool },
+    Create {
+        name: Text,
+        delete: bool,
+    },
     Close,
     Read,
-    Write { len: u32 },
+    Write {
+        len: u32,
+    },
     Delete,
     Rename(Text),
+    /// Where a name of the distributed file system lies.
+    Referral(Text),
 }
 
 /// Which file a request is about.
@@ -41,10 +53,7 @@ pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> 
             let blob = size16_at(body, 12)
                 .and_then(|at| message.get(at..))
                 .unwrap_or_default();
-            Some(Asked::SignIn(match ntlmssp::find(blob) {
-                Some(Message::Authenticate(found)) => Some(Box::new(found)),
-                _ => None,
-            }))
+            Some(Asked::SignIn(gss::read(blob).map(Box::new)))
         }
         TREE_CONNECT => Some(Asked::TreeConnect(name(message, body, 4)?)),
         CREATE => {
@@ -62,6 +71,13 @@ pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> 
             len: u32_at(body, 4)?,
         }),
         SET_INFO => set_info(message, body),
+        IOCTL if u32_at(body, 4)? == GET_REFERRALS => {
+            // REQ_GET_DFS_REFERRAL, \[MS-DFSC\] 2.2.2: the level, then the name.
+            let input = field(message, size32_at(body, 24)?, size32_at(body, 28)?)?;
+            let name = utf16(input.get(2..)?, NAME_LEN_MAX);
+            // An empty one asks for the domains there are.
+            (!name.is_empty()).then_some(Asked::Referral(name))
+        }
         _ => None,
     }
 }

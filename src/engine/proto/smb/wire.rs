@@ -1,63 +1,11 @@
-//! Little-endian fields, UTF-16 names, file times and status codes of \[MS-SMB2\], \[MS-FSCC\], \[MS-ERREF\].
+//! Fields, file times and status codes of \[MS-SMB2\], \[MS-FSCC\], \[MS-ERREF\].
 //!
 //! Nothing here can fail: a field that is not there is `None`.
 
+pub(super) use crate::proto::little_endian::{
+    field, size16_at, size32_at, u8_at, u16_at, u32_at, u64_at, u128_at, utf16,
+};
 use crate::types::{Text, Timestamp};
-
-/// The bytes of `data` from `at`, `len` long.
-pub(super) fn field(data: &[u8], at: usize, len: usize) -> Option<&[u8]> {
-    data.get(at..at.checked_add(len)?)
-}
-
-/// A byte.
-pub(super) fn u8_at(data: &[u8], at: usize) -> Option<u8> {
-    data.get(at).copied()
-}
-
-/// Two bytes, little-endian.
-pub(super) fn u16_at(data: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*data.get(at..)?.first_chunk()?))
-}
-
-/// Two bytes, little-endian, as an offset or a length.
-pub(super) fn size16_at(data: &[u8], at: usize) -> Option<usize> {
-    u16_at(data, at).map(usize::from)
-}
-
-/// Four bytes, little-endian.
-pub(super) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*data.get(at..)?.first_chunk()?))
-}
-
-/// Four bytes, little-endian, as an offset or a length.
-pub(super) fn size32_at(data: &[u8], at: usize) -> Option<usize> {
-    usize::try_from(u32_at(data, at)?).ok()
-}
-
-/// Eight bytes, little-endian.
-pub(super) fn u64_at(data: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*data.get(at..)?.first_chunk()?))
-}
-
-/// Sixteen bytes: a FileId, of which only equality matters.
-pub(super) fn u128_at(data: &[u8], at: usize) -> Option<u128> {
-    Some(u128::from_le_bytes(*data.get(at..)?.first_chunk()?))
-}
-
-/// UTF-16LE as text of at most `limit` bytes; an unpaired surrogate becomes U+FFFD, trailing NULs go.
-pub(super) fn utf16(bytes: &[u8], limit: usize) -> Text {
-    let (units, _odd) = bytes.as_chunks::<2>();
-    let mut out = Text::new();
-    for unit in char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit))) {
-        let character = unit.unwrap_or(char::REPLACEMENT_CHARACTER);
-        if out.len().saturating_add(character.len_utf8()) > limit {
-            break;
-        }
-        out.push(character);
-    }
-    out.truncate(out.trim_end_matches('\0').len());
-    out
-}
 
 /// A FILETIME, 100 ns since 1601 (\[MS-DTYP\] 2.3.3); `None` for zero and "never", and beyond our range.
 pub(super) fn file_time_at(data: &[u8], at: usize) -> Option<Timestamp> {
@@ -178,15 +126,6 @@ const STATUS: &[(u32, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_bounded_and_lossy() {
-        assert_eq!(utf16(b"a\0\xfc\0", 64), "aü");
-        // A high surrogate alone, then a pair (U+1F600 is D83D DE00).
-        assert_eq!(utf16(b"\x3d\xd8b\0\x3d\xd8\x00\xde", 64), "\u{fffd}b😀");
-        assert_eq!(utf16(b"\xfc\0\xfc\0", 3), "ü");
-        assert_eq!(utf16(b"a\0\0\0\0\0x", 64), "a");
-    }
 
     #[test]
     fn file_times_count_from_1601() {

@@ -73,6 +73,8 @@ record! {
         pub host_cert: bool = "host_cert",
         /// Whether the client showed it.
         pub client_cert: bool = "client_cert",
+        /// Whether it names itself as its signer; the signature is not checked.
+        pub self_signed: bool = "self_signed",
     }
 }
 
@@ -107,6 +109,7 @@ pub(super) fn certificate(der: &[u8]) -> Option<Certificate> {
         not_valid_after: Some(Timestamp::from_secs(validity.not_after.timestamp())),
         key_alg: Some(object_name(&key.algorithm.algorithm)),
         sig_alg: Some(object_name(&parsed.signature_algorithm.algorithm)),
+        self_signed: parsed.subject().as_raw() == parsed.issuer().as_raw(),
         ..X509Record::default()
     };
     describe_key(key, &mut record);
@@ -267,7 +270,7 @@ fn curve_name(oid: &Oid<'_>) -> Text {
 }
 
 /// Bytes in hex.
-pub(super) fn hex(bytes: &[u8], upper: bool) -> Text {
+pub(in crate::proto) fn hex(bytes: &[u8], upper: bool) -> Text {
     let mut out = String::with_capacity(bytes.len().saturating_mul(2));
     for byte in bytes {
         for nibble in [byte >> 4, byte & 0x0f] {
@@ -342,6 +345,7 @@ mod tests {
         assert_eq!(root.serial.as_deref(), Some("0A1B2C"));
         assert_eq!((root.ca, root.path_len), (Some(true), Some(0)));
         assert_eq!(root.subject, root.issuer);
+        assert!(root.self_signed && !certificate(LEAF).unwrap().record.self_signed);
         assert_eq!(root.san_dns, None);
     }
 

@@ -6,6 +6,7 @@
 
 use super::certificate::{Certificate, certificate, fingerprint};
 use super::hello::{ClientHelloView, Ssl2Hello, client_hello, extension, server_hello};
+use super::ja3::{ja3, ja3s};
 use super::ja4::ja4;
 use super::reader::Reader;
 use super::record::SslRecord;
@@ -25,13 +26,47 @@ const SERVER_NAME_LEN_MAX: usize = 256;
 const WEIRDS_MAX: u8 = 16;
 /// First version whose handshake is encrypted after the hellos; drafts lie above it.
 const TLS_13: u16 = 0x0304;
+const DTLS_13: u16 = 0xfefc;
 /// Alert level that ends a session.
 const FATAL: u8 = 2;
+
+/// What carries the messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::proto) enum Transport {
+    /// Records over TCP.
+    #[default]
+    Tcp,
+    /// CRYPTO frames.
+    Quic,
+    /// Records in datagrams.
+    Dtls,
+}
+
+impl Transport {
+    /// First letter of a JA4.
+    fn letter(self) -> char {
+        match self {
+            Self::Tcp => 't',
+            Self::Quic => 'q',
+            Self::Dtls => 'd',
+        }
+    }
+
+    /// What a server that completes a handshake serves.
+    fn service(self) -> &'static str {
+        match self {
+            Self::Tcp => "tls",
+            Self::Quic => "quic",
+            Self::Dtls => "dtls",
+        }
+    }
+}
 
 /// What is known of one session.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     pub(super) record: SslRecord,
+    transport: Transport,
     /// Whether any hello was seen: without one there is nothing to tell.
     pub(super) is_heard: bool,
     client: Option<Dir>,
@@ -45,6 +80,14 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// A session whose messages come over `transport`.
+    pub(super) fn over(transport: Transport) -> Self {
+        Self {
+            transport,
+            ..Self::default()
+        }
+    }
+
     /// Takes one handshake message.
     pub(super) fn message(&mut self, kind: u8, body: &[u8], dir: Dir, out: &mut Out<'_>) {
         match kind {
@@ -106,7 +149,11 @@ impl Session {
 
     /// Whether messages after the hellos are encrypted and ChangeCipherSpec means nothing.
     pub(super) fn is_13(&self) -> bool {
-        self.version.is_some_and(|version| version >= TLS_13)
+        self.version.is_some_and(|version| match version {
+            // DTLS counts downwards.
+            0xfe00..=0xfeff => version <= DTLS_13,
+            _ => version >= TLS_13,
+        })
     }
 
     /// Notes a letter of history.
@@ -129,9 +176,10 @@ impl Session {
             Dir::Orig => out.flow.resp,
             Dir::Resp => out.flow.orig,
         };
+        let service = self.transport.service();
         let value = match &self.certificate_name {
-            Some(name) => format!("tls {name}"),
-            None => "tls".to_owned(),
+            Some(name) => format!("{service} {name}"),
+            None => service.to_owned(),
         };
         out.clue(Clue {
             mac: None,
@@ -179,8 +227,11 @@ impl Session {
         self.is_ticket_offered = hello
             .extension(extension::SESSION_TICKET)
             .is_some_and(|ticket| !ticket.is_empty());
-        let ja4 = ja4(&hello, 't');
+        let ja4 = ja4(&hello, self.transport.letter());
         self.record.ja4 = Some(ja4.clone());
+        self.record.ja3 = Some(ja3(&hello));
+        let ech = hello.extension(extension::ENCRYPTED_CLIENT_HELLO);
+        self.record.ech = ech.map(|_| true);
         let client = match dir {
             Dir::Orig => out.flow.orig,
             Dir::Resp => out.flow.resp,
@@ -203,6 +254,7 @@ impl Session {
             return;
         };
         self.history(if hello.is_retry { 'j' } else { 's' }, dir);
+        self.record.ja3s.get_or_insert_with(|| ja3s(&hello));
         self.version = Some(hello.version());
         self.record.version = Some(names::version(hello.version()));
         self.cipher = Some(hello.cipher);

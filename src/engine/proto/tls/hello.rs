@@ -5,17 +5,22 @@
 //! Input:    the body of a handshake message, without its 4-byte header. QUIC carries the same bodies.
 //! Bounds:   nothing is copied; a list that ends early is read as far as it goes.
 
+use std::borrow::Cow;
+
 use super::reader::{Reader, numbers};
 
 /// Extension numbers (IANA "TLS ExtensionType Values").
 pub(super) mod extension {
     pub(crate) const SERVER_NAME: u16 = 0;
+    pub(crate) const SUPPORTED_GROUPS: u16 = 10;
+    pub(crate) const EC_POINT_FORMATS: u16 = 11;
     pub(crate) const SIGNATURE_ALGORITHMS: u16 = 13;
     pub(crate) const ALPN: u16 = 16;
     pub(crate) const SESSION_TICKET: u16 = 35;
     pub(crate) const PRE_SHARED_KEY: u16 = 41;
     pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
     pub(crate) const KEY_SHARE: u16 = 51;
+    pub(crate) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
 
 /// The `random` of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3).
@@ -63,6 +68,27 @@ pub fn client_hello(body: &[u8]) -> Option<ClientHelloView<'_>> {
     })
 }
 
+/// The body of a DTLS ClientHello as TLS has it: without the cookie behind the session id (RFC 6347 §4.2.1).
+pub(in crate::proto) fn without_cookie(body: &[u8]) -> Cow<'_, [u8]> {
+    /// Version, random, length of the session id.
+    const BEFORE_LEN: usize = 2 + 32 + 1;
+    let parts = || {
+        let mut reader = Reader::new(body);
+        reader.take(2)?;
+        reader.take(RETRY_RANDOM.len())?;
+        let before = reader.vec8()?.len().checked_add(BEFORE_LEN)?;
+        let cookie = reader.vec8()?.len().checked_add(1)?;
+        Some((
+            body.get(..before)?,
+            body.get(before.checked_add(cookie)?..)?,
+        ))
+    };
+    match parts() {
+        Some((before, behind)) => Cow::Owned([before, behind].concat()),
+        None => Cow::Borrowed(body),
+    }
+}
+
 impl<'a> ClientHelloView<'a> {
     /// What is left of a hello in the form of SSL 2.0: its cipher kinds of three bytes are none of
     /// TLS's, and it has no extensions.
@@ -96,7 +122,12 @@ impl<'a> ClientHelloView<'a> {
     pub fn version(&self) -> u16 {
         self.extension(extension::SUPPORTED_VERSIONS)
             .and_then(|body| Reader::new(body).vec8())
-            .and_then(|list| numbers(list).filter(|v| !is_grease(*v)).max())
+            .and_then(|list| {
+                let versions = numbers(list).filter(|v| !is_grease(*v));
+                // DTLS counts downwards.
+                let is_dtls = self.legacy_version >= 0xfe00;
+                versions.max_by_key(|v| if is_dtls { !*v } else { *v })
+            })
             .unwrap_or(self.legacy_version)
     }
 
@@ -167,6 +198,11 @@ pub(super) fn server_hello(body: &[u8]) -> Option<ServerHelloView<'_>> {
 impl<'a> ServerHelloView<'a> {
     pub(super) fn extension(&self, number: u16) -> Option<&'a [u8]> {
         find(self.extensions, number)
+    }
+
+    /// Extension numbers and bodies in the server's order.
+    pub(super) fn extensions(&self) -> impl Iterator<Item = (u16, &'a [u8])> + 'a {
+        extensions(self.extensions)
     }
 
     /// Version chosen.

@@ -13,6 +13,8 @@ use super::hello::{ClientHelloView, extension};
 
 /// Hex digits kept of each hash.
 const HASH_LEN: usize = 12;
+/// Room for the text that is hashed: what a browser offers fits.
+const TEXT_LEN: usize = 256;
 /// What stands for the hash of nothing.
 const EMPTY: &str = "000000000000";
 
@@ -42,22 +44,22 @@ pub fn ja4(hello: &ClientHelloView<'_>, transport: char) -> String {
     if ciphers.is_empty() {
         out.push_str(EMPTY);
     } else {
-        let mut hash = Sha256::new();
-        list(&mut hash, ciphers.iter().copied());
-        finish(hash, &mut out);
+        let mut text = String::with_capacity(TEXT_LEN);
+        list(&mut text, ciphers.iter().copied());
+        finish(&text, &mut out);
     }
     out.push('_');
     if numbers.is_empty() {
         out.push_str(EMPTY);
     } else {
-        let mut hash = Sha256::new();
-        list(&mut hash, numbers.iter().copied());
+        let mut text = String::with_capacity(TEXT_LEN);
+        list(&mut text, numbers.iter().copied());
         let mut algorithms = hello.signature_algorithms().peekable();
         if algorithms.peek().is_some() {
-            hash.update(b"_");
-            list(&mut hash, algorithms);
+            text.push('_');
+            list(&mut text, algorithms);
         }
-        finish(hash, &mut out);
+        finish(&text, &mut out);
     }
     out
 }
@@ -91,21 +93,28 @@ fn alpn(name: Option<&[u8]>) -> [char; 2] {
     [digit(first >> 4), digit(last & 0x0f)]
 }
 
-/// Feeds four hex digits a number, with commas between.
-fn list(hash: &mut Sha256, numbers: impl Iterator<Item = u16>) {
-    let mut text = String::with_capacity(5);
+/// Writes four hex digits a number, with commas between.
+fn list(out: &mut String, numbers: impl Iterator<Item = u16>) {
     for (index, number) in numbers.enumerate() {
-        text.clear();
-        let comma = if index == 0 { "" } else { "," };
-        let _infallible = write!(text, "{comma}{number:04x}");
-        hash.update(text.as_bytes());
+        if index > 0 {
+            out.push(',');
+        }
+        for byte in number.to_be_bytes() {
+            push_hex(byte, out);
+        }
     }
 }
 
-/// Writes the beginning of the hash in hex.
-fn finish(hash: Sha256, out: &mut String) {
-    for byte in hash.finalize().iter().take(HASH_LEN / 2) {
-        let _infallible = write!(out, "{byte:02x}");
+/// Writes the beginning of the text's hash in hex.
+fn finish(text: &str, out: &mut String) {
+    for byte in Sha256::digest(text).iter().take(HASH_LEN / 2) {
+        push_hex(*byte, out);
+    }
+}
+
+fn push_hex(byte: u8, out: &mut String) {
+    for nibble in [byte >> 4, byte & 0x0f] {
+        out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
     }
 }
 

@@ -6,12 +6,14 @@
 //!           certificate; clues: the client's JA4, and that the server serves TLS.
 //! Bounds:   a handshake message is 64 KiB, larger ones are passed over and told; 1,024 records and 64
 //!           encrypted ones of a side are looked at, then the flow is left alone.
-//! Not done: DTLS; NPN; what follows STARTTLS comes here only if its parser hands it over.
+//! Not done: NPN; what follows STARTTLS comes here only if its parser hands it over.
 
+mod carried;
 mod certificate;
 mod distinguished_name;
 mod handshake;
 mod hello;
+mod ja3;
 mod ja4;
 mod names;
 mod reader;
@@ -23,6 +25,11 @@ pub use certificate::X509Record;
 pub use hello::{ClientHelloView, client_hello, is_grease};
 pub use ja4::ja4;
 pub use record::SslRecord;
+
+pub(super) use carried::Carried;
+pub(super) use certificate::hex;
+pub(super) use handshake::Transport;
+pub(super) use hello::without_cookie;
 
 use self::handshake::Session;
 use self::hello::{ssl2_hello, ssl2_is_client, ssl2_len};

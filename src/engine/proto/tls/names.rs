@@ -11,6 +11,9 @@ pub(super) fn version(version: u16) -> Text {
     let name = match version {
         0x0002 => "SSLv2",
         0x0300 => "SSLv3",
+        0xfeff | 0x0100 => "DTLSv10",
+        0xfefd => "DTLSv12",
+        0xfefc => "DTLSv13",
         0x0301 => "TLSv10",
         0x0302 => "TLSv11",
         0x0303 => "TLSv12",

@@ -42,5 +42,11 @@ record! {
         pub sni_matches_cert: Option<bool> = "sni_matches_cert",
         /// JA4 fingerprint of the client's first hello.
         pub ja4: Option<Text> = "ja4",
+        /// JA3 fingerprint of the client's first hello.
+        pub ja3: Option<Text> = "ja3",
+        /// JA3S fingerprint of the server's first hello.
+        pub ja3s: Option<Text> = "ja3s",
+        /// Whether the client offered an encrypted hello, real or for show: then `server_name` is the outer name.
+        pub ech: Option<bool> = "ech",
     }
 }

@@ -209,7 +209,7 @@ fn a_full_handshake_of_tls_1_2() {
         ["software 192.0.2.1 ja4", "x509", "x509", serves, "ssl"]
     );
     assert!(lines[0].starts_with("software 192.0.2.1 ja4: t12d0202h2_"));
-    assert!(lines[1].ends_with("\"host_cert\":true,\"client_cert\":false}"));
+    assert!(lines[1].ends_with("\"host_cert\":true,\"client_cert\":false,\"self_signed\":false}"));
     assert!(lines[3].ends_with(": tls www.example.org"));
     for expected in [
         r#"ssl{"version":"TLSv12","cipher":"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256","curve":"secp256r1","#,
@@ -233,7 +233,7 @@ fn a_handshake_of_tls_1_3() {
         [
             "software 192.0.2.1 ja4: t13d030900_55b375c5d22e_59cd3dafc54d",
             "serves 192.0.2.2 tls handshake: tls",
-            r#"ssl{"version":"TLSv13","cipher":"TLS_AES_128_GCM_SHA256","curve":"x25519","server_name":"server","resumed":false,"established":true,"ssl_history":"CsidID","ja4":"t13d030900_55b375c5d22e_59cd3dafc54d"}"#,
+            r#"ssl{"version":"TLSv13","cipher":"TLS_AES_128_GCM_SHA256","curve":"x25519","server_name":"server","resumed":false,"established":true,"ssl_history":"CsidID","ja4":"t13d030900_55b375c5d22e_59cd3dafc54d","ja3":"da4dea34fe6d4ce5f0725df3f2682fa0","ja3s":"eb1d94daa7e0344597e756a1fb6e7054"}"#,
         ]
     );
 }

@@ -117,13 +117,10 @@ fn updates_come_each_minute_and_at_each_doubling() {
             (Phase::Update, 100_000)
         ]
     );
-    let told: u64 = bench
+    let told: u32 = bench
         .out
         .iter()
-        .filter_map(|o| match &o.body {
-            Body::Flow(event) => Some(event.orig_bytes),
-            _ => None,
-        })
+        .filter_map(|o| Some(o.body.event()?.orig_bytes))
         .sum();
     // Payload, each byte once: 152 datagrams of 972.
     assert_eq!(told, 147_744);
@@ -198,7 +195,7 @@ fn an_epoch_closes_everything_in_the_order_of_keys_and_time_starts_anew() {
     let closed: Vec<_> = bench
         .out
         .iter()
-        .filter(|o| matches!(&o.body, Body::Flow(event) if event.phase == Phase::Close))
+        .filter(|o| matches!(o.body, Body::Close(..)))
         .map(|o| (o.flow.resp.addr[15], o.ts.nanos() / MS))
         .collect();
     assert_eq!(closed, [(3, 5_000), (7, 5_000), (9, 5_000)]);

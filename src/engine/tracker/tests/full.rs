@@ -30,7 +30,7 @@ fn connection(port: u16) -> [Vec<u8>; 5] {
 /// Flows closed with their times in milliseconds.
 fn closed(bench: &Bench) -> Vec<(FlowKey, i64)> {
     let close = |o: &Observation| match &o.body {
-        Body::Flow(event) if event.phase == Phase::Close => Some((o.flow.key(), o.ts.nanos() / MS)),
+        Body::Close(..) => Some((o.flow.key(), o.ts.nanos() / MS)),
         _ => None,
     };
     bench.out.iter().filter_map(close).collect()

@@ -158,7 +158,7 @@ proptest! {
             prop_assert!(bench.tracker.flows() <= flows_max);
         }
         bench.finish(bench.now_ms);
-        let closed = bench.out.iter().filter(|o| matches!(&o.body, Body::Flow(e) if e.phase == Phase::Close));
+        let closed = bench.out.iter().filter(|o| matches!(o.body, Body::Close(..)));
         let mut names: Vec<_> = closed.map(|o| (o.flow.key(), o.flow.first_ts, o.flow.ordinal)).collect();
         names.sort_by_key(|name| format!("{name:?}"));
         let all = names.len();

@@ -82,10 +82,7 @@ fn a_whole_flow_is_told_in_order_with_its_counts() {
     let heard: Vec<Heard> = bench
         .out
         .iter()
-        .filter_map(|o| match &o.body {
-            Body::Flow(event) => event.first_of,
-            _ => None,
-        })
+        .filter_map(|o| o.body.event()?.first_of)
         .collect();
     assert_eq!(heard, [Heard::Orig, Heard::Resp]);
     for (name, value) in [
@@ -102,7 +99,7 @@ fn a_whole_flow_is_told_in_order_with_its_counts() {
         assert_eq!(bench.conns(name), [value], "{name}");
     }
     let told = |o: &&Observation| !matches!(o.body, Body::Census(_));
-    let Some(Body::Flow(close)) = bench.out.iter().rfind(told).map(|o| &o.body) else {
+    let Some(Body::Close(close, _)) = bench.out.iter().rfind(told).map(|o| &o.body) else {
         panic!("no close")
     };
     assert!(close.handshake && close.from_start);

@@ -83,8 +83,7 @@ fn labels_of_both_directions_make_one_flow() {
 fn sighted(observation: &Observation) -> Option<Sighting> {
     match &observation.body {
         Body::Sighting(told) => Some(*told),
-        Body::Flow(event) => event.sighting(&observation.flow),
-        _ => None,
+        body => body.event()?.sighting(&observation.flow),
     }
 }
 

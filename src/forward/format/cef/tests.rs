@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Keys of the producer dictionary that may occur, and their lengths (0: not a text).
-const DICTIONARY: [(&str, usize); 50] = [
+const DICTIONARY: [(&str, usize); 52] = [
     ("act", 63),
     ("c6a2", 0),
     ("c6a2Label", 1_023),
@@ -21,6 +21,8 @@ const DICTIONARY: [(&str, usize); 50] = [
     ("cfp1Label", 1_023),
     ("cn1", 0),
     ("cn1Label", 1_023),
+    ("cn2", 0),
+    ("cn2Label", 1_023),
     ("cn3", 0),
     ("cn3Label", 1_023),
     ("cnt", 0),
@@ -340,7 +342,7 @@ fn decisions_and_responses_are_actions() {
     assert_eq!(values["c6a3"], "2001:db8::2");
     let response: Response = serde_json::from_str(
         r#"{"ts":"2026-11-22T03:14:11Z","decision":"dec1","breach":"b1","state":"failed",
-        "frames_sent":8,"frames_refused":0,"latency_ns":181000,"bytes_after":4,"redials":0,
+        "frames_sent":8,"frames_refused":0,"latency_ns":181000,"latency_max_ns":240999,"bytes_after":4,"redials":0,
         "text":"Data still flows."}"#,
     )
     .unwrap();
@@ -352,7 +354,14 @@ fn decisions_and_responses_are_actions() {
         ("reset_flow", "failed")
     );
     assert_eq!(values["reason"], reason);
-    assert_eq!(values["cn3"], "181");
+    assert_eq!(
+        (values["cn3"].as_str(), values["cn3Label"].as_str()),
+        ("181", "resetLatencyUs")
+    );
+    assert_eq!(
+        (values["cn2"].as_str(), values["cn2Label"].as_str()),
+        ("240", "resetLatencyMaxUs")
+    );
     let (_, values) = checked(&render(notice, None, false));
     assert_eq!(values["act"], "reset");
     assert!(!values.contains_key("reason"));

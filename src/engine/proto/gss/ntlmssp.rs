@@ -1,10 +1,10 @@
 //! NTLMSSP: who signs in, and what both machines call themselves.
 //!
 //! Standard: \[MS-NLMP\] 2.2.1.2 (CHALLENGE), 2.2.1.3 (AUTHENTICATE), 2.2.2.1 (AV_PAIR).
-//! Input:    a security buffer with the message anywhere inside (SPNEGO wraps it).
+//! Input:    bytes with the message anywhere inside (some wrap it in ways of their own).
 //! Bounds:   256 bytes a name, 32 AV pairs. Challenges, responses and keys are never copied.
 
-use super::wire::{field, size16_at, size32_at, u8_at, u16_at, u32_at, utf16};
+use crate::proto::little_endian::{field, size16_at, size32_at, u8_at, u16_at, u32_at, utf16};
 use crate::types::Text;
 
 /// Longest name kept: a DNS name has 255.

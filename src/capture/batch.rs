@@ -1,0 +1,75 @@
+//! Frames lent many at a time.
+//!
+//! A source that has several frames in one piece of memory lends them together: whoever takes them can look
+//! at all of them before the first changes anything.
+//! Bounds: [`BATCH_FRAMES`] frames; one with which an epoch begins comes alone.
+
+use crate::{Frame, LinkType};
+
+/// Most frames a [`FileSource`](crate::FileSource) lends at a time.
+pub const BATCH_FRAMES: usize = 32;
+
+/// Where a frame lies in the memory of its batch, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// As [`Frame::ts_ns`].
+    pub ts_ns: i64,
+    /// As [`Frame::wire_len`].
+    pub wire_len: u32,
+    /// As [`Frame::link`].
+    pub link: LinkType,
+    /// Where its captured bytes begin.
+    pub at: u32,
+    /// How many there are.
+    pub len: u32,
+}
+
+/// Frames in the order they came, lent by a [`Source`](crate::Source) until it is asked for the next.
+#[derive(Clone, Copy, Debug)]
+pub enum Batch<'a> {
+    /// One frame.
+    One(Frame<'a>),
+    /// Several that begin no epoch.
+    Many {
+        /// Where each of them lies in `bytes`.
+        places: &'a [Place],
+        /// What holds all of them.
+        bytes: &'a [u8],
+    },
+}
+
+impl<'a> Batch<'a> {
+    /// Number of frames.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many { places, .. } => places.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The frame of this number, counted from 0.
+    #[inline]
+    pub fn frame(&self, number: usize) -> Option<Frame<'a>> {
+        match self {
+            Self::One(frame) => (number == 0).then_some(*frame),
+            Self::Many { places, bytes } => {
+                let place = places.get(number)?;
+                let from = place.at as usize;
+                let bytes = bytes.get(from..from.checked_add(place.len as usize)?)?;
+                Some(Frame {
+                    ts_ns: place.ts_ns,
+                    wire_len: place.wire_len,
+                    link: place.link,
+                    epoch: false,
+                    bytes,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The stages of a flow, and whose flow it is.
+
+use std::any::Any;
+
+use super::Analysis;
+use super::names::named;
+use crate::device::{DeviceIx, is_everyone};
+use crate::flow::Conn;
+use crate::types::{FlowEvent, FlowRef, Phase, Record, ShortId, Timestamp};
+
+/// Whose addresses a flow is between: devices, and whether each lies in the home networks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) orig: Option<DeviceIx>,
+    pub(super) resp: Option<DeviceIx>,
+    pub(super) orig_home: bool,
+    pub(super) resp_home: bool,
+}
+
+impl Ends {
+    /// Whether what goes to the responder of `flow` stays in the house.
+    fn inside(&self, flow: &FlowRef) -> bool {
+        self.resp_home || is_everyone(flow.resp.bits())
+    }
+}
+
+impl Analysis {
+    /// Whose addresses a flow is between.
+    pub(super) fn ends(&self, flow: &FlowRef) -> Ends {
+        let (orig, resp) = (flow.orig.bits(), flow.resp.bits());
+        let home = self.devices.home();
+        Ends {
+            orig: self.devices.at(orig),
+            resp: self.devices.at(resp),
+            orig_home: home.holds_bits(orig),
+            resp_home: home.holds_bits(resp),
+        }
+    }
+
+    /// Takes in a stage of a flow.
+    pub(super) fn flow(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent) {
+        if let Some(sighting) = event.sighting(flow) {
+            self.devices.sighted(ts, &sighting);
+            self.introduce(ts);
+        }
+        let ends = self.ends(flow);
+        self.stage(ts, flow, event, &ends);
+    }
+
+    /// Takes in a flow's last word: its record, and what it counted since its last event.
+    pub(super) fn close(
+        &mut self,
+        ts: Timestamp,
+        flow: &FlowRef,
+        event: &FlowEvent,
+        record: Box<Record>,
+    ) {
+        let ends = self.ends(flow);
+        let content = match (&record.body as &dyn Any).downcast_ref::<Conn>() {
+            Some(conn) => self.mirrored(ts, conn, flow),
+            None => 0,
+        };
+        self.told(ts, flow, record, &ends, content);
+        self.conclude();
+        self.stage(ts, flow, event, &ends);
+    }
+
+    /// A flow to an endpoint outside is over: its size for the rhythm.
+    pub(super) fn flow_over(&mut self, flow: &FlowRef, ends: &Ends, content: u64) {
+        if let Some(device) = ends.orig.filter(|_| !ends.inside(flow))
+            && self.site.has_baseline(device)
+        {
+            let (devices, names) = (&self.devices, &self.names);
+            let to = named((devices, ends.resp), names, &flow.resp, &mut self.text);
+            self.site.ended(device, flow.resp.port, to.hash, content);
+        }
+    }
+
+    /// The devices at a flow's ends by their ids.
+    pub(super) fn ids(&self, ends: &Ends) -> (Option<ShortId>, Option<ShortId>) {
+        let id = |ix: Option<DeviceIx>| self.devices.id(ix?);
+        (id(ends.orig), id(ends.resp))
+    }
+
+    /// What an event says of the flow's devices.
+    fn stage(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent, ends: &Ends) {
+        let (orig, resp) = (flow.orig.bits(), flow.resp.bits());
+        self.devices
+            .flow(ts, (orig, ends.orig), (resp, ends.resp), event);
+        self.seen_at_mirror(ts, flow, event);
+        if self.is_own(flow) {
+            return;
+        }
+        if self.is_armed() {
+            let user = ends.orig.and_then(|ix| self.devices.entry(ix));
+            let user = user.map(|entry| entry.device.id.as_str());
+            self.watch.flow(ts, flow, event, user, ends.resp.is_some());
+        }
+        let bytes = (u64::from(event.orig_bytes), u64::from(event.resp_bytes));
+        let (devices, names) = (&self.devices, &self.names);
+        if let Some(device) = ends.orig {
+            let outside = !ends.inside(flow);
+            let resp = (devices, ends.resp);
+            // Names matter outside only, and where somebody looks at them.
+            let to = (outside && event.phase == Phase::New)
+                .then(|| named(resp, names, &flow.resp, &mut self.text));
+            match event.phase {
+                Phase::New => self.site.began(ts, device, flow, to),
+                Phase::Answered => self.site.outcome(ts, device, flow, false),
+                Phase::Failed => self.site.outcome(ts, device, flow, true),
+                Phase::Update | Phase::Close => {}
+            }
+            if self.site.judges(ts, device) {
+                let to = match to {
+                    _ if !outside => None,
+                    Some(to) => Some(to.text),
+                    None => Some(named(resp, names, &flow.resp, &mut self.text).text),
+                };
+                self.site.moved(ts, device, flow, to, bytes);
+            }
+        }
+        // What a device sends to those who come from outside leaves the house as well.
+        if let Some(device) = ends.resp.filter(|_| !ends.orig_home && !is_everyone(orig))
+            && self.site.judges(ts, device)
+        {
+            let from = named((devices, ends.orig), names, &flow.orig, &mut self.text).text;
+            let bytes = (bytes.1, bytes.0);
+            self.site.moved(ts, device, flow, Some(from), bytes);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Bodies: their chunks, and what they are by their first bytes rather than by what a header says.
+//!
+//! Standard: RFC 9112 §7.1 (chunks); the formats' own signatures; names as Zeek and IANA have them.
+//! Bounds:   a chunk's size is a line of 4 KiB; of a body 64 bytes are looked at.
+
+use super::{Dir, Http, Input, LINE_LEN_MAX, Open, Out, Parse, Protocol as _, State, head};
+use crate::types::Text;
+
+/// Bytes of a body that are looked at, over several segments if need be.
+const BEGINNING_LEN: usize = 64;
+/// Of an answer whose length is known so many are waited for, and never for a third piece: its record is what a
+/// running download is cut by.
+const ENOUGH_LEN: usize = 4;
+/// Signatures at the beginning of a file.
+const SIGNATURES: [(&[u8], &str); 36] = [
+    (b"MZ", "application/x-dosexec"),
+    (b"\x7fELF", "application/x-executable"),
+    (b"\xcf\xfa\xed\xfe", "application/x-mach-o-executable"),
+    (b"\xce\xfa\xed\xfe", "application/x-mach-o-executable"),
+    (b"\xca\xfe\xba\xbe", "application/x-java-applet"),
+    (b"dex\n0", "application/vnd.android.dex"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"PK\x05\x06", "application/zip"),
+    (b"Rar!\x1a\x07", "application/x-rar"),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"\x1f\x8b\x08", "application/x-gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"\x28\xb5\x2f\xfd", "application/zstd"),
+    (b"MSCF\0\0\0\0", "application/vnd.ms-cab-compressed"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "application/x-ole-storage",
+    ),
+    (b"L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
+    (b"ITSF", "application/vnd.ms-htmlhelp"),
+    (b"%PDF-", "application/pdf"),
+    (b"{\\rtf", "text/rtf"),
+    (b"#!/", "text/x-shellscript"),
+    (b"<?php", "text/x-php"),
+    (b"<?xml", "application/xml"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\0\0\x01\0", "image/x-icon"),
+    (b"II*\0", "image/tiff"),
+    (b"OggS", "application/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+    (b"\x1a\x45\xdf\xa3", "video/x-matroska"),
+    (b"wOFF", "application/font-woff"),
+    (b"wOF2", "font/woff2"),
+    (b"CWS", "application/x-shockwave-flash"),
+];
+
+/// The type of a file that begins so; `None` if that does not tell.
+pub(super) fn mime_type(start: &[u8]) -> Option<&'static str> {
+    let known = SIGNATURES
+        .iter()
+        .find(|(signature, _)| start.starts_with(signature));
+    if let Some((_, name)) = known {
+        return Some(name);
+    }
+    match start {
+        [b'R', b'I', b'F', b'F', _, _, _, _, kind @ ..] if kind.starts_with(b"WEBP") => {
+            Some("image/webp")
+        }
+        [b'R', b'I', b'F', b'F', _, _, _, _, kind @ ..] if kind.starts_with(b"WAVE") => {
+            Some("audio/x-wav")
+        }
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("video/mp4"),
+        _ => html(start),
+    }
+}
+
+/// A page begins with its kind or its first element, in any case, behind any white space.
+fn html(start: &[u8]) -> Option<&'static str> {
+    let start = start
+        .get(..BEGINNING_LEN)
+        .unwrap_or(start)
+        .trim_ascii_start();
+    let begins = |word: &[u8]| {
+        let word = start
+            .get(..word.len())
+            .map(|s| s.eq_ignore_ascii_case(word));
+        word == Some(true)
+    };
+    (begins(b"<!doctype html") || begins(b"<html")).then_some("text/html")
+}
+
+impl Http {
+    /// Passes over `left` bytes, most of them without seeing them; `more` is the state within them.
+    pub(super) fn pass(
+        &mut self,
+        input: Input<'_>,
+        left: u64,
+        more: fn(u64) -> State,
+        next: State,
+    ) -> Parse {
+        let len = input.data.len();
+        let here = u64::try_from(len).unwrap_or(u64::MAX);
+        let side = self.side(input.dir);
+        match left.checked_sub(here) {
+            Some(beyond) if beyond > 0 && side.sniffs => {
+                side.state = more(beyond);
+                Parse::Parsed { used: len }
+            }
+            Some(beyond) if beyond > 0 => {
+                side.state = next;
+                Parse::SkipBytes { bytes: beyond }
+            }
+            _ => {
+                side.state = next;
+                let used = usize::try_from(left).unwrap_or(len);
+                Parse::Parsed { used }
+            }
+        }
+    }
+
+    /// A chunk's size, or a trailer field (RFC 9112 §7.1).
+    pub(super) fn line(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        let window = input.data.get(..LINE_LEN_MAX).unwrap_or(input.data);
+        let Some((line, _)) = head::split_once(window, b'\n') else {
+            if input.data.len() < LINE_LEN_MAX {
+                return Parse::NeedMore { used: 0, need: 1 };
+            }
+            self.lose(input.dir, out);
+            return Parse::Parsed {
+                used: input.data.len(),
+            };
+        };
+        let used = line.len().saturating_add(1);
+        let line = line.trim_ascii();
+        let responds = self.side(input.dir).responds;
+        if self.side(input.dir).state == State::Trailer {
+            if line.is_empty() {
+                self.side(input.dir).state = State::Start;
+                if responds {
+                    self.close(out);
+                }
+            }
+            return Parse::Parsed { used };
+        }
+        let digits = line
+            .split(|byte| matches!(byte, b';' | b' '))
+            .next()
+            .unwrap_or_default();
+        let size = str::from_utf8(digits)
+            .ok()
+            .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        match size {
+            Some(0) => self.side(input.dir).state = State::Trailer,
+            Some(size) => {
+                self.count(input.dir, size);
+                self.side(input.dir).state = State::Chunk(size.saturating_add(2));
+            }
+            None => {
+                out.weird("HTTP_bad_chunk_size", None, Self::NAME);
+                self.lose(input.dir, out);
+                return Parse::Parsed {
+                    used: input.data.len(),
+                };
+            }
+        }
+        Parse::Parsed { used }
+    }
+
+    /// Looks at the first bytes of a body, as long as they do not tell.
+    pub(super) fn sniff(&mut self, input: &Input<'_>, out: &mut Out<'_>) {
+        let side = self.side(input.dir);
+        let (left, is_last) = match side.state {
+            State::Fixed(left) => (left, true),
+            // The line end behind a chunk is none of its bytes.
+            State::Chunk(left) => (left.saturating_sub(2), false),
+            State::UntilClose => (u64::MAX, false),
+            _ => return,
+        };
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let here = input.data.get(..left).unwrap_or(input.data);
+        let is_second = !side.beginning.is_empty();
+        let joined = if side.beginning.is_empty() {
+            here
+        } else {
+            let room = BEGINNING_LEN.saturating_sub(side.beginning.len());
+            side.beginning
+                .extend_from_slice(here.get(..room).unwrap_or(here));
+            &side.beginning
+        };
+        let name = mime_type(joined);
+        let is_enough = is_last && side.responds && (is_second || joined.len() >= ENOUGH_LEN);
+        let is_over = is_enough || (is_last && left <= here.len()) || joined.len() >= BEGINNING_LEN;
+        if name.is_none() && !is_over {
+            if side.beginning.is_empty() {
+                side.beginning = here.to_vec();
+            }
+            return;
+        }
+        let is_response = side.responds;
+        let open = if is_response {
+            self.open.as_mut()
+        } else {
+            self.pending.back_mut()
+        };
+        if let (Some(Open { record, .. }), Some(name)) = (open, name) {
+            let kept = Some(vec![Text::from(name)]);
+            if is_response {
+                record.resp_mime_types = kept;
+            } else {
+                record.orig_mime_types = kept;
+            }
+        }
+        self.end_sniff(input.dir, out);
+    }
+
+    /// The body's beginning is seen or lost: a response whose length is known has nothing more to tell.
+    pub(super) fn end_sniff(&mut self, dir: Dir, out: &mut Out<'_>) {
+        let side = self.side(dir);
+        side.beginning = Vec::new();
+        let was = std::mem::replace(&mut side.sniffs, false);
+        if was && side.responds && matches!(side.state, State::Fixed(_)) {
+            self.close(out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_by_their_first_bytes() {
+        for (start, expected) in [
+            (&b"MZ\x90\0"[..], Some("application/x-dosexec")),
+            (b"RIFF\x24\0\0\0WEBPVP8 ", Some("image/webp")),
+            (b"RIFF\x24\0\0\0WAVEfmt ", Some("audio/x-wav")),
+            (b"\0\0\0\x18ftypmp42", Some("video/mp4")),
+            (b"\r\n  <!DOCTYPE HTML>", Some("text/html")),
+            (b"<html lang", Some("text/html")),
+            (b"<htm", None),
+            (b"", None),
+            (b"plain text", None),
+        ] {
+            assert_eq!(mime_type(start), expected, "{start:?}");
+        }
+    }
+
+    #[test]
+    fn no_signature_hides_behind_another() {
+        for (at, (signature, name)) in SIGNATURES.iter().enumerate() {
+            let first = SIGNATURES
+                .iter()
+                .position(|(s, _)| signature.starts_with(s));
+            assert_eq!(first, Some(at), "{name}");
+        }
+    }
+}

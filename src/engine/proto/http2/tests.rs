@@ -1,0 +1,266 @@
+//! Whole connections through the parser: frames by hand from RFC 9113, header blocks of RFC 7541 §C.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::types::{Body, Endpoint, FlowRef, Observations, Timestamp};
+
+/// RFC 7541 §C.4.1: GET http://www.example.com/, and §C.4.2, the same with `cache-control`.
+const GET: &[u8] = &[
+    0x82, 0x86, 0x84, 0x41, 0x8c, 0xf1, 0xe3, 0xc2, 0xe5, 0xf2, 0x3a, 0x6b, 0xa0, 0xab, 0x90, 0xf4,
+    0xff,
+];
+const GET_AGAIN: &[u8] = &[
+    0x82, 0x86, 0x84, 0xbe, 0x58, 0x86, 0xa8, 0xeb, 0x10, 0x64, 0x9c, 0xbf,
+];
+
+type Pieces = Vec<(Dir, Vec<u8>)>;
+
+fn run(pieces: &Pieces) -> (Vec<String>, Option<Parse>) {
+    let flow = FlowRef {
+        orig: Endpoint::new([192, 0, 2, 1].into(), 50_000),
+        resp: Endpoint::new([192, 0, 2, 2].into(), 80),
+        proto: 6,
+        ..FlowRef::default()
+    };
+    let (mut seen, mut http, mut last) = (Observations::new(), Http2::default(), None);
+    let ts = Timestamp::from_secs(1);
+    let (mut buffers, mut skip) = ([Vec::new(), Vec::new()], [0; 2]);
+    'flow: for (dir, piece) in pieces {
+        let at = usize::from(*dir == Dir::Resp);
+        let passed = piece.len().min(skip[at]);
+        skip[at] -= passed;
+        buffers[at].extend(&piece[passed..]);
+        while !buffers[at].is_empty() {
+            let input = Input {
+                ts,
+                dir: *dir,
+                data: &buffers[at],
+                gap: 0,
+                datagram: false,
+            };
+            let parse = http.parse(input, &mut Out::new(&flow, ts, &mut seen));
+            last = Some(parse);
+            match parse {
+                Parse::Parsed { used } => drop(buffers[at].drain(..used)),
+                Parse::NeedMore { used, need } => {
+                    assert!(need > 0);
+                    buffers[at].drain(..used);
+                    break;
+                }
+                Parse::SkipBytes { bytes } => {
+                    buffers[at].clear();
+                    skip[at] = usize::try_from(bytes).unwrap();
+                }
+                Parse::Skip | Parse::Broken(_) => break 'flow,
+            }
+        }
+    }
+    http.finish(&mut Out::new(&flow, Timestamp::from_secs(2), &mut seen));
+    let lines = seen
+        .iter()
+        .filter_map(|observation| match &observation.body {
+            Body::Record(record) => {
+                let mut out = record.body.kind().to_owned();
+                out.push_str(&record.body.text());
+                Some(out)
+            }
+            Body::Clue(clue) => Some(format!("{} runs {}", clue.ip.unwrap(), clue.value)),
+            _ => None,
+        });
+    (lines.collect(), last)
+}
+
+/// Length 24, type, flags, stream 31.
+fn frame(kind: u8, flags: u8, stream: u32, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+    [&len[1..], &[kind, flags], &stream.to_be_bytes(), body].concat()
+}
+
+/// A field that enters no table: name and value as they are (RFC 7541 §6.2.2).
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let byte = |text: &str| u8::try_from(text.len()).unwrap();
+    [
+        &[0, byte(name)][..],
+        name.as_bytes(),
+        &[byte(value)],
+        value.as_bytes(),
+    ]
+    .concat()
+}
+
+fn session() -> Pieces {
+    // :status 200 is entry 8
+    let ok = [
+        &[0x88][..],
+        &literal("server", "test/1"),
+        &literal("content-type", "text/html; x"),
+    ]
+    .concat();
+    let secret = [
+        &[0x83, 0x86][..], // :method POST, :scheme http
+        &literal(":path", "/login?x"),
+        &literal(":authority", "kontor.example"),
+        &literal("user-agent", "curl/7.88.1"),
+        &literal("authorization", "Basic c2VjcmV0OnNlY3JldA=="),
+    ]
+    .concat();
+    let padded = [&[3][..], &[0, 0, 0, 0, 16], GET_AGAIN, &[0; 3]].concat();
+    vec![
+        (
+            Dir::Orig,
+            [
+                PREFACE,
+                &frame(4, 0, 0, &[]),
+                &frame(HEADERS, END_HEADERS | END_STREAM, 1, GET),
+            ]
+            .concat(),
+        ),
+        (Dir::Resp, frame(4, 0, 0, &[0, 3, 0, 0, 0, 100])),
+        (
+            Dir::Resp,
+            [
+                frame(HEADERS, END_HEADERS, 1, &ok),
+                frame(DATA, 0, 1, &[7; 300]),
+            ]
+            .concat(),
+        ),
+        // Padding and priority; the header block goes on in a CONTINUATION.
+        (
+            Dir::Orig,
+            frame(
+                HEADERS,
+                END_HEADERS | END_STREAM | PADDED | PRIORITY,
+                3,
+                &padded,
+            ),
+        ),
+        (Dir::Orig, frame(HEADERS, 0, 5, &secret[..20])),
+        (
+            Dir::Orig,
+            frame(CONTINUATION, END_HEADERS, 5, &secret[20..]),
+        ),
+        (
+            Dir::Orig,
+            frame(
+                DATA,
+                END_STREAM | PADDED,
+                5,
+                &[&[4][..], b"body", &[0; 4]].concat(),
+            ),
+        ),
+        (
+            Dir::Resp,
+            frame(HEADERS, END_HEADERS | END_STREAM, 5, &[0x8d]),
+        ), // :status 404
+        (Dir::Resp, frame(DATA, END_STREAM, 1, &[7; 50])),
+    ]
+}
+
+#[test]
+fn requests_with_their_responses() {
+    let (lines, last) = run(&session());
+    assert_eq!(
+        lines,
+        [
+            "192.0.2.2 runs test/1",
+            "192.0.2.1 runs curl/7.88.1",
+            r#"http{"trans_depth":3,"method":"POST","host":"kontor.example","uri":"/login?x","version":"2","user_agent":"curl/7.88.1","request_body_len":4,"response_body_len":0,"status_code":404,"authorization":true,"auth_scheme":"Basic"}"#,
+            r#"http{"trans_depth":1,"method":"GET","host":"www.example.com","uri":"/","version":"2","request_body_len":0,"response_body_len":350,"status_code":200,"authorization":false,"resp_mime_types":["text/html"]}"#,
+            r#"http{"trans_depth":2,"method":"GET","host":"www.example.com","uri":"/","version":"2","request_body_len":0,"response_body_len":0,"authorization":false}"#,
+        ]
+    );
+    assert!(matches!(last, Some(Parse::Parsed { .. })));
+}
+
+#[test]
+fn every_byte_alone_gives_the_same() {
+    let bytes = session().into_iter().flat_map(|(dir, piece)| {
+        let bytes: Pieces = piece.into_iter().map(|byte| (dir, vec![byte])).collect();
+        bytes
+    });
+    assert_eq!(run(&bytes.collect()).0, run(&session()).0);
+}
+
+#[test]
+fn a_cut_at_any_byte_does_no_harm() {
+    let whole: Vec<(Dir, u8)> = session()
+        .into_iter()
+        .flat_map(|(dir, piece)| piece.into_iter().map(move |byte| (dir, byte)))
+        .collect();
+    for end in (0..whole.len()).step_by(7) {
+        let mut pieces = Pieces::new();
+        for (dir, byte) in &whole[..end] {
+            match pieces.last_mut().filter(|(last, _)| last == dir) {
+                Some((_, piece)) => piece.push(*byte),
+                None => pieces.push((*dir, vec![*byte])),
+            }
+        }
+        let _ = run(&pieces);
+    }
+}
+
+#[test]
+fn bounds_hold() {
+    let start = (Dir::Orig, PREFACE.to_vec());
+    let end = |pieces: &Pieces| run(pieces).1;
+    let long = frame(HEADERS, 0, 1, &vec![0; FRAME_LEN_MAX + 1]);
+    assert_eq!(
+        end(&vec![start.clone(), (Dir::Orig, long)]),
+        Some(Parse::Broken("http2_frame_too_long"))
+    );
+    let endless = frame(CONTINUATION, 0, 1, &[0; 8_000]);
+    let flood = [frame(HEADERS, 0, 1, &[]), endless.repeat(3)].concat();
+    assert_eq!(
+        end(&vec![start.clone(), (Dir::Orig, flood)]),
+        Some(Parse::Broken("http2_headers_too_long"))
+    );
+    let stray = frame(CONTINUATION, END_HEADERS, 1, &[]);
+    assert_eq!(
+        end(&vec![start.clone(), (Dir::Orig, stray)]),
+        Some(Parse::Broken("http2_bad_frame"))
+    );
+    let mut many = vec![start, (Dir::Orig, frame(HEADERS, END_HEADERS, 1, GET))];
+    for stream in 1..200 {
+        many.push((
+            Dir::Orig,
+            frame(HEADERS, END_HEADERS, 2 * stream + 1, GET_AGAIN),
+        ));
+    }
+    let (lines, _) = run(&many);
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.starts_with("http{"))
+            .count(),
+        200
+    );
+    let full = lines
+        .iter()
+        .filter(|line| line.contains("http2_table_full"));
+    assert_eq!(full.count(), 200 - 64);
+}
+
+#[test]
+fn only_the_preface_begins_it() {
+    assert_eq!(Http2::probe(PREFACE, Dir::Orig), Probe::Certain);
+    assert_eq!(Http2::probe(&PREFACE[..5], Dir::Orig), Probe::Unsure);
+    assert_eq!(
+        Http2::probe(b"PROPFIND / HTTP/1.1", Dir::Orig),
+        Probe::NotMine
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_never_panic(
+        pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..60)), 0..12),
+        kinds in prop::collection::vec((0..11_u8, any::<u8>(), prop::collection::vec(any::<u8>(), 0..40)), 0..8),
+    ) {
+        let mut all = vec![(Dir::Orig, PREFACE.to_vec())];
+        all.extend(kinds.iter().map(|(kind, flags, body)| (Dir::Orig, frame(*kind, *flags, 1, body))));
+        all.extend(kinds.iter().map(|(kind, flags, body)| (Dir::Resp, frame(*kind, *flags, 1, body))));
+        all.extend(pieces.into_iter().map(|(up, piece)| (if up { Dir::Orig } else { Dir::Resp }, piece)));
+        let _ = run(&all);
+    }
+}

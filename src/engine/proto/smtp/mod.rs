@@ -1,0 +1,482 @@
+//! SMTP: who sends mail to whom, from which program, with what attached.
+//!
+//! Standard: RFC 5321, RFC 2920 (pipelining), RFC 3030 (BDAT), RFC 3207 (STARTTLS), RFC 4954 (AUTH).
+//! Input:    both streams of a TCP flow; one suffices. Who is the client is told by the commands.
+//! Output:   one `smtp` record per mail, written when the next begins or the session ends; one for a
+//!           session without mail. The greeting and the mail program are software clues.
+//! Bounds:   100 recipients (`smtp_many_recipients`), 24 commands of a record; 64 commands open for a
+//!           reply, older ones are forgotten; lines as in `lines`, mail as in `mail`.
+//! Secrets:  what `AUTH` carries: only mechanism, account and result.
+//! Not done: a line that two BDAT chunks share counts as two; the body of the mail.
+
+mod record;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+pub use self::record::SmtpRecord;
+use super::lines::{
+    BothLines, Next, Reply, TEXT_LEN_MAX, add_distinct, begins_with_any, between, first_line,
+    holds, is_binary, is_tls, tell_software, verb, word,
+};
+use super::mail::Mail;
+use super::sasl::Sasl;
+use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use crate::types::{Text, Timestamp, text};
+
+/// Recipients kept; RFC 5321 §4.5.3.1.8 wants servers to take as many.
+const RECIPIENTS_MAX: usize = 100;
+/// Distinct commands of one record.
+const COMMANDS_MAX: usize = 24;
+/// Commands whose reply is awaited.
+const SENT_MAX: usize = 64;
+/// Lines that are no SMTP before the parser gives up.
+const NONSENSE_MAX: u8 = 16;
+/// What may be told as a command: words of others may stand in a mail whose beginning was missed.
+const COMMANDS: [&[u8]; 21] = [
+    b"EHLO",
+    b"HELO",
+    b"LHLO",
+    b"MAIL",
+    b"RCPT",
+    b"DATA",
+    b"BDAT",
+    b"RSET",
+    b"NOOP",
+    b"QUIT",
+    b"AUTH",
+    b"STARTTLS",
+    b"VRFY",
+    b"EXPN",
+    b"HELP",
+    b"ETRN",
+    b"ATRN",
+    b"TURN",
+    b"BURL",
+    b"XCLIENT",
+    b"XFORWARD",
+];
+
+/// What a reply is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Auth,
+    StartTls,
+    Data,
+    /// The end of a mail.
+    Mail,
+    Other,
+}
+
+/// What the client is in the middle of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Talk {
+    #[default]
+    Commands,
+    /// `DATA` was sent: its reply decides what the next line is.
+    Asked,
+    /// In a mail that ends with a lone dot.
+    Data,
+    /// In a chunk with so many bytes left.
+    Chunk { left: u64, last: bool },
+}
+
+/// Parser of one flow.
+#[derive(Debug, Default)]
+pub struct Smtp {
+    lines: BothLines,
+    client: Option<Dir>,
+    talk: Talk,
+    /// Reply to `DATA`, if it came before the next line.
+    accepted: Option<bool>,
+    sent: VecDeque<Sent>,
+    sasl: Option<Sasl>,
+    started: Option<Timestamp>,
+    record: SmtpRecord,
+    mail: Mail,
+    /// Whether the mail was answered: what is replied later is not about it.
+    settled: bool,
+    /// Bytes of the mail were lost: a reply ends it, for its end may lie in the gap.
+    torn: bool,
+    depth: u64,
+    greeted: bool,
+    agent_told: bool,
+    /// Oddities told, a bit each.
+    weirds: u8,
+    sure: bool,
+    nonsense: u8,
+}
+
+impl Protocol for Smtp {
+    const NAME: &'static str = "smtp";
+    const PORTS: &'static [Port] = &[
+        Port::Tcp(25),
+        Port::Tcp(587),
+        Port::Tcp(465),
+        Port::Tcp(2525),
+    ];
+
+    fn probe(start: &[u8], _dir: Dir) -> Probe {
+        match start.first() {
+            Some(b'2'..=b'5') if Reply::may_begin(start) => {
+                let line = first_line(start);
+                if line.starts_with(b"220") && holds(line, b"SMTP") {
+                    Probe::Certain
+                } else {
+                    Probe::Unsure
+                }
+            }
+            Some(b'E' | b'e' | b'H' | b'h' | b'L' | b'l' | b'M' | b'm') => {
+                let certain: [&[u8]; 4] = [b"EHLO ", b"HELO ", b"LHLO ", b"MAIL FROM:"];
+                if !begins_with_any(start, &certain) {
+                    Probe::NotMine
+                } else if start.len() < 5 {
+                    Probe::Unsure
+                } else {
+                    Probe::Certain
+                }
+            }
+            Some(b'R' | b'D' | b'A' | b'Q' | b'S') => {
+                let likely: [&[u8]; 5] =
+                    [b"RCPT TO:", b"DATA\r\n", b"AUTH ", b"QUIT\r\n", b"STARTTLS"];
+                if begins_with_any(start, &likely) {
+                    Probe::Unsure
+                } else {
+                    Probe::NotMine
+                }
+            }
+            _ => Probe::NotMine,
+        }
+    }
+
+    fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        let chunk = matches!(self.talk, Talk::Chunk { .. });
+        if !chunk && (is_tls(input.data) || self.record.tls && is_binary(input.data)) {
+            return Parse::Skip;
+        }
+        if input.gap > 0 {
+            self.lose(input);
+        }
+        let mut data = input.data;
+        let mut in_chunk = false;
+        if let Talk::Chunk { left, last } = self.talk
+            && self.client == Some(input.dir)
+        {
+            in_chunk = true;
+            let here = usize::try_from(left).unwrap_or(usize::MAX);
+            if here <= data.len() {
+                data = data.get(..here).unwrap_or_default();
+                if memchr::memchr(b'\n', data).is_none() {
+                    // The chunk ends within a line.
+                    self.mail.line(data);
+                    self.chunk_over(last);
+                    return match here {
+                        0 => self.parse(input, out),
+                        used => Parse::Parsed { used },
+                    };
+                }
+            }
+        }
+        let used = match self.lines.of(input.dir).next(data, input.gap) {
+            Next::More => return Parse::NeedMore { used: 0, need: 1 },
+            Next::Passed { used } => used,
+            Next::Line { line, used, whole } => {
+                if !whole && self.talk == Talk::Commands && !self.told(1) {
+                    out.weird("smtp_line_too_long", None, Self::NAME);
+                }
+                self.line(input, line, out);
+                used
+            }
+        };
+        if in_chunk {
+            self.count(used);
+        }
+        if self.nonsense >= NONSENSE_MAX && !self.sure {
+            return Parse::Broken("smtp_nonsense");
+        }
+        Parse::Parsed { used }
+    }
+
+    fn finish(&mut self, out: &mut Out<'_>) {
+        self.emit(out);
+    }
+}
+
+impl Smtp {
+    /// Bytes were lost.
+    fn lose(&mut self, input: Input<'_>) {
+        if self.client == Some(input.dir.other()) {
+            self.sent.clear();
+            return;
+        }
+        if let Some(sasl) = &mut self.sasl {
+            sasl.lose();
+        }
+        self.torn = true;
+        if let Talk::Chunk { left, last } = self.talk {
+            match left.checked_sub(input.gap) {
+                Some(left) => self.talk = Talk::Chunk { left, last },
+                None => self.talk = Talk::Commands,
+            }
+        }
+    }
+
+    /// Whether an oddity was told before; it is from here on.
+    fn told(&mut self, bit: u8) -> bool {
+        let told = self.weirds & bit != 0;
+        self.weirds |= bit;
+        told
+    }
+
+    /// Counts bytes of a chunk.
+    fn count(&mut self, used: usize) {
+        if let Talk::Chunk { left, last } = self.talk {
+            let left = left.saturating_sub(u64::try_from(used).unwrap_or(u64::MAX));
+            self.talk = Talk::Chunk { left, last };
+            if left == 0 {
+                self.chunk_over(last);
+            }
+        }
+    }
+
+    fn chunk_over(&mut self, last: bool) {
+        self.talk = Talk::Commands;
+        if last {
+            self.mail.end();
+        }
+    }
+
+    fn line(&mut self, input: Input<'_>, line: &[u8], out: &mut Out<'_>) {
+        let is_client = self.client == Some(input.dir);
+        if !is_client {
+            if let Some(reply) = Reply::read(line) {
+                self.client = Some(input.dir.other());
+                if !reply.more {
+                    self.reply(input, reply, out);
+                } else if !self.greeted && self.sent.is_empty() && reply.code == 220 {
+                    self.greet(input.dir, reply, out);
+                }
+                return;
+            }
+            if self.client.is_some() {
+                return;
+            }
+        }
+        match self.talk {
+            Talk::Asked if self.accepted == Some(false) => self.talk = Talk::Commands,
+            Talk::Asked => self.talk = Talk::Data,
+            _ => {}
+        }
+        match self.talk {
+            Talk::Data if line == b"." => {
+                self.mail.end();
+                self.talk = Talk::Commands;
+                self.push(Sent::Mail);
+            }
+            Talk::Data => self.mail.line(line),
+            // `count` takes the bytes off.
+            Talk::Chunk { .. } if is_client => self.mail.line(line),
+            _ => self.command(input, line, out),
+        }
+    }
+
+    /// Remembers what a reply will be to.
+    fn push(&mut self, sent: Sent) {
+        if self.sent.len() >= SENT_MAX {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(sent);
+    }
+
+    fn command(&mut self, input: Input<'_>, line: &[u8], out: &mut Out<'_>) {
+        let (name, arg) = word(line);
+        if !COMMANDS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+        {
+            if let Some(sasl) = &mut self.sasl {
+                let user = sasl.response(line);
+                self.record.user = user.or_else(|| self.record.user.take());
+            } else if !line.is_empty() {
+                self.nonsense = self.nonsense.saturating_add(1);
+            }
+            return;
+        }
+        (self.client, self.sure) = (Some(input.dir), true);
+        let command = verb(name);
+        let mut sent = Sent::Other;
+        match command.as_str() {
+            "EHLO" | "HELO" | "LHLO" => self.record.helo = some_text(arg),
+            "MAIL" => self.mail_from(arg, out),
+            "RCPT" => self.recipient(arg, out),
+            "RSET" if self.settled => self.emit(out),
+            "DATA" => {
+                (self.talk, self.accepted, self.torn) = (Talk::Asked, None, false);
+                sent = Sent::Data;
+            }
+            "BDAT" => sent = self.chunk(arg),
+            "AUTH" => sent = self.auth(arg),
+            "STARTTLS" => sent = Sent::StartTls,
+            _ => {}
+        }
+        if command != "AUTH" {
+            self.sasl = None;
+        }
+        self.started.get_or_insert(input.ts);
+        let commands = self.record.commands.get_or_insert_default();
+        add_distinct(commands, command, COMMANDS_MAX);
+        self.push(sent);
+    }
+
+    fn mail_from(&mut self, arg: &[u8], out: &mut Out<'_>) {
+        if self.settled || self.record.mailfrom.is_some() {
+            self.emit(out);
+        }
+        self.mail = Mail::default();
+        self.record.mailfrom = some_text(path(arg));
+    }
+
+    fn recipient(&mut self, arg: &[u8], out: &mut Out<'_>) {
+        let Some(recipient) = some_text(path(arg)) else {
+            return;
+        };
+        let list = self.record.rcptto.get_or_insert_default();
+        let full = list.len() >= RECIPIENTS_MAX;
+        add_distinct(list, recipient, RECIPIENTS_MAX);
+        if full && !self.told(2) {
+            out.weird("smtp_many_recipients", None, Self::NAME);
+        }
+    }
+
+    /// `BDAT size [LAST]` (RFC 3030 §2).
+    fn chunk(&mut self, arg: &[u8]) -> Sent {
+        let (size, rest) = word(arg);
+        let size = str::from_utf8(size).ok().and_then(|size| size.parse().ok());
+        let last = rest.eq_ignore_ascii_case(b"LAST");
+        // With anything else behind the size there is no chunk: the server refuses the command.
+        let Some(left) = size.filter(|_| last || rest.is_empty()) else {
+            return Sent::Other;
+        };
+        self.talk = Talk::Chunk { left, last };
+        if left == 0 {
+            self.chunk_over(last);
+        }
+        if last { Sent::Mail } else { Sent::Other }
+    }
+
+    fn auth(&mut self, arg: &[u8]) -> Sent {
+        let (mechanism, initial) = word(arg);
+        let mut sasl = Sasl::new(mechanism);
+        self.record.auth = Some(sasl.mechanism().to_owned());
+        (self.record.user, self.record.auth_success) = (None, None);
+        if !initial.is_empty() {
+            self.record.user = sasl.response(initial);
+        }
+        self.sasl = Some(sasl);
+        Sent::Auth
+    }
+
+    fn greet(&mut self, dir: Dir, reply: Reply<'_>, out: &mut Out<'_>) {
+        self.greeted = true;
+        let said = text(reply.text.trim_ascii(), TEXT_LEN_MAX);
+        tell_software(dir, "smtp greeting", said, out);
+    }
+
+    fn reply(&mut self, input: Input<'_>, reply: Reply<'_>, out: &mut Out<'_>) {
+        let Reply { code, .. } = reply;
+        let sent = match self.sent.front() {
+            // A challenge: the answer to it is still to come.
+            Some(Sent::Auth) if code == 334 => return,
+            _ => self.sent.pop_front(),
+        };
+        if sent.is_none() && code == 220 && !self.greeted {
+            self.greet(input.dir, reply, out);
+        }
+        if !self.settled {
+            let said = [code.to_string().as_bytes(), b" ", reply.text].concat();
+            self.record.last_reply = Some(text(said.trim_ascii(), TEXT_LEN_MAX));
+        }
+        match sent {
+            Some(Sent::Auth) => {
+                self.sasl = None;
+                self.record.auth_success = Some(code == 235);
+            }
+            Some(Sent::StartTls) if code == 220 => {
+                self.record.tls = true;
+            }
+            Some(Sent::Data) => self.accepted = Some(code == 354),
+            Some(Sent::Mail) => self.settled = true,
+            // The end of the mail lies in the gap.
+            None if self.torn && self.talk == Talk::Data => {
+                self.mail.end();
+                (self.talk, self.settled) = (Talk::Commands, true);
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what the mail or the session came to, and begins anew.
+    fn emit(&mut self, out: &mut Out<'_>) {
+        let fresh = SmtpRecord {
+            helo: self.record.helo.clone(),
+            user: self.record.user.clone(),
+            auth: self.record.auth.clone(),
+            auth_success: self.record.auth_success,
+            ..SmtpRecord::default()
+        };
+        let mut record = std::mem::replace(&mut self.record, fresh);
+        let mut mail = std::mem::take(&mut self.mail);
+        mail.end();
+        self.settled = false;
+        let Some(ts) = self.started.take() else {
+            return;
+        };
+        self.depth = self.depth.saturating_add(1);
+        record.trans_depth = self.depth;
+        let (client, server) = match self.client {
+            Some(Dir::Resp) => (out.flow.resp, out.flow.orig),
+            _ => (out.flow.orig, out.flow.resp),
+        };
+        if record.mailfrom.is_some() || record.rcptto.is_some() {
+            let ends: [IpAddr; 2] = [server.ip(), client.ip()];
+            record.path = Some(ends.into_iter().chain(mail.path).collect());
+        }
+        if let Some(agent) = mail.user_agent.clone().filter(|_| !self.agent_told) {
+            self.agent_told = true;
+            let dir = self.client.unwrap_or(Dir::Orig);
+            // A relay passes on what others wrote: only who sent the mail first says it of himself.
+            if mail.first_received.is_none() {
+                tell_software(dir, "mail user-agent", agent, out);
+            }
+        }
+        let list = |list: Vec<Text>| Some(list).filter(|list| !list.is_empty());
+        record.date = mail.date;
+        record.from = mail.from;
+        record.to = list(mail.to);
+        record.cc = list(mail.cc);
+        record.reply_to = mail.reply_to;
+        record.msg_id = mail.msg_id;
+        record.in_reply_to = mail.in_reply_to;
+        record.subject = mail.subject;
+        record.x_originating_ip = mail.x_originating_ip;
+        record.first_received = mail.first_received;
+        record.second_received = mail.second_received;
+        record.user_agent = mail.user_agent;
+        record.attachments = list(mail.attachments);
+        out.record(ts, record);
+    }
+}
+
+fn some_text(value: &[u8]) -> Option<Text> {
+    Some(text(value, TEXT_LEN_MAX)).filter(|value| !value.is_empty())
+}
+
+/// The address of `FROM:<a@b> SIZE=1`, brackets or not.
+fn path(arg: &[u8]) -> &[u8] {
+    let rest = memchr::memchr(b':', arg).and_then(|at| arg.get(at.saturating_add(1)..));
+    let rest = rest.unwrap_or(arg).trim_ascii();
+    between(rest, b'<', b'>').unwrap_or_else(|| word(rest).0)
+}
+
+#[cfg(test)]
+mod tests;

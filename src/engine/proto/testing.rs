@@ -1,0 +1,150 @@
+//! What the tests of parsers share: a talk as the driver leads it, and what was told.
+
+use super::{Dir, Input, Out, Parse, Protocol};
+use crate::types::{Body, Clue, Endpoint, FlowRef, Observations, Timestamp};
+
+/// What one talk came to.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Kind and JSON of each record.
+    pub(super) records: Vec<String>,
+    /// Clues.
+    pub(super) clues: Vec<Clue>,
+    /// The answer that ended it early, and what was left of that piece.
+    pub(super) end: Option<(Parse, Vec<u8>)>,
+}
+
+/// A flow from 10.0.0.1, port 40000, to `port` of 10.0.0.2.
+pub(super) fn flow(proto: u8, port: u16) -> FlowRef {
+    FlowRef {
+        orig: Endpoint::new([10, 0, 0, 1].into(), 40_000),
+        resp: Endpoint::new([10, 0, 0, 2].into(), port),
+        proto,
+        ..FlowRef::default()
+    }
+}
+
+/// A stream in pieces, one a second; what a parser leaves is kept for it, as the driver does.
+pub(super) fn stream<P: Protocol>(pieces: &[(Dir, &[u8])]) -> Told {
+    talk::<P>(&flow(6, 9), pieces, false)
+}
+
+/// Datagrams, one a second.
+pub(super) fn datagrams<P: Protocol>(port: u16, pieces: &[(Dir, &[u8])]) -> Told {
+    talk::<P>(&flow(17, port), pieces, true)
+}
+
+fn talk<P: Protocol>(flow: &FlowRef, pieces: &[(Dir, &[u8])], datagram: bool) -> Told {
+    let (mut parser, mut seen) = (P::default(), Observations::new());
+    let (mut lanes, mut end) = ([(); 2].map(|()| (Vec::new(), 0_u64)), None);
+    let mut now = Timestamp::from_secs(0);
+    'pieces: for (dir, piece) in pieces {
+        now = now.plus(1_000_000_000);
+        let (held, skip) = &mut lanes[usize::from(*dir == Dir::Resp)];
+        for byte in *piece {
+            if *skip > 0 {
+                *skip -= 1;
+            } else {
+                held.push(*byte);
+            }
+        }
+        while !held.is_empty() {
+            let input = Input {
+                ts: now,
+                dir: *dir,
+                data: held,
+                gap: 0,
+                datagram,
+            };
+            match parser.parse(input, &mut Out::new(flow, now, &mut seen)) {
+                Parse::Parsed { used } => {
+                    assert!((1..=held.len()).contains(&used), "{used} of {}", held.len());
+                    held.drain(..used);
+                }
+                Parse::NeedMore { used, need } => {
+                    assert!(used <= held.len() && need > 0 && !datagram);
+                    held.drain(..used);
+                    break;
+                }
+                Parse::SkipBytes { bytes } => {
+                    held.clear();
+                    *skip = bytes;
+                }
+                answer => {
+                    end = Some((answer, held.clone()));
+                    break 'pieces;
+                }
+            }
+        }
+    }
+    parser.finish(&mut Out::new(flow, now.plus(1_000_000_000), &mut seen));
+    let mut told = Told {
+        end,
+        ..Told::default()
+    };
+    for observation in seen {
+        match observation.body {
+            Body::Record(record) => {
+                let line = record.body.text();
+                told.records.push(format!("{} {line}", record.body.kind()));
+            }
+            Body::Clue(clue) => told.clues.push(*clue),
+            _ => {}
+        }
+    }
+    told
+}
+
+/// Nothing panics and no answer is out of range: the talk cut at every byte, byte by byte, and with
+/// bytes changed at random (a fixed sequence of numbers). Texts stay within their bounds.
+pub(super) fn endures<P: Protocol>(pieces: &[(Dir, &[u8])], datagram: bool) {
+    let flow = flow(if datagram { 17 } else { 6 }, 9);
+    let mut number = 0x9e37_79b9_u32;
+    let mut random = move || {
+        number ^= number << 13;
+        number ^= number >> 17;
+        number ^= number << 5;
+        usize::try_from(number).expect("32 bits")
+    };
+    for (index, (dir, piece)) in pieces.iter().enumerate() {
+        for cut in 0..piece.len() {
+            let (head, tail) = piece.split_at(cut);
+            let _any = P::probe(head, *dir);
+            let mut all = pieces.to_vec();
+            all[index].1 = head;
+            talk::<P>(&flow, &all, datagram);
+            if !datagram {
+                all.insert(index + 1, (*dir, tail));
+                let split = talk::<P>(&flow, &all, datagram);
+                let whole = talk::<P>(&flow, pieces, datagram);
+                assert_eq!(
+                    split.records, whole.records,
+                    "cut at {cut} of piece {index}"
+                );
+            }
+        }
+    }
+    for _ in 0..2_000 {
+        let mut changed: Vec<(Dir, Vec<u8>)> =
+            pieces.iter().map(|(d, p)| (*d, p.to_vec())).collect();
+        for _ in 0..=random() % 4 {
+            let at = random() % changed.len();
+            let piece = &mut changed[at].1;
+            let byte = random() % piece.len().max(1);
+            match random() % 4 {
+                0 => piece.truncate(byte),
+                1 => piece.extend((0..random() % 64).map(|n| u8::try_from(n).expect("small"))),
+                _ => {
+                    if let Some(slot) = piece.get_mut(byte) {
+                        *slot = u8::try_from(random() % 256).expect("a byte");
+                    }
+                }
+            }
+        }
+        let changed: Vec<(Dir, &[u8])> = changed.iter().map(|(d, p)| (*d, &p[..])).collect();
+        for (dir, piece) in &changed {
+            let _any = P::probe(piece, *dir);
+        }
+        talk::<P>(&flow, &changed, datagram);
+    }
+}

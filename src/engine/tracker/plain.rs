@@ -1,0 +1,240 @@
+//! The short way of nearly all packets of a capture.
+//!
+//! An ordinary segment in an ordinary frame, expected in a flow that is known, changes a few numbers: it is told
+//! from its headers and its flow before anything is changed. All others go the long way, and so does this one if it
+//! turns out to be anything else; whichever way a packet goes, what becomes of it is the same.
+
+use super::flow::{Arrival, Found, tell, tell_weirds};
+use super::{App, Tracker};
+use super::{Packet, content};
+use crate::decode::{Ip, Tcp, proto};
+use crate::flow::{Carrier, Key, Table, bit};
+use crate::types::{Endpoint, MacAddr, Observations, Phase, Timestamp};
+
+/// Ethernet, as an interface or a file numbers it.
+const ETHERNET: u32 = 1;
+
+/// What is read of a frame without a look at its lengths: good for finding a flow, not for believing in one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quick {
+    pub(super) key: Key,
+    /// The table's hash of the key.
+    pub(super) hash: u32,
+    /// Whether endpoint `a` of the key sent it.
+    from_a: bool,
+    /// Whether it is TCP in IPv4 without options, in a frame without a tag.
+    is_plain: bool,
+}
+
+impl Quick {
+    /// The key of TCP and UDP in Ethernet with at most one tag, whole and without IP options.
+    #[inline]
+    pub(super) fn read(packet: &Packet<'_>, table: &Table<App>) -> Option<Self> {
+        if packet.link != ETHERNET {
+            return None;
+        }
+        let (&[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1], rest) =
+            packet.frame.split_first_chunk()?;
+        let (ether_type, vlan, rest) = match (u16::from_be_bytes([t0, t1]), rest) {
+            (0x8100, &[c0, c1, t0, t1, ref rest @ ..]) => {
+                let vlan = u16::from_be_bytes([c0, c1]) & 0x0fff;
+                (u16::from_be_bytes([t0, t1]), Some(vlan), rest)
+            }
+            (ether_type, rest) => (ether_type, None, rest),
+        };
+        let (src, dst, number) = match ether_type {
+            0x0800 => v4(rest)?,
+            0x86dd => v6(rest)?,
+            _ => return None,
+        };
+        let (key, from_a) = Key::new(src, dst, number, vlan.unwrap_or(0), 0);
+        Some(Self {
+            key,
+            hash: table.hash(&key),
+            from_a,
+            is_plain: ether_type == 0x0800 && vlan.is_none() && number == proto::TCP,
+        })
+    }
+}
+
+/// Ends and protocol of an IPv4 packet with ports behind a header without options.
+#[inline]
+fn v4(packet: &[u8]) -> Option<(Endpoint, Endpoint, u8)> {
+    let &[
+        0x45,
+        _,
+        _,
+        _,
+        _,
+        _,
+        f0,
+        f1,
+        _,
+        number @ (proto::TCP | proto::UDP),
+        _,
+        _,
+        s0,
+        s1,
+        s2,
+        s3,
+        d0,
+        d1,
+        d2,
+        d3,
+        p0,
+        p1,
+        q0,
+        q1,
+    ] = packet.first_chunk()?
+    else {
+        return None;
+    };
+    // More fragments, or one that is not the first.
+    if u16::from_be_bytes([f0, f1]) & 0x3fff != 0 {
+        return None;
+    }
+    let mapped = |a, b, c, d| [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d];
+    let src = Endpoint {
+        addr: mapped(s0, s1, s2, s3),
+        port: u16::from_be_bytes([p0, p1]),
+    };
+    let dst = Endpoint {
+        addr: mapped(d0, d1, d2, d3),
+        port: u16::from_be_bytes([q0, q1]),
+    };
+    Some((src, dst, number))
+}
+
+/// The same of IPv6 without extension headers.
+#[inline]
+fn v6(packet: &[u8]) -> Option<(Endpoint, Endpoint, u8)> {
+    let (&[0x60..=0x6f, _, _, _, _, _, number, _], rest) = packet.split_first_chunk()? else {
+        return None;
+    };
+    let (src, rest) = rest.split_first_chunk()?;
+    let (dst, rest) = rest.split_first_chunk()?;
+    let &[p0, p1, q0, q1] = rest.first_chunk()?;
+    let src = Endpoint {
+        addr: *src,
+        port: u16::from_be_bytes([p0, p1]),
+    };
+    let dst = Endpoint {
+        addr: *dst,
+        port: u16::from_be_bytes([q0, q1]),
+    };
+    matches!(number, proto::TCP | proto::UDP).then_some((src, dst, number))
+}
+
+impl Tracker {
+    /// Takes a packet the short way; false if it has to go the long way, and nothing was done.
+    #[inline]
+    pub(super) fn plain(
+        &mut self,
+        ts: Timestamp,
+        packet: &Packet<'_>,
+        quick: &Quick,
+        out: &mut Observations,
+    ) -> bool {
+        self.plain_segment(ts, packet, quick, out).is_some()
+    }
+
+    #[inline]
+    fn plain_segment(
+        &mut self,
+        ts: Timestamp,
+        packet: &Packet<'_>,
+        quick: &Quick,
+        out: &mut Observations,
+    ) -> Option<()> {
+        if !quick.is_plain {
+            return None;
+        }
+        let (&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, _, _], rest) =
+            packet.frame.split_first_chunk()?;
+        let (header, rest) = rest.split_at_checked(20)?;
+        let &[_, _, l0, l1, ..] = header else {
+            return None;
+        };
+        let len = u16::from_be_bytes([l0, l1]);
+        let payload_len = len.checked_sub(20)?;
+        let payload = rest.get(..usize::from(payload_len))?;
+        let tcp = Tcp::parse(payload, u32::from(payload_len)).ok()?;
+        let data_len = u32::from(payload_len).saturating_sub(tcp.header_len);
+        let index = self.table.find(quick.hash, &quick.key)?;
+        let flow = self.table.get_mut(index)?;
+        let dir = flow.dir(quick.from_a);
+        if flow.deadline() <= ts || !flow.is_plain(dir, &tcp, data_len) {
+            return None;
+        }
+        let found = Found {
+            index,
+            dir,
+            new: false,
+        };
+        let arrival = Arrival {
+            ts,
+            src_mac: MacAddr([s0, s1, s2, s3, s4, s5]),
+            dst_mac: MacAddr([d0, d1, d2, d3, d4, d5]),
+            pkts: 1,
+            bytes: u32::from(len),
+            whole: true,
+            joined: false,
+        };
+        let (src, dst) = if quick.from_a {
+            (quick.key.a, quick.key.b)
+        } else {
+            (quick.key.b, quick.key.a)
+        };
+        let ip = Ip {
+            src,
+            dst,
+            proto: proto::TCP,
+            len: u32::from(len),
+            header,
+            payload,
+            payload_len: u32::from(payload_len),
+            fragment: None,
+        };
+        self.counted.decoded(arrival.dst_mac, 0);
+        if flow.is(bit::GENUINE) || !self.look_back(found, &arrival, (0, Carrier::NONE), &ip) {
+            self.plain_arrive(found, &arrival, (&ip, &tcp), data_len, out);
+        }
+        Some(())
+    }
+
+    /// What `arrive` does, as far as a plain segment needs it. Its flow's deadline comes no nearer, so the
+    /// timing wheel need not know.
+    #[inline]
+    fn plain_arrive(
+        &mut self,
+        found: Found,
+        arrival: &Arrival,
+        (ip, tcp): (&Ip<'_>, &Tcp<'_>),
+        len: u32,
+        out: &mut Observations,
+    ) {
+        let (dir, ts) = (found.dir, arrival.ts);
+        let Some(mut flow) = self.table.get_mut(found.index) else {
+            return;
+        };
+        flow.last_ts = ts;
+        flow.count(dir, 1, arrival.bytes);
+        flow.side_mut(dir).mac = arrival.src_mac;
+        flow.note_ttl(dir, ip);
+        let step = flow.plain_step(dir, tcp, len);
+        if flow.app.is_some() || content::wants_more(flow, dir, len) && self.protocols {
+            let odd = flow.weirds();
+            self.segment(found, ts, tcp, step, out);
+            let Some(after) = self.table.get_mut(found.index) else {
+                return;
+            };
+            flow = after;
+            if flow.weirds() != odd {
+                tell_weirds(flow, flow.weirds().without(odd), ts, out);
+            }
+        }
+        if flow.wants_update(ts, arrival.bytes) {
+            tell(flow, Phase::Update, None, ts, out);
+        }
+    }
+}

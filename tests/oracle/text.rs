@@ -1,0 +1,104 @@
+//! Values of text protocols: how ours and the truth's come to say the same.
+
+use serde_json::Value;
+
+/// Types of MQTT packets, from 1.
+const MQTT_TYPES: [&str; 15] = [
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "PINGREQ",
+    "PINGRESP",
+    "DISCONNECT",
+    "AUTH",
+];
+
+/// The values of a map in one line of ours: of a text, a number, each of a list, or of several fields.
+pub(super) fn values(truth: &str, fields: &str, line: &Value) -> Vec<String> {
+    match truth {
+        // The truth has arguments of these commands, behind them.
+        "ftp_arg" => {
+            let text = |key: &str| line[key].as_str().unwrap_or_default();
+            let told = ["USER", "RETR", "STOR"].contains(&text("command"));
+            let joined = format!("{} {}", text("command"), text("arg"));
+            return told.then_some(joined).into_iter().collect();
+        }
+        // Of a community string only one thing is kept.
+        "snmp_community" => {
+            let public = line["community_public"] == true;
+            return public.then(|| "public".to_owned()).into_iter().collect();
+        }
+        _ => {}
+    }
+    let fields = fields.split(' ').map(|field| &line[field]);
+    let mut values = Vec::new();
+    for value in fields {
+        match value {
+            Value::String(text) => values.push(text.clone()),
+            Value::Number(number) => values.push(number.to_string()),
+            Value::Array(list) => {
+                values.extend(list.iter().filter_map(|v| v.as_str()).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    values
+}
+
+/// A value of either as it is compared.
+pub(super) fn said(truth: &str, value: String) -> String {
+    match truth {
+        // The truth has numbers (MQTT 3.1.1 §2.2.1).
+        "mqtt_type" => {
+            let at = MQTT_TYPES.iter().position(|name| *name == value);
+            at.map_or(value, |at| (at + 1).to_string())
+        }
+        "ftp_cmd" | "pop_cmd" | "imap_cmd" | "irc_cmd" => value.to_ascii_uppercase(),
+        // The truth takes the first four letters of any line for the command: `STAR` is `STARTTLS`.
+        "smtp_cmd" => value
+            .chars()
+            .take(4)
+            .collect::<String>()
+            .to_ascii_uppercase(),
+        // `FROM:<a@b> SIZE=1` is the address to us.
+        "smtp_param" => {
+            let rest = ["from:", "to:"].into_iter().find_map(|key| {
+                let head = value.get(..key.len())?;
+                let rest = value.get(key.len()..)?.trim_start();
+                head.eq_ignore_ascii_case(key).then_some(rest)
+            });
+            let inside = rest.and_then(|rest| rest.strip_prefix('<')?.split('>').next());
+            inside.map_or_else(|| value.clone(), str::to_owned)
+        }
+        _ => value,
+    }
+}
+
+/// Whether a value is to be compared. Arguments of `AUTH` are secrets, those of `BDAT` numbers, and `TLS`
+/// is the rest of `STARTTLS`.
+pub(super) fn wants(truth: &str, value: &str) -> bool {
+    let other = value.contains(' ') || ["LOGIN", "SCRAMBLE", "TLS"].contains(&value);
+    match truth {
+        "smtp_param" => !other,
+        // What stood on port 21 in a session in TLS.
+        "ftp_cmd" => value.chars().all(|letter| letter.is_ascii_alphanumeric()),
+        _ => true,
+    }
+}
+
+#[test]
+fn both_ways_of_naming_an_address_compare_equal() {
+    let said = |value: &str| said("smtp_param", value.to_owned());
+    assert_eq!(said("FROM:<a@b.c> SIZE=1"), "a@b.c");
+    assert_eq!(said("to: <a@b.c>"), "a@b.c");
+    assert_eq!(said("host.example"), "host.example");
+    assert!(!wants("smtp_param", "PLAIN AHRlc3QAdGVzdA=="));
+}
