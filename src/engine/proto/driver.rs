@@ -453,14 +453,14 @@ impl App {
     pub(crate) const BYTES_MAX: usize =
         size_of::<Self>() + size_of::<(Stream, Stream)>() + Parser::BYTES_MAX;
 
-    /// Bytes asked of the allocator. What a parser keeps beyond its own size is not seen.
+    /// Bytes asked of the allocator.
     pub(crate) fn allocated(&self) -> usize {
         let streams = self.streams.as_deref().map_or(0, |(orig, resp)| {
             size_of::<(Stream, Stream)>()
                 .saturating_add(orig.allocated())
                 .saturating_add(resp.allocated())
         });
-        let parser = self.mouth.parser.as_ref().map_or(0, Parser::size);
+        let parser = self.mouth.parser.as_ref().map_or(0, Parser::allocated);
         size_of::<Self>()
             .saturating_add(streams)
             .saturating_add(parser)

@@ -161,6 +161,10 @@ pub trait Protocol: Default + std::fmt::Debug {
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse;
     /// The flow is over: emit what is still open.
     fn finish(&mut self, _out: &mut Out<'_>) {}
+    /// Bytes of memory it points to.
+    fn heap(&self) -> usize {
+        0
+    }
 }
 
 /// Writes the enum over all protocols, its dispatch and the schema of their records, once.
@@ -234,9 +238,11 @@ macro_rules! protocols {
                 most
             };
 
-            /// Bytes of the parser itself.
-            pub(crate) fn size(&self) -> usize {
-                match self { $( Self::$variant(parser) => size_of_val(&**parser), )* }
+            /// Bytes of the parser and of what it points to.
+            pub(crate) fn allocated(&self) -> usize {
+                match self { $( Self::$variant(parser) => {
+                    size_of_val(&**parser).saturating_add(Protocol::heap(&**parser))
+                } )* }
             }
 
             /// See [`Protocol::finish`].
