@@ -143,19 +143,25 @@ fn title(incident: &Incident, breach: &Breach) -> String {
     }
 }
 
-/// Bytes of an incident's moments and texts, about.
-const TEXT_BYTES: usize = MOMENTS_MAX * 200;
+/// Bytes of a moment with its texts, and of an incident's other texts, about.
+const MOMENT_BYTES: usize = size_of::<Moment>() + 100;
+const TEXT_BYTES: usize = 500;
 
 impl Incidents {
     /// Bytes of open incidents; their texts are estimated.
     #[must_use]
     pub fn held(&self) -> Held {
-        let of = |len: usize, table: usize| len.saturating_mul(TEXT_BYTES).saturating_add(table);
-        let bound = Map::<String, Incident>::table_bound(OPEN_MAX);
+        let of = |moments: usize| {
+            MOMENT_BYTES
+                .saturating_mul(moments)
+                .saturating_add(TEXT_BYTES)
+        };
+        let each = self.open.sum(|_, incident| of(incident.timeline.len()));
         Held::new(
             "open incidents",
-            of(self.open.len(), self.open.table_bytes()),
-            of(OPEN_MAX, bound),
+            each.saturating_add(self.open.table_bytes()),
+            Map::<String, Incident>::table_bound(OPEN_MAX)
+                .saturating_add(of(MOMENTS_MAX).saturating_mul(OPEN_MAX)),
         )
     }
 }
