@@ -7,6 +7,7 @@
 
 #![expect(unsafe_code, reason = "an allocator can be written in no other way")]
 
+mod held;
 mod traffic;
 
 use std::alloc::{GlobalAlloc, Layout, System};

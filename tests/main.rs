@@ -11,6 +11,7 @@ mod golden;
 mod honest;
 mod licences;
 mod live;
+mod memory;
 mod mutations;
 mod operate;
 mod oracle;

@@ -19,6 +19,7 @@ mod content;
 mod counted;
 mod encapsulations;
 mod flow;
+mod held;
 mod packet;
 mod plain;
 mod sightings;
@@ -266,6 +267,7 @@ impl Tracker {
             None => {
                 self.settle(self.now, out);
                 self.counted.flush(self.now, out);
+                self.stats.held = self.held();
                 let sorted = self.table.sorted();
                 self.table.ending();
                 sorted.into_iter()

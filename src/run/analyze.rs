@@ -9,13 +9,14 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use tapir_capture::{FileSource, InputOptions, SourceError};
 use tapir_engine::device::{Home, Net};
-use tapir_engine::types::{Seed, Timestamp};
+use tapir_engine::types::{Held, Seed, Timestamp};
 use tapir_engine::{
     Analysis, AnalysisSettings, Effect, PolicySettings, TrackerConfig, TrackerStats,
 };
 use tapir_message::{Breach, Device, Incident, Stats};
 
 use super::latest::Latest;
+use super::memory::{self, Memory, Resident};
 use super::models::{self, ModelsError};
 use super::output::{Output, OutputError};
 use super::pipeline::{self, Taken};
@@ -25,8 +26,8 @@ use crate::report::{self, Summary};
 use crate::store::{self, StateError};
 
 /// Effects a batch to the writer, and batches in flight.
-const EFFECTS_BATCH: usize = 512;
-const EFFECTS_QUEUE: usize = 4;
+pub(super) const EFFECTS_BATCH: usize = 512;
+pub(super) const EFFECTS_QUEUE: usize = 4;
 /// Effects whose memory is asked for at once.
 const EFFECTS_FETCHED: usize = 16;
 
@@ -133,6 +134,8 @@ pub struct RunFigures {
     pub packets_per_cpu_s: f64,
     /// Peak resident memory.
     pub peak_rss_bytes: u64,
+    /// Where it was.
+    pub memory: Memory,
 }
 
 /// Runs an analysis and writes its results.
@@ -151,23 +154,15 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let source = FileSource::open(&options.inputs, &input)?;
     let site = Site::new(options, source.record_comment(), &models_hash, &saved)?;
     let output = Output::open(options.out.as_deref(), &site.sensor_id)?;
-    let settings = AnalysisSettings {
-        sensor_id: site.sensor_id.clone(),
-        home: Home::new(site.home.clone()),
-        time_zone: site.time_zone.clone(),
-        seed: Seed(options.hash_key),
-        own: site.own.clone(),
-        // A file is over: there is nothing left to act on.
-        response: PolicySettings::default(),
-    };
-    let mut analysis = Analysis::new(settings, models, saved);
+    let mut analysis = Analysis::new(settings(&site, options), models, saved);
     let mut tally = Tally::new(options.progress);
     let config = TrackerConfig {
         seed: Seed(options.hash_key),
         protocols: options.protocols,
         ..TrackerConfig::default()
     };
-    let (source, trackers, written) = flow_through(
+    let (start, before) = (Resident::now(), analysis.held());
+    let (source, trackers, mut held, written) = flow_through(
         source,
         &mut tally,
         options.workers.max(1),
@@ -184,13 +179,23 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &written.output.counts(),
         analysis.mirror(true),
     );
+    let at_once = [written.output.held(), memory::on_the_way()];
+    let each = trackers.iter().flat_map(|tracker| &tracker.held);
+    held.extend(each.chain(&at_once));
+    let memory = Memory::new(start, &before, tally.resident, &held);
     let site_days = analysis.site_days();
     let outcome = Outcome {
         breaches: written.breaches,
         incidents: written.incidents,
         devices: analysis.devices(),
         traffic: tally.traffic(),
-        figures: figures(&models_hash, options.workers, stats.packets, started),
+        figures: figures(
+            &models_hash,
+            options.workers,
+            stats.packets,
+            started,
+            memory,
+        ),
         stats,
         learning: super::learning(site_days),
         site_days,
@@ -203,6 +208,19 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     write(&outcome, written.output)?;
     store::save(options.state.as_deref(), &analysis.save())?;
     Ok(outcome)
+}
+
+/// What the operator decided, as the analysis takes it.
+fn settings(site: &Site, options: &Options) -> AnalysisSettings {
+    AnalysisSettings {
+        sensor_id: site.sensor_id.clone(),
+        home: Home::new(site.home.clone()),
+        time_zone: site.time_zone.clone(),
+        seed: Seed(options.hash_key),
+        own: site.own.clone(),
+        // A file is over: there is nothing left to act on.
+        response: PolicySettings::default(),
+    }
 }
 
 impl Outcome {
@@ -254,7 +272,7 @@ fn flow_through(
     config: &TrackerConfig,
     analysis: &mut Analysis,
     output: Output,
-) -> Result<(FileSource, Vec<TrackerStats>, Written), AnalyzeError> {
+) -> Result<(FileSource, Vec<TrackerStats>, Vec<Held>, Written), AnalyzeError> {
     std::thread::scope(|scope| {
         let (to_writer, effects) = sync_channel(EFFECTS_QUEUE);
         let writer = scope.spawn(move || {
@@ -263,11 +281,15 @@ fn flow_through(
         });
         let mut batch = Vec::with_capacity(EFFECTS_BATCH);
         let mut listening = true;
+        let mut held = Vec::new();
         let read = pipeline::run(source, tally, workers, config, |taken| {
             let over = matches!(taken, Taken::End(_));
             match taken {
                 Taken::Observation(observation) => analysis.observe(observation),
-                Taken::End(ts) => analysis.finish(ts),
+                Taken::End(ts) => {
+                    held = analysis.held();
+                    analysis.finish(ts);
+                }
             }
             while let Some(effect) = analysis.poll() {
                 batch.push(effect);
@@ -284,7 +306,7 @@ fn flow_through(
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let (source, trackers) = read?;
-        Ok((source, trackers, written))
+        Ok((source, trackers, held, written))
     })
 }
 
@@ -323,7 +345,13 @@ fn write_effects(
 }
 
 /// Figures of the run so far.
-fn figures(models: &str, workers: usize, packets: u64, started: Instant) -> RunFigures {
+fn figures(
+    models: &str,
+    workers: usize,
+    packets: u64,
+    started: Instant,
+    memory: Memory,
+) -> RunFigures {
     use nix::sys::resource::{UsageWho, getrusage};
     let wall_s = started.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
@@ -348,5 +376,6 @@ fn figures(models: &str, workers: usize, packets: u64, started: Instant) -> RunF
         cpu_s,
         packets_per_cpu_s,
         peak_rss_bytes: u64::try_from(peak_kib).unwrap_or(0).saturating_mul(1024),
+        memory,
     }
 }

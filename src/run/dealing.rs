@@ -124,6 +124,7 @@ pub(super) fn deal<S: Source>(
             deal_one(&frame, &mut rounds);
         }
     }
+    watcher.over();
     let end = (passed(source, until), Boundary::End);
     send(&mut rounds, workers, end);
     Ok(())

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapir_engine::types::Record;
+use tapir_engine::types::{Held, Record};
 
 use super::record_line;
 
@@ -17,6 +17,8 @@ use super::record_line;
 const LOG_BYTES: usize = 256 * 1024;
 /// Room for the line that goes beyond them, if it is no longer than most.
 const LINE_BYTES: usize = 4 * 1024;
+/// Kinds of records there are room for.
+const LOGS_MAX: usize = 32;
 /// Where files grow until they are whole.
 const PARTIAL: &str = ".tapir-partial";
 /// Written last: its presence says that the folder is complete.
@@ -95,6 +97,13 @@ impl Output {
     pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
         let counts = self.logs.iter();
         counts.map(|log| (log.kind.to_owned(), log.count)).collect()
+    }
+
+    /// Bytes of lines that may wait to be written.
+    pub(crate) fn held(&self) -> Held {
+        let waiting = self.logs.iter().map(|log| log.waiting.capacity()).sum();
+        let each = LOG_BYTES + LINE_BYTES;
+        Held::new("lines to be written", waiting, each * LOGS_MAX)
     }
 
     /// Writes one record to its log.

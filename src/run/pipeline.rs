@@ -21,7 +21,7 @@ use super::pending::{Moment, Pending};
 use super::round::{Boundary, Rounds};
 
 /// Observations a round has room for at first.
-const ROUND_OBSERVATIONS: usize = 1_024;
+pub(super) const ROUND_OBSERVATIONS: usize = 1_024;
 /// Flows closed in one go when all of them end.
 const PART_FLOWS: usize = 1_024;
 /// Rounds in flight per queue.
@@ -48,6 +48,9 @@ pub(super) struct Answers {
 pub(crate) trait Watcher {
     /// A frame was read.
     fn frame(&mut self, frame: &Frame<'_>);
+
+    /// The last one was.
+    fn over(&mut self) {}
 }
 
 /// Runs the hot half over `source` and hands observations, in order, to `take`.
@@ -332,6 +335,7 @@ fn read_one<S: Source>(
         }
         worker.track_all(&batch, begun..batch.len());
     }
+    watcher.over();
     worker.close(passed(source, until), Boundary::End);
     Ok(())
 }

@@ -10,6 +10,7 @@ use tapir_engine::types::Timestamp;
 use tapir_engine::{Analysis, TrackerStats};
 use tapir_message::{Mirror, Stats, Warning};
 
+use super::memory::Resident;
 use super::pipeline::Watcher;
 
 /// Progress is shown at most this often.
@@ -27,6 +28,8 @@ pub(super) struct Tally {
     hour_bytes: u64,
     hours: BTreeMap<i64, u64>,
     shown: Option<Instant>,
+    /// What was in memory when the last frame had been read.
+    pub(super) resident: Resident,
 }
 
 impl Default for Tally {
@@ -47,6 +50,7 @@ impl Tally {
             hour_bytes: 0,
             hours: BTreeMap::new(),
             shown,
+            resident: Resident::default(),
         }
     }
 
@@ -128,6 +132,10 @@ impl Watcher for Tally {
         if self.packets.is_multiple_of(16_384) {
             self.show();
         }
+    }
+
+    fn over(&mut self) {
+        self.resident = Resident::now();
     }
 }
 

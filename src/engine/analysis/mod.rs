@@ -5,6 +5,7 @@
 
 mod act;
 mod flow;
+mod held;
 mod judge;
 mod mirror;
 mod names;

@@ -7,10 +7,12 @@ use std::net::IpAddr;
 
 use crate::baseline::{NameHash, Named};
 use crate::device::{DeviceIx, Inventory};
-use crate::types::{ByAddr, Seed, ip_bits, ip_text, push_ip};
+use crate::types::{ByAddr, Held, Seed, ip_bits, ip_text, push_ip};
 
 /// Names of addresses outside.
 const NAMES_MAX: usize = 65_536;
+/// Longest name of an address (RFC 1035 §2.3.4).
+const NAME_LEN_MAX: usize = 255;
 
 /// Names of addresses outside, from DNS answers, TLS and HTTP.
 #[derive(Debug)]
@@ -44,6 +46,17 @@ impl Names {
                 self.0.insert(bits, Name::new(name));
             }
         }
+    }
+
+    /// Bytes of the names and of what says whose they are.
+    pub(super) fn held(&self) -> Held {
+        let texts = self.0.sum(|name| name.text.len());
+        Held::new(
+            "names of addresses",
+            texts.saturating_add(self.0.table_bytes()),
+            ByAddr::<Name>::table_bound(NAMES_MAX)
+                .saturating_add(NAMES_MAX.saturating_mul(NAME_LEN_MAX)),
+        )
     }
 
     fn get(&self, bits: u128) -> Option<Named<'_>> {

@@ -8,6 +8,8 @@
 //! Bounds: 48 edges a device; eviction takes the least regular among those silent for eight of their
 //! own intervals, else the least regular of all; 300 bytes an edge with its histogram.
 
+mod held;
+
 use serde::{Deserialize, Serialize};
 
 use super::site::Span;

@@ -9,7 +9,7 @@ use crate::device::DeviceIx;
 use crate::types::{FlowRef, Timestamp};
 
 /// Devices remembered per endpoint: beyond a few it is simply common.
-const ENDPOINT_DEVICES_MAX: usize = 64;
+pub(super) const ENDPOINT_DEVICES_MAX: usize = 64;
 
 /// An endpoint outside: its name, else its address, and what it is found by.
 #[derive(Clone, Copy, Debug)]

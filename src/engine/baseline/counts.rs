@@ -48,19 +48,12 @@ impl Level {
 }
 
 /// Sums of one feature by hour bucket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// They are empty until the first hour is learned.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Hours {
     sum: Vec<f32>,
     weight: Vec<f32>,
-}
-
-impl Default for Hours {
-    fn default() -> Self {
-        Self {
-            sum: vec![0.0; BUCKETS],
-            weight: vec![0.0; BUCKETS],
-        }
-    }
 }
 
 impl Hours {
@@ -86,6 +79,9 @@ impl Hours {
         let keep = libm::exp(-core::f64::consts::LN_2 / 14.0 * taken.hours);
         let speed = taken.speed;
         for (slot, add) in [(&mut self.sum, x * speed), (&mut self.weight, speed)] {
+            if slot.is_empty() {
+                slot.resize(BUCKETS, 0.0);
+            }
             if let Some(value) = slot.get_mut(bucket) {
                 *value = (f64::from(*value) * keep + add) as f32;
             }
@@ -217,6 +213,19 @@ impl Levels {
                 (given > 0).then_some((x, given as f64))
             }
         }
+    }
+}
+
+impl Levels {
+    /// Bytes of the hours' sums and weights.
+    pub(super) const BYTES_MAX: usize = FEATURES.len() * 2 * BUCKETS * size_of::<f32>();
+
+    /// Bytes of those learned so far.
+    pub(super) fn allocated(&self) -> usize {
+        let hours = self.hours.iter();
+        let len = hours.map(|h| h.sum.capacity().saturating_add(h.weight.capacity()));
+        len.fold(0, usize::saturating_add)
+            .saturating_mul(size_of::<f32>())
     }
 }
 

@@ -129,6 +129,27 @@ impl Baseline {
     }
 }
 
+impl Hour {
+    /// Endpoints told apart.
+    pub(super) const UPLOADS_MAX_LEN: usize = UPLOADS_MAX;
+}
+
+impl Baseline {
+    /// Bytes of the last days' peaks at most.
+    pub(super) const DAYS_BYTES_MAX: usize = DAYS * size_of::<f64>();
+
+    /// Bytes of the last days' peaks and of the hour's uploads.
+    pub(super) fn days_and_uploads(&self) -> usize {
+        let days = self.days.capacity().saturating_mul(size_of::<f64>());
+        let uploads = &self.hour.uploads;
+        let entries = uploads
+            .capacity()
+            .saturating_mul(size_of::<(String, u64, Timestamp)>());
+        let names = uploads.iter().map(|upload| upload.0.capacity());
+        names.fold(days.saturating_add(entries), usize::saturating_add)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

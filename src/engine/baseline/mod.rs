@@ -10,6 +10,7 @@ mod contact;
 mod counts;
 mod device;
 mod features;
+mod held;
 mod hours;
 mod negbin;
 mod novelty;

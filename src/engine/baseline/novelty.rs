@@ -119,6 +119,17 @@ impl StableHash {
     }
 }
 
+impl Seen {
+    /// Bytes of both filters.
+    pub(super) const BYTES_MAX: usize = 2 * WORDS * size_of::<u64>();
+
+    /// Bytes of those filled so far.
+    pub(super) fn allocated(&self) -> usize {
+        let words = self.young.capacity().saturating_add(self.old.capacity());
+        words.saturating_mul(size_of::<u64>())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

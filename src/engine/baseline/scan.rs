@@ -156,6 +156,23 @@ fn short_hash(ip: IpAddr) -> u32 {
     }
 }
 
+impl Walk {
+    /// Bytes of what it remembers at most; an example is an address with a port.
+    pub(super) const BYTES_MAX: usize = TARGETS_MAX * size_of::<u32>()
+        + PORTS_MAX * size_of::<u16>()
+        + EXAMPLES * (size_of::<String>() + 48);
+
+    /// Bytes of what it remembers.
+    pub(super) fn allocated(&self) -> usize {
+        let targets = self.targets.capacity().saturating_mul(size_of::<u32>());
+        let ports = self.ports.capacity().saturating_mul(size_of::<u16>());
+        let examples = self.examples.capacity().saturating_mul(size_of::<String>());
+        let texts = self.examples.iter().map(String::capacity);
+        let fixed = targets.saturating_add(ports).saturating_add(examples);
+        texts.fold(fixed, usize::saturating_add)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,7 +25,7 @@ pub(super) const LEARNING_NS: i64 = 24 * HOUR_NS;
 /// have a clock that ticks, captures put together from several are not.
 const UNWATCHED_NS: i64 = 24 * HOUR_NS;
 /// Endpoints outside that the site remembers.
-const ENDPOINTS_MAX: usize = 65_536;
+pub(super) const ENDPOINTS_MAX: usize = 65_536;
 /// An upload is judged within the hour from here on, and at every doubling.
 pub(super) const UPLOAD_BYTES_MIN: u64 = 256 * 1024;
 /// Half-life of what is ranked against, in days.

@@ -7,7 +7,7 @@ use super::score::Waterfall;
 use crate::baseline::{Family, Span};
 use crate::flow::community_id;
 use crate::model::{Model, ModelIndex, Row};
-use crate::types::{FlowRef, MacAddr, Map, Seed, Timestamp, base32};
+use crate::types::{FlowRef, Held, MacAddr, Map, Seed, Timestamp, base32};
 
 /// A breach stays open this long after its first evidence.
 const OPEN_NS: i64 = 24 * 3_600 * 1_000_000_000;
@@ -283,5 +283,22 @@ fn update(breach: &mut Breach, firing: &Firing<'_>, channels: &Channels) {
             newer.peer = firing.peer.map(str::to_owned);
         }
         *breach = newer;
+    }
+}
+
+/// Bytes of a breach's texts, about.
+const TEXT_BYTES: usize = 3_000;
+
+impl Ledger {
+    /// Bytes of open breaches; their texts are estimated.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let of = |len: usize, table: usize| len.saturating_mul(TEXT_BYTES).saturating_add(table);
+        let bound = Map::<(String, String), Open>::table_bound(OPEN_MAX);
+        Held::new(
+            "open breaches",
+            of(self.open.len(), self.open.table_bytes()),
+            of(OPEN_MAX, bound),
+        )
     }
 }

@@ -118,3 +118,46 @@ pub(super) fn name(device: &mut Device, ts: Timestamp, name: &str, evidence: &st
         last_ts: ts,
     });
 }
+
+impl Entry {
+    /// Bytes of its names and claims at most; a name and what it rests on are no longer than a claim.
+    pub(super) const TEXTS_MAX: usize = DEVICE_NAMES_MAX
+        * (size_of::<DeviceName>() + CLAIM_LEN_MAX)
+        + DEVICE_CLAIMS_MAX * (size_of::<Claim>() + CLAIM_LEN_MAX);
+
+    /// Bytes that the entry points to.
+    pub(super) fn allocated(&self) -> usize {
+        let device = &self.device;
+        let addresses = device
+            .addresses
+            .capacity()
+            .saturating_mul(size_of::<Address>());
+        let names = device
+            .names
+            .capacity()
+            .saturating_mul(size_of::<DeviceName>());
+        let claims = device.claims.capacity().saturating_mul(size_of::<Claim>());
+        let own = [
+            device.id.capacity(),
+            device.name.capacity(),
+            device.vendor.as_ref().map_or(0, String::capacity),
+            device.vlans.capacity().saturating_mul(size_of::<u16>()),
+            self.first_evidence.capacity(),
+            addresses,
+            names,
+            claims,
+        ];
+        let evidence = device.addresses.iter().map(|one| one.evidence.capacity());
+        let pair = |a: &String, b: &String| a.capacity().saturating_add(b.capacity());
+        let names = device
+            .names
+            .iter()
+            .map(|one| pair(&one.name, &one.evidence));
+        let claims = device
+            .claims
+            .iter()
+            .map(|one| pair(&one.claim, &one.evidence));
+        let texts = evidence.chain(names).chain(claims).chain(own);
+        texts.fold(0, usize::saturating_add)
+    }
+}

@@ -5,6 +5,8 @@
 //! has no address of that family yet: a second one means the sender is a router, and the address
 //! becomes a device of its own, known by address, behind that router.
 
+mod held;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

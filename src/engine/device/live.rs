@@ -263,3 +263,21 @@ impl Table {
         }
     }
 }
+
+impl Table {
+    /// Bytes of an entry with its row, beside what the entry points to.
+    pub(super) const ROW_BYTES: usize = size_of::<Entry>() + size_of::<Live>();
+    /// Bytes of the addresses at most.
+    pub(super) const ADDRESSES_BYTES_MAX: usize = ByAddr::<DeviceIx>::table_bound(ADDRESSES_MAX);
+
+    /// Bytes of entries, rows and addresses.
+    pub(super) fn allocated(&self) -> usize {
+        let entries = self.entries.capacity().saturating_mul(size_of::<Entry>());
+        let live = self.live.capacity().saturating_mul(size_of::<Live>());
+        let fixed = entries.saturating_add(live);
+        let texts = self.entries.iter().map(Entry::allocated);
+        texts
+            .fold(fixed, usize::saturating_add)
+            .saturating_add(self.by_ip.table_bytes())
+    }
+}

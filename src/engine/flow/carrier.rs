@@ -11,7 +11,7 @@
 use std::fmt::Write as _;
 
 use crate::decode::{Kind, Tunnel, mpls};
-use crate::types::{Map, Seed, Text};
+use crate::types::{Held, Map, Seed, Text};
 
 use super::Index;
 
@@ -185,6 +185,15 @@ impl Carriers {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.known.refused()
+    }
+}
+
+impl Carriers {
+    /// Bytes of what is remembered.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let bound = Map::<Index, Carrier>::table_bound(ENTRIES_MAX);
+        Held::new("carriers of flows", self.known.table_bytes(), bound)
     }
 }
 

@@ -15,7 +15,7 @@ use std::net::Ipv6Addr;
 
 use super::Weirds;
 use crate::decode::Fragment;
-use crate::types::{Map, Seed, Timestamp};
+use crate::types::{Held, Map, Seed, Timestamp};
 
 use pieces::Pieces;
 
@@ -256,5 +256,20 @@ impl Weirds {
     /// Whether fragments overlap.
     fn has_overlap(self) -> bool {
         self.has(Self::FRAGMENT_OVERLAP) || self.has(Self::FRAGMENT_INCONSISTENCY)
+    }
+}
+
+impl Fragments {
+    /// Bytes of the pieces, and of what says whose they are.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let tables = self
+            .packets
+            .table_bytes()
+            .saturating_add(self.told.table_bytes());
+        let bound = Map::<Datagram, Pieces>::table_bound(PACKETS_MAX)
+            .saturating_add(Map::<Pair, (Timestamp, Weirds)>::table_bound(TOLD_MAX))
+            .saturating_add(BYTES_MAX);
+        Held::new("fragments", tables.saturating_add(self.bytes), bound)
     }
 }

@@ -6,7 +6,7 @@
 //! Bounds: sixteen letters; later ones are not kept.
 
 use crate::flow::Dir;
-use crate::types::{FieldType, FieldValue, Json, Value};
+use crate::types::{FieldType, FieldValue, Json, Value, heap};
 
 /// The letters; a letter is kept as its place here. The last place says that there is none.
 const LETTERS: &[u8; 16] = b"SHADFRCGTWIQ^   ";
@@ -87,6 +87,8 @@ pub struct Letters {
     bytes: [u8; 16],
     len: u8,
 }
+
+heap!(Letters:);
 
 impl Letters {
     /// The letters.

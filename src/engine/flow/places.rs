@@ -25,12 +25,17 @@ const FREE: Slot = Slot {
     index: NONE,
 };
 
+/// Slots for so many flows.
+const fn slots(len: usize) -> usize {
+    let slots = len.saturating_mul(8).div_ceil(5).next_power_of_two();
+    if slots < 8 { 8 } else { slots }
+}
+
 impl Places {
     /// Room for `len` entries without growing.
     pub(super) fn with_capacity(len: usize) -> Self {
-        let slots = len.saturating_mul(8).div_ceil(5).next_power_of_two();
         Self {
-            slots: vec![FREE; slots.max(8)],
+            slots: vec![FREE; slots(len)],
             len: 0,
         }
     }
@@ -148,6 +153,16 @@ impl Places {
     pub(super) fn clear(&mut self) {
         self.slots.fill(FREE);
         self.len = 0;
+    }
+
+    /// Bytes of the table.
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.capacity().saturating_mul(size_of::<Slot>())
+    }
+
+    /// The same with `len` flows.
+    pub(super) const fn bytes_bound(len: usize) -> usize {
+        slots(len).saturating_mul(size_of::<Slot>())
     }
 
     /// All flows, in no order that means anything.

@@ -8,7 +8,7 @@
 //!         overwritten, and that is counted. A chain is followed for 32 packets. The key decides only
 //!         which chain a packet is in, never what is found.
 
-use crate::types::{Seed, Timestamp};
+use crate::types::{Held, Seed, Timestamp};
 
 /// Copies come within 2 ms.
 pub(super) const WINDOW_NS: i64 = 2_000_000;
@@ -202,6 +202,17 @@ fn coarse(ts: Timestamp) -> u32 {
 #[inline]
 fn place(number: u32) -> usize {
     usize::try_from(number).unwrap_or(0) & (RING_LEN - 1)
+}
+
+impl Recent {
+    /// Bytes of the ring and the chains' heads, which are there from the start.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let ring = self.ring.capacity().saturating_mul(size_of::<Entry>());
+        let heads = self.heads.capacity().saturating_mul(size_of::<Head>());
+        let bytes = ring.saturating_add(heads);
+        Held::new("packets of the last moments", bytes, bytes)
+    }
 }
 
 #[cfg(test)]

@@ -388,5 +388,16 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Bytes asked of the allocator.
+    #[must_use]
+    pub fn allocated(&self) -> usize {
+        let places = self.held.capacity().saturating_mul(size_of::<Piece>());
+        let pieces = self.held.iter().map(|piece| piece.data.capacity());
+        let pieces = pieces.fold(places, usize::saturating_add);
+        pieces.saturating_add(self.recent.capacity())
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use foldhash::fast::SeedableRandomState;
 use super::places::Places;
 use super::wheel::{UNLINKED, Wheel};
 use super::{Flow, Key, Rank};
-use crate::types::{Seed, Timestamp};
+use crate::types::{Held, Seed, Timestamp};
 
 /// Place of a flow in the slab.
 pub type Index = u32;
@@ -32,6 +32,8 @@ pub struct Table<A> {
     free: Vec<Index>,
     /// Flows taken out since [`Self::ending`] was called; `None` if it was not.
     ended: Option<usize>,
+    /// Slots that were in use at most before all flows ended: their memory stays.
+    used: usize,
     flows_max: usize,
     hasher: SeedableRandomState,
     wheel: Wheel,
@@ -55,6 +57,7 @@ impl<A> Table<A> {
             flows: Vec::with_capacity(flows_max),
             free: Vec::with_capacity(flows_max),
             ended: None,
+            used: 0,
             flows_max,
             hasher: seed.hasher(),
             wheel: Wheel::new(),
@@ -198,6 +201,7 @@ impl<A> Table<A> {
 
     fn clear(&mut self) {
         self.ended = None;
+        self.used = self.used.max(self.flows.len());
         self.index.clear();
         self.wheel.clear();
         self.flows.clear();
@@ -280,6 +284,38 @@ impl<A> Table<A> {
 #[inline]
 pub(super) fn place(index: Index) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+impl<A> Table<A> {
+    /// Bytes of slots that were ever used, of the index, and of the wheel.
+    #[must_use]
+    pub fn held(&self) -> [Held; 3] {
+        // A slot with its place among those that are free.
+        let slot = size_of::<Flow<A>>().saturating_add(size_of::<Index>());
+        let slots = |len: usize| len.saturating_mul(slot);
+        let used = self.flows.len().max(self.used);
+        let wheel = self.wheel.bytes();
+        [
+            Held::new("flow slots", slots(used), slots(self.flows_max)),
+            Held::new(
+                "flow index",
+                self.index.bytes(),
+                Places::bytes_bound(self.flows_max),
+            ),
+            Held::new("flow timers", wheel, wheel),
+        ]
+    }
+
+    /// Most flows.
+    #[must_use]
+    pub fn flows_max(&self) -> usize {
+        self.flows_max
+    }
+
+    /// What is attached to flows.
+    pub fn attached(&self) -> impl Iterator<Item = &A> {
+        self.flows.iter().filter_map(|flow| flow.app.as_deref())
+    }
 }
 
 #[cfg(test)]

@@ -231,3 +231,10 @@ impl Wheel {
         None
     }
 }
+
+impl Wheel {
+    /// Bytes of the lists' heads.
+    pub(super) fn bytes(&self) -> usize {
+        self.heads.capacity().saturating_mul(size_of::<u32>())
+    }
+}

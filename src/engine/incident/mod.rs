@@ -6,7 +6,7 @@
 
 use tapir_message::{Breach, Class, Incident, Moment};
 
-use crate::types::{Map, Seed, Timestamp, base32};
+use crate::types::{Held, Map, Seed, Timestamp, base32};
 
 /// A breach joins an incident whose last evidence is no older.
 const JOIN_NS: i64 = 24 * 3_600 * 1_000_000_000;
@@ -140,5 +140,28 @@ fn title(incident: &Incident, breach: &Breach) -> String {
         0 | 1 => head.to_owned(),
         2 => format!("{head} and 1 other"),
         n => format!("{head} and {} others", n - 1),
+    }
+}
+
+/// Bytes of a moment with its texts, and of an incident's other texts, about.
+const MOMENT_BYTES: usize = size_of::<Moment>() + 100;
+const TEXT_BYTES: usize = 500;
+
+impl Incidents {
+    /// Bytes of open incidents; their texts are estimated.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let of = |moments: usize| {
+            MOMENT_BYTES
+                .saturating_mul(moments)
+                .saturating_add(TEXT_BYTES)
+        };
+        let each = self.open.sum(|_, incident| of(incident.timeline.len()));
+        Held::new(
+            "open incidents",
+            each.saturating_add(self.open.table_bytes()),
+            Map::<String, Incident>::table_bound(OPEN_MAX)
+                .saturating_add(of(MOMENTS_MAX).saturating_mul(OPEN_MAX)),
+        )
     }
 }

@@ -5,7 +5,7 @@
 //! the mirror does not copy.
 //! Bounds: 4,096 hosts; at the bound those silent for an hour go first, then new ones are refused.
 
-use crate::types::{ByAddr, Seed, Timestamp};
+use crate::types::{ByAddr, Held, Seed, Timestamp};
 
 /// Hosts remembered.
 const HOSTS_MAX: usize = 4_096;
@@ -99,6 +99,14 @@ impl Hosts {
     pub(super) fn clear(&mut self) {
         self.hosts.retain(|_| false);
         self.swept = Timestamp::MIN;
+    }
+}
+
+impl Hosts {
+    /// Bytes of the table.
+    pub(super) fn held(&self) -> Held {
+        let bound = ByAddr::<Host>::table_bound(HOSTS_MAX);
+        Held::new("hosts that sign in", self.hosts.table_bytes(), bound)
     }
 }
 

@@ -9,7 +9,7 @@ use super::hosts::Hosts;
 use super::rows::{Loss, Row, rows};
 use super::share;
 use super::vlans::{Sums, VLANS_MAX, Vlans};
-use crate::types::{Census, Seed, Timestamp};
+use crate::types::{Census, Held, Seed, Timestamp};
 
 /// Length of a slot: the hour slides on by this.
 const SLOT_NS: i64 = 600 * 1_000_000_000;
@@ -310,6 +310,14 @@ impl Slot {
 /// The slot a time lies in.
 fn number(ts: Timestamp) -> i64 {
     ts.nanos().div_euclid(SLOT_NS)
+}
+
+impl MirrorWatch {
+    /// Bytes of the hosts; the sums are a few numbers for each VLAN.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        self.hosts.held()
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::proto;
-use crate::types::{Ends, FlowEvent, FlowRef, Map, Phase, Seed, Timestamp};
+use crate::types::{Ends, FlowEvent, FlowRef, Held, Map, Phase, Seed, Timestamp};
 
 const FLOWS_MAX: usize = 65_536;
 const RESPONDERS_MAX: usize = 16_384;
@@ -187,6 +187,35 @@ fn serves(flow: &FlowRef) -> Option<&'static str> {
         (proto::UDP | proto::TCP, 389) | (proto::TCP, 636 | 3_268 | 3_269) => Some("ldap"),
         (proto::UDP, 123) => Some("ntp"),
         _ => None,
+    }
+}
+
+impl Watch {
+    /// Bytes of live flows, of who uses what, and of servers.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let user = size_of::<(String, Timestamp)>().saturating_add(16);
+        let users = self
+            .used
+            .sum(|_, users| users.capacity().saturating_mul(user));
+        let servers = self.servers.sum(|_, what| what.capacity());
+        let bytes = users
+            .saturating_add(servers)
+            .saturating_add(self.flows.table_bytes())
+            .saturating_add(self.used.table_bytes())
+            .saturating_add(self.servers.table_bytes());
+        let bound = Map::<FlowRef, Live>::table_bound(FLOWS_MAX)
+            .saturating_add(Map::<IpAddr, Vec<(String, Timestamp)>>::table_bound(
+                RESPONDERS_MAX,
+            ))
+            .saturating_add(Map::<IpAddr, String>::table_bound(SERVERS_MAX))
+            .saturating_add(
+                RESPONDERS_MAX
+                    .saturating_mul(USERS_MAX)
+                    .saturating_mul(user),
+            )
+            .saturating_add(SERVERS_MAX.saturating_mul(32));
+        Held::new("flows to act on", bytes, bound)
     }
 }
 

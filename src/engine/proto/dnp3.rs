@@ -8,7 +8,7 @@
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, heap_of};
 
 /// Bytes of a frame's header, its check included.
 const HEAD_LEN: usize = 10;
@@ -104,6 +104,10 @@ impl Protocol for Dnp3 {
         if let Some((ts, record)) = self.open.take() {
             out.record(ts, record);
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: open)
     }
 }
 

@@ -447,3 +447,24 @@ fn rest(data: &[u8], used: usize) -> &[u8] {
 fn len64(data: &[u8]) -> u64 {
     u64::try_from(data.len()).unwrap_or(u64::MAX)
 }
+
+impl App {
+    /// Bytes of a flow's state beside what `room` has in its account.
+    pub(crate) const BYTES_MAX: usize =
+        size_of::<Self>() + size_of::<(Stream, Stream)>() + Parser::BYTES_MAX;
+
+    /// Bytes asked of the allocator.
+    pub(crate) fn allocated(&self) -> usize {
+        let streams = self.streams.as_deref().map_or(0, |(orig, resp)| {
+            size_of::<(Stream, Stream)>()
+                .saturating_add(orig.allocated())
+                .saturating_add(resp.allocated())
+        });
+        let parser = self.mouth.parser.as_ref().map_or(0, Parser::allocated);
+        size_of::<Self>()
+            .saturating_add(streams)
+            .saturating_add(parser)
+            .saturating_add(self.mouth.orig.buffer.capacity())
+            .saturating_add(self.mouth.resp.buffer.capacity())
+    }
+}

@@ -9,6 +9,7 @@
 use super::quic::Assembly;
 use super::tls::{Carried, Transport, without_cookie};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use crate::types::heap_of;
 
 /// Type, version, epoch, sequence number, length.
 const HEADER_LEN: usize = 13;
@@ -99,6 +100,10 @@ impl Protocol for Dtls {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.session.emit(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: session)
     }
 }
 

@@ -14,7 +14,7 @@ use super::lines::{
 };
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Text, text};
+use crate::types::{Text, heap_of, text};
 
 /// Records of one flow.
 const RECORDS_MAX: u32 = 1_000;
@@ -110,6 +110,10 @@ impl Protocol for Irc {
                 Parse::Parsed { used }
             }
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: nick, user)
     }
 }
 

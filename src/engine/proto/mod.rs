@@ -161,6 +161,10 @@ pub trait Protocol: Default + std::fmt::Debug {
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse;
     /// The flow is over: emit what is still open.
     fn finish(&mut self, _out: &mut Out<'_>) {}
+    /// Bytes of memory it points to.
+    fn heap(&self) -> usize {
+        0
+    }
 }
 
 /// Writes the enum over all protocols, its dispatch and the schema of their records, once.
@@ -225,6 +229,20 @@ macro_rules! protocols {
             /// See [`Protocol::parse`].
             pub fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
                 match self { $( Self::$variant(parser) => parser.parse(input, out), )* }
+            }
+
+            /// Bytes of the largest parser.
+            pub(crate) const BYTES_MAX: usize = {
+                let mut most = 0;
+                $( if size_of::<$module::$variant>() > most { most = size_of::<$module::$variant>(); } )*
+                most
+            };
+
+            /// Bytes of the parser and of what it points to.
+            pub(crate) fn allocated(&self) -> usize {
+                match self { $( Self::$variant(parser) => {
+                    size_of_val(&**parser).saturating_add(Protocol::heap(&**parser))
+                } )* }
             }
 
             /// See [`Protocol::finish`].

@@ -12,7 +12,7 @@
 use super::lines::{TEXT_LEN_MAX, add_distinct};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap_of, text};
 
 /// Bytes of a packet that are looked at.
 const LOOKED_AT_MAX: usize = 1024;
@@ -184,6 +184,10 @@ impl Protocol for Mqtt {
         if let Some(ts) = self.started.take() {
             out.record(ts, std::mem::take(&mut self.record));
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: record)
     }
 }
 

@@ -18,7 +18,7 @@ use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Distinct commands of a session.
 const COMMANDS_MAX: usize = 24;
@@ -64,6 +64,8 @@ enum Sent {
     List,
     Other,
 }
+
+heap!(Sent:);
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
@@ -145,6 +147,10 @@ impl Protocol for Pop3 {
         {
             out.record(ts, std::mem::take(&mut self.record));
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: sent, mail, sasl, record)
     }
 }
 

@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Clue, ClueKind, Interval, Text, Timestamp, text};
+use crate::types::{Clue, ClueKind, Interval, Text, Timestamp, heap, heap_of, text};
 
 /// Requests a client may have in flight are 256; a flow rarely has more than a few.
 const PENDING_MAX: usize = 32;
@@ -78,6 +78,8 @@ struct Pending {
     record: RadiusRecord,
 }
 
+heap!(Pending: record);
+
 /// Parser of one flow.
 #[derive(Debug, Default)]
 pub struct Radius {
@@ -129,6 +131,10 @@ impl Protocol for Radius {
         for open in self.pending.drain(..) {
             out.record(open.ts, open.record);
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: pending)
     }
 }
 

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::lines::{TEXT_LEN_MAX, between};
-use crate::types::{Text, text};
+use crate::types::{Text, heap, text};
 
 /// Longest response that is decoded.
 const RESPONSE_LEN_MAX: usize = 4096;
@@ -25,6 +25,8 @@ pub(super) struct Sasl {
     /// Whether one may have been missed: then none is taken for a name.
     lost: bool,
 }
+
+heap!(Sasl: mechanism);
 
 impl Sasl {
     /// An exchange by the mechanism a client names.

@@ -12,7 +12,7 @@
 use super::lines::{TEXT_LEN_MAX, tell_software};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Clue, ClueKind, Interval, Text, Timestamp, text};
+use crate::types::{Clue, ClueKind, Interval, Text, Timestamp, heap_of, text};
 
 /// Variable bindings of a message that are looked at.
 const BINDINGS_MAX: usize = 64;
@@ -116,6 +116,10 @@ impl Protocol for Snmp {
             self.record.duration = Some(Interval(self.last.nanos().saturating_sub(first.nanos())));
             out.record(first, std::mem::take(&mut self.record));
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: record)
     }
 }
 

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap_of, text};
 
 /// Longest user name of SOCKS 4, which has no bound of its own.
 const USER_LEN_MAX: usize = 255;
@@ -123,6 +123,10 @@ impl Protocol for Socks {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.emit(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: record)
     }
 }
 

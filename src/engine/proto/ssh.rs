@@ -19,7 +19,7 @@ use self::auth::Auth;
 use self::kex::{Agreed, Offer, Way, agreed, hassh, offer, string};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Clue, ClueKind, Text, Timestamp, text};
+use crate::types::{Clue, ClueKind, Text, Timestamp, heap, heap_of, text};
 
 /// Longest identification line, CR LF included (RFC 4253 §4.2).
 const LINE_LEN_MAX: usize = 255;
@@ -95,6 +95,8 @@ struct Side {
     is_encrypted: bool,
 }
 
+heap!(Side: line, offer);
+
 impl Protocol for Ssh {
     const NAME: &'static str = "ssh";
     const PORTS: &'static [Port] = &[Port::Tcp(22)];
@@ -127,6 +129,10 @@ impl Protocol for Ssh {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.emit(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: orig, resp, host_key)
     }
 }
 

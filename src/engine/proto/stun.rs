@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Clue, ClueKind, Text, Timestamp, text};
+use crate::types::{Clue, ClueKind, Text, Timestamp, heap_of, text};
 
 const HEADER_LEN: usize = 20;
 /// What tells it from everything else (RFC 8489 §5).
@@ -83,6 +83,10 @@ impl Protocol for Stun {
         if let Some(ts) = self.started.take() {
             out.record(ts, std::mem::take(&mut self.record));
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: record)
     }
 }
 

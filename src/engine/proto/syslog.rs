@@ -11,7 +11,7 @@
 use super::lines::{BothLines, Next, TEXT_LEN_MAX, word};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Clue, ClueKind, Text, text};
+use crate::types::{Clue, ClueKind, Heap, Text, text};
 
 /// Longest frame with its length before it.
 const FRAME_LEN_MAX: usize = 8192;
@@ -138,6 +138,11 @@ impl Protocol for Syslog {
                 value,
             });
         }
+    }
+
+    fn heap(&self) -> usize {
+        let host = self.host.as_ref();
+        host.map_or(0, |(host, _)| host.heap())
     }
 }
 

@@ -12,7 +12,7 @@
 use super::lines::{TEXT_LEN_MAX, add_distinct, holds};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 const IAC: u8 = 255;
 const SB: u8 = 250;
@@ -91,6 +91,8 @@ struct Side {
     first: Option<Text>,
 }
 
+heap!(Side: parameter, line, first);
+
 /// What the client's next line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Asked {
@@ -162,6 +164,10 @@ impl Protocol for Telnet {
         if let Some(ts) = self.started.take() {
             out.record(ts, std::mem::take(&mut self.record));
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: sides, record)
     }
 }
 

@@ -10,7 +10,7 @@
 use super::lines::NAME_LEN_MAX;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap_of, text};
 
 /// Options kept.
 const OPTIONS_MAX: usize = 8;
@@ -73,6 +73,10 @@ impl Protocol for Tftp {
         if let Some((ts, record)) = self.open.take() {
             out.record(ts, record);
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: open)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::types::{MacAddr, Map, Seed, Timestamp};
+use crate::types::{Held, MacAddr, Map, Seed, Timestamp};
 
 /// Addresses remembered.
 const ENTRIES_MAX: usize = 8_192;
@@ -54,5 +54,13 @@ impl Sightings {
     pub(super) fn clear(&mut self) {
         self.told.retain(|_, _| false);
         self.swept = Timestamp::MIN;
+    }
+}
+
+impl Sightings {
+    /// Bytes of what is remembered.
+    pub(super) fn held(&self) -> Held {
+        let bound = Map::<Seen, Timestamp>::table_bound(ENTRIES_MAX);
+        Held::new("hardware addresses", self.told.table_bytes(), bound)
     }
 }

@@ -12,7 +12,7 @@ use super::encapsulations::Encapsulations;
 use crate::decode::{Kind as Tunnel, Layer, link_name};
 use crate::flow::Rank;
 use crate::proto::{Kind, ParserHealth, ParsersHealth};
-use crate::types::Timestamp;
+use crate::types::{Held, Timestamp};
 
 /// Most different link types and EtherTypes counted apart; the rest is counted together.
 const NUMBERS_MAX: usize = 256;
@@ -84,6 +84,8 @@ pub struct TrackerStats {
     pub fragments_incomplete: u64,
     /// Fragments of such packets that no flow was told of.
     pub fragments_untold: u64,
+    /// Memory held when the last flows were about to be closed.
+    pub held: Vec<Held>,
     /// TCP control segments passed over for their checksum.
     pub bad_checksums: u64,
     /// Packets forgotten before their copy could come.
@@ -157,6 +159,7 @@ impl Default for TrackerStats {
             sightings_refused: 0,
             fragments_incomplete: 0,
             fragments_untold: 0,
+            held: Vec::new(),
             bad_checksums: 0,
             copies_overrun: 0,
         }

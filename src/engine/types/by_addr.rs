@@ -124,6 +124,26 @@ impl<V> ByAddr<V> {
         self.v6.retain(|_, value| keep(value));
     }
 
+    /// The sum of something over all values, which is the same in any order.
+    pub fn sum(&self, of: impl Fn(&V) -> usize) -> usize {
+        let v4 = self.v4.sum(|_, value| of(value));
+        v4.saturating_add(self.v6.sum(|_, value| of(value)))
+    }
+
+    /// Bytes of the tables themselves.
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
+        self.v4.table_bytes().saturating_add(self.v6.table_bytes())
+    }
+
+    /// The same at `entries_max` addresses. A table keeps its size when its addresses go: first one family
+    /// may fill it, then the other.
+    #[must_use]
+    pub const fn table_bound(entries_max: usize) -> usize {
+        let v4 = Map::<u32, V>::table_bound(entries_max);
+        v4.saturating_add(Map::<u128, V>::table_bound(entries_max))
+    }
+
     /// All entries in the order of their addresses, IPv4 first.
     #[must_use]
     pub fn sorted(&self) -> Vec<(IpAddr, &V)> {

@@ -143,6 +143,19 @@ impl<K: Hash + Eq, V> Map<K, V> {
     }
 }
 
+impl<K, V> Map<K, V> {
+    /// Bytes asked of the allocator.
+    pub(super) fn allocated(&self) -> usize {
+        self.table.allocation_size()
+    }
+
+    /// The sum of something over all entries, which is the same in any order.
+    pub fn sum(&self, of: impl Fn(&K, &V) -> usize) -> usize {
+        let each = self.table.iter().map(|(key, value)| of(key, value));
+        each.fold(0, usize::saturating_add)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,8 @@ mod base32;
 mod by_addr;
 mod digits;
 mod flow_ref;
+mod heap;
+mod held;
 mod joined;
 mod map;
 mod observation;
@@ -17,6 +19,9 @@ mod value;
 pub use base32::base32;
 pub use by_addr::{ByAddr, ip_bits, v4_bits};
 pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
+pub use heap::Heap;
+pub(crate) use heap::{heap, heap_of};
+pub use held::{Held, table_bound};
 pub use map::{Map, Seed};
 pub use observation::{
     Body, Census, Clue, ClueKind, Ends, FlowEvent, Heard, Mark, Observation, Observations, Phase,

@@ -133,6 +133,12 @@ macro_rules! record {
             $( $(#[doc = $doc])+ pub $field: $type, )*
         }
 
+        impl $crate::types::Heap for $name {
+            fn heap(&self) -> usize {
+                0_usize$(.saturating_add($crate::types::Heap::heap(&self.$field)))*
+            }
+        }
+
         impl $crate::types::Fields for $name {
             const KIND: &'static str = $kind;
             const FIELDS: &'static [$crate::types::FieldInfo] = &[

@@ -12,7 +12,7 @@ use super::pdu::{
 use super::{DceRpcRecord, table};
 use crate::proto::gss::{self, SignIn, Verdict};
 use crate::proto::{Dir, Out};
-use crate::types::{Interval, Text, Timestamp, text};
+use crate::types::{Interval, Text, Timestamp, heap, text};
 
 /// Longest address of an endpoint kept.
 const ADDRESS_LEN_MAX: usize = 256;
@@ -44,6 +44,8 @@ pub(super) struct Association {
     full: bool,
 }
 
+heap!(Association: contexts, calls, address, signing);
+
 #[derive(Debug)]
 struct Context {
     id: u16,
@@ -54,6 +56,8 @@ struct Context {
     used: bool,
 }
 
+heap!(Context:);
+
 /// A call that waits for its answer.
 #[derive(Debug)]
 struct Call {
@@ -62,6 +66,8 @@ struct Call {
     interface: Option<u128>,
     operation: u16,
 }
+
+heap!(Call:);
 
 impl Association {
     /// Nothing bound yet; `pipe` is what was opened to get here.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::DceRpcRecord;
 use super::pdu::{FAULT, Order, REQUEST, RESPONSE};
 use crate::proto::{Input, Out};
-use crate::types::{Interval, Timestamp};
+use crate::types::{Interval, Timestamp, heap};
 
 /// Bytes of the header.
 const HEADER_LEN: usize = 80;
@@ -26,6 +26,8 @@ pub(super) struct Datagrams {
     full: bool,
 }
 
+heap!(Datagrams: calls);
+
 #[derive(Debug)]
 struct Call {
     activity: u128,
@@ -33,6 +35,8 @@ struct Call {
     ts: Timestamp,
     record: DceRpcRecord,
 }
+
+heap!(Call: record);
 
 /// A header, checked.
 struct Header {

@@ -20,7 +20,7 @@ pub(in crate::proto) use pipe::Pipe;
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Interval, Text};
+use crate::types::{Interval, Text, heap_of};
 use datagram::Datagrams;
 use pdu::{HEADER_LEN, Header};
 
@@ -152,6 +152,10 @@ impl Protocol for DceRpc {
     fn finish(&mut self, out: &mut Out<'_>) {
         self.stream.finish(out);
         self.datagrams.finish(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: stream, datagrams)
     }
 }
 

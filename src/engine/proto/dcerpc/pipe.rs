@@ -6,7 +6,7 @@
 use super::association::{Association, Limits};
 use super::pdu::{HEADER_LEN, Header, next_pdu};
 use crate::proto::{Dir, Out};
-use crate::types::{Text, Timestamp};
+use crate::types::{Text, Timestamp, heap};
 
 /// On a pipe within SMB: there may be dozens in one flow.
 const PIPE: Limits = Limits {
@@ -31,6 +31,8 @@ pub(in crate::proto) struct Pipe {
     recognised: bool,
 }
 
+heap!(Pipe: association, orig, resp);
+
 /// One direction.
 #[derive(Debug, Default)]
 struct Lane {
@@ -41,6 +43,8 @@ struct Lane {
     /// Whether the next PDU has to be looked for.
     lost: bool,
 }
+
+heap!(Lane: head);
 
 /// What the beginning of a PDU says.
 enum Step {

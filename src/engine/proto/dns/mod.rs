@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 pub use self::record::DnsRecord;
 use self::wire::{Cursor, Header, Malformed, Question};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{Interval, Text, Timestamp, text};
+use crate::types::{Interval, Text, Timestamp, heap, heap_of, text};
 
 /// Open queries of a flow: a stub resolver has one or two, a forwarder with a fixed port dozens.
 const PENDING_MAX: usize = 64;
@@ -48,6 +48,8 @@ struct Pending {
     ts: Timestamp,
     record: DnsRecord,
 }
+
+heap!(Pending: record);
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
@@ -122,6 +124,10 @@ impl Protocol for Dns {
         for Pending { ts, record } in self.pending.drain(..) {
             out.record(ts, record);
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: pending)
     }
 }
 

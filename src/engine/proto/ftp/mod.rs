@@ -21,7 +21,7 @@ use super::lines::{
     holds, is_binary, is_verb, tell_software, verb, word,
 };
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{Endpoint, Text, Timestamp, text};
+use crate::types::{Endpoint, Text, Timestamp, heap, heap_of, text};
 
 /// Commands sent ahead of their replies.
 const OPEN_MAX: usize = 32;
@@ -51,6 +51,8 @@ struct Open {
     ts: Timestamp,
     record: FtpRecord,
 }
+
+heap!(Open: record);
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
@@ -120,6 +122,10 @@ impl Protocol for Ftp {
         while let Some(open) = self.open.pop_front() {
             out.record(open.ts, open.record);
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: user, cwd, open, multi)
     }
 }
 

@@ -18,7 +18,7 @@ pub use self::record::Ntlm;
 use super::ber::{self, OCTET_STRING, SEQUENCE, Values};
 use super::kerberos::{self, KerberosRecord};
 use super::{Dir, Out};
-use crate::types::{Clue, ClueKind, Text, Timestamp};
+use crate::types::{Clue, ClueKind, Heap, Text, Timestamp, heap};
 
 /// Tokens within tokens: GSS-API, SPNEGO, the mechanism's framing and the message.
 const WRAPPINGS_MAX: usize = 4;
@@ -38,6 +38,8 @@ pub(crate) struct Token {
     pub(crate) accepted: Option<bool>,
 }
 
+heap!(Token: message);
+
 /// The mechanism's message.
 #[derive(Debug, Default)]
 enum Message {
@@ -46,6 +48,17 @@ enum Message {
     Challenge(Box<Challenge>),
     Authenticate(Box<Authenticate>),
     Kerberos(Box<kerberos::Message>),
+}
+
+impl Heap for Message {
+    fn heap(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Challenge(message) => message.heap(),
+            Self::Authenticate(message) => message.heap(),
+            Self::Kerberos(message) => message.heap(),
+        }
+    }
 }
 
 impl Token {
@@ -143,6 +156,8 @@ pub(crate) struct SignIn {
     kerberos_seen: bool,
     user: Option<Arc<str>>,
 }
+
+heap!(SignIn: server, ntlm, ticket, user);
 
 impl SignIn {
     /// Takes a token that `sender` sent at `ts`.

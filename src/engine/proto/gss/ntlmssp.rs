@@ -5,7 +5,7 @@
 //! Bounds:   256 bytes a name, 32 AV pairs. Challenges, responses and keys are never copied.
 
 use crate::proto::little_endian::{field, size16_at, size32_at, u8_at, u16_at, u32_at, utf16};
-use crate::types::Text;
+use crate::types::{Text, heap};
 
 /// Longest name kept: a DNS name has 255.
 const NAME_LEN_MAX: usize = 256;
@@ -38,6 +38,8 @@ pub(super) struct Challenge {
     pub(super) system: Option<Text>,
 }
 
+heap!(Challenge: nb_name, dns_name, tree_name, system);
+
 /// What the client says of itself and its user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Authenticate {
@@ -50,6 +52,8 @@ pub(super) struct Authenticate {
     /// Such as `Windows 10.0.17763`.
     pub(super) system: Option<Text>,
 }
+
+heap!(Authenticate: user, domain, workstation, system);
 
 /// The first CHALLENGE or AUTHENTICATE in `blob`.
 pub(super) fn find(blob: &[u8]) -> Option<Message> {

@@ -29,7 +29,7 @@ pub use self::record::HttpRecord;
 use self::websocket::Offer;
 pub use self::websocket::WebSocketRecord;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Requests sent ahead of their responses; browsers that pipelined sent about eight.
 const PENDING_MAX: usize = 32;
@@ -69,6 +69,8 @@ struct Side {
     beginning: Vec<u8>,
 }
 
+heap!(Side: beginning);
+
 /// A request or transaction not yet written.
 #[derive(Debug)]
 struct Open {
@@ -77,6 +79,8 @@ struct Open {
     /// What it offers if it is to become a WebSocket.
     offer: Option<Box<Offer>>,
 }
+
+heap!(Open: record, offer);
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
@@ -162,6 +166,10 @@ impl Protocol for Http {
             out.record(ts, record);
         }
         self.sign_in_ends(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: orig, resp, pending, open, agent, sign_in)
     }
 }
 

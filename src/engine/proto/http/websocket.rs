@@ -5,7 +5,7 @@
 use super::head::Fields;
 use super::record::HttpRecord;
 use crate::record;
-use crate::types::Text;
+use crate::types::{Text, heap};
 
 record! {
     /// One connection that became a WebSocket (Zeek's `websocket.log`).
@@ -33,6 +33,8 @@ pub(super) struct Offer {
     protocols: Option<Text>,
     extensions: Option<Text>,
 }
+
+heap!(Offer: protocols, extensions);
 
 impl Offer {
     /// The offer in a request's header fields, if there is one.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::huffman;
+use crate::types::heap;
 
 /// Largest dynamic table that is kept.
 const TABLE_BYTES_MAX: usize = 24 * 1024;
@@ -99,6 +100,8 @@ struct Entry {
     size: usize,
 }
 
+heap!(Entry: name, value);
+
 /// The decoder of one direction.
 #[derive(Debug)]
 pub(super) struct Decoder {
@@ -106,6 +109,8 @@ pub(super) struct Decoder {
     size: usize,
     size_max: usize,
 }
+
+heap!(Decoder: entries);
 
 impl Default for Decoder {
     fn default() -> Self {

@@ -19,6 +19,7 @@ mod tests;
 use self::hpack::{Decoder, Trouble};
 use self::stream::Streams;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use crate::types::{heap, heap_of};
 
 /// What a client begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -55,6 +56,8 @@ struct Side {
     block: Option<Block>,
 }
 
+heap!(Side: decoder, block);
+
 /// Header fields that go on in the next frame.
 #[derive(Debug)]
 struct Block {
@@ -63,6 +66,8 @@ struct Block {
     ends_stream: bool,
     bytes: Vec<u8>,
 }
+
+heap!(Block: bytes);
 
 /// A frame's header.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +125,10 @@ impl Protocol for Http2 {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.streams.finish(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: client_side, server_side, streams)
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use super::super::http::{Fields, HttpRecord, uri};
 use crate::proto::{Dir, Out};
-use crate::types::{Clue, ClueKind, Text, Timestamp, text};
+use crate::types::{Clue, ClueKind, Text, Timestamp, heap, text};
 
 /// Streams that wait for their response's end.
 const STREAMS_MAX: usize = 64;
@@ -46,6 +46,8 @@ struct Open {
     record: HttpRecord,
 }
 
+heap!(Open: record);
+
 /// Streams of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
@@ -54,6 +56,8 @@ pub(super) struct Streams {
     agent: Option<Text>,
     server: Option<Text>,
 }
+
+heap!(Streams: open, agent, server);
 
 impl Streams {
     /// A message begins, or its trailer ends it.

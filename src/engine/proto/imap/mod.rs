@@ -24,7 +24,7 @@ use super::lines::{
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Distinct commands of a session.
 const COMMANDS_MAX: usize = 32;
@@ -88,6 +88,8 @@ enum Sent {
     Compress,
     Other,
 }
+
+heap!(Sent:);
 
 /// What a literal holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +191,10 @@ impl Protocol for Imap {
         {
             out.record(ts, std::mem::take(&mut self.record));
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: sent, mail, sasl, record)
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::proto::ber::{self, OCTET_STRING, SEQUENCE, Values};
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap, text};
 
 /// Longest name kept.
 const NAME_LEN_MAX: usize = 256;
@@ -71,6 +71,8 @@ pub(crate) struct Message {
     /// NetBIOS name of the client, in place of an address.
     pub(super) netbios: Option<Text>,
 }
+
+heap!(Message: client, realm, service, ticket, etypes, for_user, netbios);
 
 /// Reads one message; `None` if `data` is none.
 pub(crate) fn read(data: &[u8]) -> Option<Message> {

@@ -22,7 +22,7 @@ pub use self::record::KerberosRecord;
 use super::ber::{self, Begin};
 use super::gss::tell;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{ClueKind, Text, Timestamp};
+use crate::types::{ClueKind, Text, Timestamp, heap, heap_of};
 
 /// Requests waiting for their replies. Clients wait for one before they ask again.
 const PENDING_MAX: usize = 16;
@@ -37,6 +37,8 @@ struct Pending {
     ts: Timestamp,
     request: Message,
 }
+
+heap!(Pending: request);
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
@@ -91,6 +93,10 @@ impl Protocol for Kerberos {
         for Pending { ts, request } in self.pending.drain(..) {
             out.record(ts, asked(&request));
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: pending)
     }
 }
 

@@ -9,7 +9,7 @@ use super::names;
 use super::record::{LdapRecord, LdapSearchRecord};
 use crate::proto::ber::{self, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, Values};
 use crate::proto::gss::{self, Token};
-use crate::types::{Text, text};
+use crate::types::{Heap, Text, text};
 
 /// Longest distinguished name kept.
 const NAME_LEN_MAX: usize = 1024;
@@ -25,6 +25,15 @@ pub(super) enum Asked {
     Other(Box<LdapRecord>),
     /// A search.
     Search(Box<LdapSearchRecord>),
+}
+
+impl Heap for Asked {
+    fn heap(&self) -> usize {
+        match self {
+            Self::Other(record) => record.heap(),
+            Self::Search(record) => record.heap(),
+        }
+    }
 }
 
 /// A request.

@@ -25,7 +25,7 @@ use self::seal::Inside;
 use super::ber::{self, Begin, Head, INTEGER, SEQUENCE, Values};
 use super::gss::{SignIn, Verdict, tell};
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{ClueKind, Text, Timestamp};
+use crate::types::{ClueKind, Text, Timestamp, heap, heap_of};
 
 /// Operations waiting for their result.
 const PENDING_MAX: usize = 16;
@@ -48,6 +48,8 @@ struct Pending {
     asked: Asked,
     starts_tls: bool,
 }
+
+heap!(Pending: asked);
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
@@ -114,6 +116,10 @@ impl Protocol for Ldap {
         if let Some(mut sign_in) = self.sign_in.take() {
             sign_in.finish(Dir::Orig, out);
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: pending, sign_in)
     }
 }
 

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use self::names::{decoded, parameter};
 use super::lines::{TEXT_LEN_MAX, add_distinct, between};
-use crate::types::{Text, text};
+use crate::types::{Text, heap, text};
 
 /// Longest field, its folded lines included.
 const FIELD_LEN_MAX: usize = 4096;
@@ -60,6 +60,12 @@ pub(super) struct Mail {
     pub(super) path: Vec<IpAddr>,
     pub(super) user_agent: Option<Text>,
     pub(super) attachments: Vec<Text>,
+}
+
+heap! {
+    Mail:
+    field, boundaries, date, from, to, cc, reply_to, msg_id, in_reply_to, subject,
+    first_received, second_received, path, user_agent, attachments,
 }
 
 impl Mail {

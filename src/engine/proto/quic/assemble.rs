@@ -4,6 +4,8 @@
 //! Bounds:   16 KiB and 16 separate pieces; beyond that the message is given up. Of a byte that comes
 //!           twice the first counts.
 
+use crate::types::heap;
+
 /// Longest beginning of a handshake that is kept.
 const BYTES_MAX: usize = 16 * 1024;
 /// Pieces that lie apart from each other.
@@ -19,6 +21,8 @@ pub(in crate::proto) struct Assembly {
     pieces: Vec<(usize, usize)>,
     is_given_up: bool,
 }
+
+heap!(Assembly: bytes, pieces);
 
 impl Assembly {
     /// Adds a frame; false if a bound forbids it, after which nothing is kept any more.

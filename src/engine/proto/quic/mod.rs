@@ -26,7 +26,7 @@ use self::keys::{Keys, Side};
 use self::packet::{Kind, Packet, first, google_version};
 use super::tls::{Carried, Transport, hex};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::Timestamp;
+use crate::types::{Timestamp, heap, heap_of};
 
 /// Initials of one side that are opened.
 const INITIALS_MAX: u8 = 8;
@@ -66,6 +66,8 @@ struct Half {
     /// Whether its hello was told.
     is_heard: bool,
 }
+
+heap!(Half: assembly);
 
 impl Default for Quic {
     fn default() -> Self {
@@ -140,6 +142,10 @@ impl Protocol for Quic {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.emit(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: record, handshake, origin, client_side, server_side)
     }
 }
 

@@ -15,7 +15,7 @@ pub use self::record::RdpRecord;
 use super::gss::tell;
 use super::little_endian::{u8_at, u16_at, u32_at};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{ClueKind, Text, Timestamp, text};
+use crate::types::{ClueKind, Text, Timestamp, heap_of, text};
 
 /// TPKT's header.
 const FRAME_LEN: usize = 4;
@@ -108,6 +108,10 @@ impl Protocol for Rdp {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.emit(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: record)
     }
 }
 

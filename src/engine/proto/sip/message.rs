@@ -5,7 +5,7 @@
 //! Secrets:  of `Authorization` and `Proxy-Authorization` only the user name; passwords in URIs are cut out.
 
 use super::super::lines::{NAME_LEN_MAX, TEXT_LEN_MAX, between, word};
-use crate::types::{Text, text};
+use crate::types::{Heap, Text, heap, text};
 
 /// `Via` headers kept.
 const VIA_MAX: usize = 8;
@@ -33,6 +33,15 @@ const METHODS: [&[u8]; 14] = [
 pub(super) enum Start {
     Request { method: Text, uri: Text },
     Response { status: u16, reason: Text },
+}
+
+impl Heap for Start {
+    fn heap(&self) -> usize {
+        match self {
+            Self::Request { method, uri } => method.heap().saturating_add(uri.heap()),
+            Self::Response { reason, .. } => reason.heap(),
+        }
+    }
 }
 
 impl Start {
@@ -90,6 +99,12 @@ pub(super) struct Message {
     pub(super) body_len: Option<u64>,
     pub(super) content_type: Option<Text>,
     pub(super) user: Option<Text>,
+}
+
+heap! {
+    Message:
+    start, field, date, from, to, reply_to, call_id, seq, subject, via, user_agent, server,
+    warning, content_type, user,
 }
 
 impl Message {

@@ -18,7 +18,7 @@ use self::message::{Message, Start, is_request};
 pub use self::record::SipRecord;
 use super::lines::{BothLines, LINE_LEN_MAX, Next, tell_software};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{Text, Timestamp};
+use crate::types::{Text, Timestamp, heap, heap_of};
 
 /// Requests that await a response.
 const OPEN_MAX: usize = 16;
@@ -35,6 +35,8 @@ struct Open {
     answered: bool,
 }
 
+heap!(Open: record);
+
 /// A message under way in a stream.
 #[derive(Debug, Default)]
 struct Side {
@@ -43,6 +45,8 @@ struct Side {
     /// Whether a start line is awaited after nonsense.
     lost: bool,
 }
+
+heap!(Side: message);
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
@@ -94,6 +98,10 @@ impl Protocol for Sip {
         while let Some(open) = self.open.pop_front() {
             Self::write(open, out);
         }
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: sides, open, agents)
     }
 }
 

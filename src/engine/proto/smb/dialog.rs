@@ -15,7 +15,7 @@ use super::wire::{
 };
 use crate::proto::gss::{self, Token};
 use crate::proto::{Dir, Input, Out};
-use crate::types::Timestamp;
+use crate::types::{Timestamp, heap};
 
 /// Requests waiting for their answer. Windows keeps a few dozen in flight.
 const REQUESTS_MAX: usize = 256;
@@ -30,6 +30,8 @@ pub(super) struct Dialog {
     requests: BTreeMap<u64, Request>,
     compound: Compound,
 }
+
+heap!(Dialog: requests);
 
 /// What commands marked as related inherit from the one before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +50,8 @@ struct Request {
     file: Target,
     asked: Asked,
 }
+
+heap!(Request: asked);
 
 impl Dialog {
     /// One command: `message` is its header and the beginning of its body, `len` its whole length.

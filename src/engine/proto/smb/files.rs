@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::SmbFile;
 use super::wire::{SUCCESS, file_time_at, status_name};
 use crate::proto::Out;
-use crate::types::{Text, Timestamp};
+use crate::types::{Text, Timestamp, heap};
 
 /// Open files of a flow.
 const FILES_MAX: usize = 512;
@@ -43,6 +43,8 @@ pub(super) struct Tree {
     pub(super) share: Share,
 }
 
+heap!(Tree: path);
+
 /// What is done to a file.
 #[derive(Clone, Copy, Debug)]
 enum Verb {
@@ -62,6 +64,8 @@ pub(super) struct Opened {
     pub(super) tree: Tree,
     pub(super) user: Option<Arc<str>>,
 }
+
+heap!(Opened: name, tree, user);
 
 impl Opened {
     /// Tells of an open that failed, or was not answered if there is no status.
@@ -163,6 +167,8 @@ struct File {
     written: Flowed,
 }
 
+heap!(File: opened);
+
 impl File {
     /// Tells what was read and written.
     fn close(self, out: &mut Out<'_>) {
@@ -199,6 +205,8 @@ pub(super) struct Files {
     open: BTreeMap<FileId, File>,
     ordinals: u64,
 }
+
+heap!(Files: open);
 
 impl Files {
     /// A file was opened. True if another had to go for it.

@@ -21,6 +21,7 @@ mod wire;
 pub use records::{SmbFile, SmbMapping};
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use crate::types::heap_of;
 use dialog::Dialog;
 use files::FileId;
 use header::{HEADER_LEN, Header};
@@ -124,6 +125,10 @@ impl Protocol for Smb {
         self.old.finish(&mut self.state, out);
         self.dialog.finish(&mut self.state, out);
         self.state.finish(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: dialog, old, state)
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::files::FileId;
 use crate::proto::dcerpc::{Pipe, is_pdu};
 use crate::proto::{Dir, Out};
-use crate::types::Timestamp;
+use crate::types::{Timestamp, heap};
 
 /// Pipes of a flow.
 const PIPES_MAX: usize = 64;
@@ -59,6 +59,8 @@ pub(super) struct Pipes {
     weight: usize,
 }
 
+heap!(Pipes: open);
+
 #[derive(Debug)]
 struct Open {
     /// Place in the order of opening.
@@ -66,6 +68,8 @@ struct Open {
     weight: usize,
     pipe: Box<Pipe>,
 }
+
+heap!(Open: pipe);
 
 impl Pipes {
     /// A pipe was opened. True if another had to go for it.

@@ -6,7 +6,7 @@ use super::files::FileId;
 use super::header::{CLOSE, CREATE, IOCTL, READ, SESSION_SETUP, SET_INFO, TREE_CONNECT, WRITE};
 use super::wire::{field, size16_at, size32_at, u8_at, u32_at, utf16};
 use crate::proto::gss::{self, Token};
-use crate::types::Text;
+use crate::types::{Heap, Text};
 
 /// Longest name or share path kept, in bytes of UTF-8.
 const NAME_LEN_MAX: usize = 1024;
@@ -34,6 +34,19 @@ pub(super) enum Asked {
     Rename(Text),
     /// Where a name of the distributed file system lies.
     Referral(Text),
+}
+
+impl Heap for Asked {
+    fn heap(&self) -> usize {
+        match self {
+            Self::SignIn(token) => token.heap(),
+            Self::TreeConnect(name)
+            | Self::Create { name, .. }
+            | Self::Rename(name)
+            | Self::Referral(name) => name.heap(),
+            Self::Close | Self::Read | Self::Write { .. } | Self::Delete => 0,
+        }
+    }
 }
 
 /// Which file a request is about.

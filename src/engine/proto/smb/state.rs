@@ -11,7 +11,7 @@ use super::pipes::Pipes;
 use super::wire::{MORE_PROCESSING, SUCCESS, status_name};
 use crate::proto::gss::{SignIn, Token, Verdict};
 use crate::proto::{Dir, Out};
-use crate::types::{Text, Timestamp};
+use crate::types::{Text, Timestamp, heap};
 
 /// Shares connected.
 const TREES_MAX: usize = 64;
@@ -31,12 +31,16 @@ pub(super) struct State {
     full: bool,
 }
 
+heap!(State: trees, sessions, files, pipes);
+
 #[derive(Debug, Default)]
 struct Session {
     sign_in: SignIn,
     /// Whether it was said that we cannot read it.
     is_blind: bool,
 }
+
+heap!(Session: sign_in);
 
 impl State {
     /// A step of a sign-in was answered, or never: what both sides said goes to their session.

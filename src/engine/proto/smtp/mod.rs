@@ -22,7 +22,7 @@ use super::lines::{
 use super::mail::Mail;
 use super::sasl::Sasl;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::{Text, Timestamp, text};
+use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Recipients kept; RFC 5321 §4.5.3.1.8 wants servers to take as many.
 const RECIPIENTS_MAX: usize = 100;
@@ -67,6 +67,8 @@ enum Sent {
     Mail,
     Other,
 }
+
+heap!(Sent:);
 
 /// What the client is in the middle of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -199,6 +201,10 @@ impl Protocol for Smtp {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.emit(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: sent, sasl, record, mail)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::handshake::{Session, Transport};
 use crate::proto::{Dir, Out};
-use crate::types::{Text, Timestamp};
+use crate::types::{Text, Timestamp, heap};
 
 /// One session, told of by its carrier.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(in crate::proto) struct Carried {
     session: Session,
     started: Option<Timestamp>,
 }
+
+heap!(Carried: session);
 
 impl Carried {
     /// A session over `transport`.

@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::record::SslRecord;
 use super::{SOURCE, X509Record, names};
 use crate::proto::{Dir, Out};
-use crate::types::{Clue, ClueKind, Text, text};
+use crate::types::{Clue, ClueKind, Text, heap, text};
 
 /// Certificates of a chain that are looked at.
 const CHAIN_LEN_MAX: usize = 10;
@@ -78,6 +78,8 @@ pub(super) struct Session {
     certificate_name: Option<Text>,
     weirds: u8,
 }
+
+heap!(Session: record, session_id, certificate_name);
 
 impl Session {
     /// A session whose messages come over `transport`.

@@ -34,7 +34,7 @@ pub(super) use hello::without_cookie;
 use self::handshake::Session;
 use self::hello::{ssl2_hello, ssl2_is_client, ssl2_len};
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
-use crate::types::Timestamp;
+use crate::types::{Timestamp, heap, heap_of};
 
 /// Name of this parser in `weird`.
 const SOURCE: &str = "ssl";
@@ -85,6 +85,8 @@ struct Side {
     /// Pieces of something else before its first record.
     strays: u16,
 }
+
+heap!(Side: pending);
 
 /// What became of one record.
 enum Step {
@@ -176,6 +178,10 @@ impl Protocol for Tls {
 
     fn finish(&mut self, out: &mut Out<'_>) {
         self.emit(out);
+    }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: orig, resp, session)
     }
 }
 

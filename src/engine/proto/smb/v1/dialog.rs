@@ -16,7 +16,7 @@ use super::{
 };
 use crate::proto::gss::{self, Token};
 use crate::proto::{Dir, Input, Out};
-use crate::types::{ClueKind, Text, Timestamp};
+use crate::types::{ClueKind, Text, Timestamp, heap};
 
 /// Requests waiting for their answer; a client may have 50 in flight.
 const REQUESTS_MAX: usize = 64;
@@ -27,6 +27,8 @@ pub(in super::super) struct Dialog {
     requests: BTreeMap<u32, Request>,
 }
 
+heap!(Dialog: requests);
+
 /// The commands of one message.
 #[derive(Debug)]
 struct Request {
@@ -36,6 +38,8 @@ struct Request {
     tree: TreeKey,
     asked: Vec<(u8, Asked)>,
 }
+
+heap!(Request: asked);
 
 impl Dialog {
     /// One message, of which the beginning is there and `len` the whole length.

@@ -11,7 +11,7 @@ use super::{
     TREE_CONNECT_ANDX, WRITE, WRITE_ANDX,
 };
 use crate::proto::gss::{self, Token};
-use crate::types::Text;
+use crate::types::{Heap, Text};
 
 /// What was asked, as far as the answer needs it.
 #[derive(Debug)]
@@ -46,6 +46,25 @@ pub(super) enum Asked {
     Rename(FileId, Text),
     /// A write to a pipe and a read from it in one.
     Transact(FileId),
+}
+
+impl Heap for Asked {
+    fn heap(&self) -> usize {
+        match self {
+            Self::SignIn(token) => token.heap(),
+            Self::TreeConnect(name)
+            | Self::Open { name, .. }
+            | Self::Named { name, .. }
+            | Self::Search { name, .. }
+            | Self::Rename(_, name) => name.heap(),
+            Self::RenameName { from, to } => from.heap().saturating_add(to.heap()),
+            Self::Close(_)
+            | Self::Read(_)
+            | Self::Write { .. }
+            | Self::Delete(_)
+            | Self::Transact(_) => 0,
+        }
+    }
 }
 
 /// What the request asks; `None` if it is cut or of no interest.

@@ -1,0 +1,124 @@
+//! What a run held in memory, room by room, beside what the kernel says it had.
+//!
+//! Counters and kernel are asked when the last frame has been read and no flow of the input's end is
+//! closed yet: then there is most. What the program and its libraries take, and what was there before the
+//! first frame (models, time zones, buffers of the reader), is measured and has no bound of its own.
+
+use serde::Serialize;
+use tapir_engine::Effect;
+use tapir_engine::flow::Conn;
+use tapir_engine::types::{Held, Observation, Record};
+
+use super::analyze::{EFFECTS_BATCH, EFFECTS_QUEUE};
+use super::pipeline::{QUEUE_ROUNDS, ROUND_OBSERVATIONS};
+
+/// What the process has in memory, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Resident {
+    /// All of it.
+    all: u64,
+    /// Of files: the program, its libraries.
+    files: u64,
+}
+
+impl Resident {
+    /// Now; nothing where the kernel does not say.
+    pub(super) fn now() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = |name: &str| {
+            let rest = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kib: u64 = rest.trim().strip_suffix(" kB")?.parse().ok()?;
+            Some(kib * 1024)
+        };
+        let of_files = [line("RssFile:"), line("RssShmem:")];
+        Self {
+            all: line("VmRSS:").unwrap_or(0),
+            files: of_files.into_iter().flatten().sum(),
+        }
+    }
+
+    /// What the program asked for.
+    fn asked(self) -> u64 {
+        self.all.saturating_sub(self.files)
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Memory {
+    /// Resident memory, as the kernel counts it.
+    pub rss_bytes: u64,
+    /// Sum of the rooms' bytes.
+    pub counted_bytes: u64,
+    /// Sum of the rooms' bounds.
+    pub bound_bytes: u64,
+    /// What was counted.
+    pub rooms: Vec<RoomMemory>,
+}
+
+/// One room's memory.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoomMemory {
+    /// What is held.
+    pub what: &'static str,
+    /// Bytes held.
+    pub bytes: u64,
+    /// Most bytes it may hold; nothing where the input has no say in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound_bytes: Option<u64>,
+}
+
+impl Memory {
+    /// An account: what was there before the first frame, the rooms of which that was `before`, and what
+    /// there was at the end. Rooms of the same name are one to each worker.
+    pub(super) fn new(start: Resident, before: &[Held], end: Resident, rooms: &[Held]) -> Self {
+        let before: u64 = before.iter().map(|held| wide(held.bytes)).sum();
+        let fixed = [
+            ("program", end.files),
+            (
+                "before the first frame",
+                start.asked().saturating_sub(before),
+            ),
+        ];
+        let mut memory = Self {
+            rss_bytes: end.all,
+            ..Self::default()
+        };
+        for (what, bytes) in fixed {
+            memory.add(what, bytes, None);
+        }
+        for held in rooms {
+            memory.add(held.what, wide(held.bytes), Some(wide(held.bound)));
+        }
+        memory
+    }
+
+    fn add(&mut self, what: &'static str, bytes: u64, bound: Option<u64>) {
+        self.counted_bytes += bytes;
+        self.bound_bytes += bound.unwrap_or(bytes);
+        match self.rooms.iter_mut().find(|room| room.what == what) {
+            Some(room) => {
+                room.bytes += bytes;
+                room.bound_bytes = room.bound_bytes.zip(bound).map(|(a, b)| a + b);
+            }
+            None => self.rooms.push(RoomMemory {
+                what,
+                bytes,
+                bound_bytes: bound,
+            }),
+        }
+    }
+}
+
+/// What lies between the threads: rounds on their way to the analysis and back, one in each thread's hand, and
+/// records on their way to the writer. This is their usual size; a round in which many flows end is longer.
+pub(super) fn on_the_way() -> Held {
+    let rounds = (2 * QUEUE_ROUNDS + 2) * ROUND_OBSERVATIONS * size_of::<Observation>();
+    let record = size_of::<Effect>() + size_of::<Record<Conn>>();
+    let records = (EFFECTS_QUEUE + 2) * EFFECTS_BATCH * record;
+    Held::new("rounds on their way", rounds + records, rounds + records)
+}
+
+fn wide(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,117 @@
+//! What a run says of its memory is what the kernel says, and the bounds in the manual are the program's.
+//!
+//! What it shows: the sum of all rooms' own counters is within a tenth of the resident memory, on the demo
+//! and with 210,000 flows alive; `docs/memory.md` names every room with the bound that the program has.
+//! How: the program runs and leaves its account in `run.json`; the kernel's figure in it was taken at the
+//! moment the rooms were asked.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::frames::{ACK, SYN, Segment, end, pcap, tcp, udp};
+use crate::support::{demo, run, tapir_command};
+
+/// The account of a run over a capture, with one worker.
+fn account(capture: &Path) -> Value {
+    let room = tempfile::tempdir().expect("a folder");
+    let out = room.path().join("out");
+    let mut command = tapir_command();
+    command.arg("analyze").arg(capture).args(["--workers", "1"]);
+    let ran = run(command.arg("--out").arg(&out));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let text = fs::read(out.join("run.json")).expect("run.json");
+    let mut figures: Value = serde_json::from_slice(&text).expect("JSON");
+    figures["memory"].take()
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().expect("a number")
+}
+
+/// Counted and resident memory differ by a tenth of the latter at most.
+#[expect(clippy::print_stdout, reason = "a figure to be read")]
+fn is_within_a_tenth(name: &str, memory: &Value) {
+    let (counted, rss) = (
+        number(&memory["counted_bytes"]),
+        number(&memory["rss_bytes"]),
+    );
+    let rooms = memory["rooms"].as_array().expect("rooms");
+    let sum: u64 = rooms.iter().map(|room| number(&room["bytes"])).sum();
+    println!("{name}: {counted} bytes counted, {rss} resident");
+    assert_eq!(sum, counted);
+    assert!(rss > 0 && counted.abs_diff(rss) <= rss / 10, "{memory:#}");
+}
+
+#[test]
+fn the_demo_is_accounted_for() {
+    is_within_a_tenth("demo", &account(&demo()));
+}
+
+/// Flows begun within 20 seconds: 150,000 of one datagram, which live for a minute, and 60,000 TCP handshakes.
+#[test]
+fn two_hundred_thousand_flows_are_accounted_for() {
+    const DATAGRAMS: u32 = 150_000;
+    const HANDSHAKES: u32 = 60_000;
+    let mut frames = Vec::new();
+    let begin = 1_772_438_400_000_000;
+    for n in 0..DATAGRAMS + HANDSHAKES {
+        let [_, high, mid, low] = n.to_be_bytes();
+        let from = end(
+            &format!("10.{}.{}.9", n % 4, n % 250),
+            1_024 + u16::try_from(n % 50_000).expect("a port"),
+        );
+        let to = end(&format!("198.{high}.{mid}.{low}"), 443);
+        let ts = begin + u64::from(n) * 90;
+        if n % 7 < 5 {
+            frames.push((ts, udp(from, to, 0, b"\0\0\0\0")));
+            continue;
+        }
+        let segment = |flags, seq, ack| Segment { flags, seq, ack };
+        frames.push((ts, tcp(from, to, 0, segment(SYN, 7, 0), b"")));
+        frames.push((ts + 20, tcp(to, from, 0, segment(SYN | ACK, 70, 8), b"")));
+        frames.push((ts + 40, tcp(from, to, 0, segment(ACK, 8, 71), b"")));
+    }
+    let room = tempfile::tempdir().expect("a folder");
+    let capture = room.path().join("flows.pcap");
+    fs::write(&capture, pcap(1, &frames)).expect("room for a capture");
+    drop(frames);
+    let memory = account(&capture);
+    let rooms = memory["rooms"].as_array().expect("rooms");
+    let slots = rooms.iter().find(|room| room["what"] == "flow slots");
+    // A flow is at most 256 bytes, and not much less.
+    assert!(number(&slots.expect("flow slots")["bytes"]) >= 200_000 * 200);
+    is_within_a_tenth("210,000 flows", &memory);
+}
+
+/// The table in the manual: a line for each room that has a bound, and their sum.
+#[test]
+fn the_manual_names_every_bound() {
+    let memory = account(&demo());
+    let mut expected = String::new();
+    let mut sum = 0;
+    for room in memory["rooms"].as_array().expect("rooms") {
+        let Some(bound) = room["bound_bytes"].as_u64() else {
+            continue;
+        };
+        let what = room["what"].as_str().expect("a name");
+        writeln!(expected, "{what}: {bound}").expect("a string has room");
+        sum += bound;
+    }
+    writeln!(expected, "sum: {sum}").expect("a string has room");
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/memory.md");
+    let manual = fs::read_to_string(manual).expect("the manual");
+    let mut found = String::new();
+    for line in manual.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [_, what, bytes, ..] = cells.as_slice() else {
+            continue;
+        };
+        if let Ok(bound) = bytes.replace(',', "").parse::<u64>() {
+            writeln!(found, "{what}: {bound}").expect("a string has room");
+        }
+    }
+    assert_eq!(found, expected);
+}
