@@ -1,7 +1,7 @@
 //! DCE/RPC: which operation of which interface is called, and on what endpoint.
 //!
 //! Standard: C706 (DCE 1.1: RPC) 12 and 14; \[MS-RPCE\] 2.2 and 3.
-//! Input:    TCP, port 135 and any other, recognised by content; UDP; and through [`Pipe`] the named pipes of
+//! Input:    TCP, port 135 and any other, recognised by content; UDP; and through `Pipe` the named pipes of
 //!           SMB. Fragments are not joined: only a call's first is read, bodies are skipped unseen.
 //! Output:   `dce_rpc` (one record per call; one per interface that was bound and never called); `ntlm`
 //!           and clues from the sign-ins carried in security trailers.

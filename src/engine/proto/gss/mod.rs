@@ -3,8 +3,8 @@
 //! Standard: RFC 2743 §3.1 (framing), RFC 4178 (SPNEGO), RFC 4121 §4.1 (Kerberos), \[MS-SPNG\], \[MS-NLMP\].
 //! Input:    security tokens: from SMB, HTTP, LDAP, DCE/RPC.
 //! Output:   one `ntlm` or `kerberos` record (`AP`) a sign-in; host names, system and user as clues.
-//! Use:      [`read`] a token when it crosses, hand it to the flow's [`SignIn`] with who sent it, and let
-//!           the carrier's own answer [`SignIn::settle`] it; [`SignIn::finish`] when the flow is over.
+//! Use:      `read` a token when it crosses, hand it to the flow's `SignIn` with who sent it, and let
+//!           the carrier's own answer `SignIn::settle` it; `SignIn::finish` when the flow is over.
 //! Bounds:   names of 256 bytes, four wrappings; one sign-in under way, a new one ends the one before.
 //! Secrets:  challenges, responses, tickets and keys are passed over where they lie.
 
