@@ -73,8 +73,12 @@ impl Memory {
     /// there was at the end. Rooms of the same name are one to each worker.
     pub(super) fn new(start: Resident, before: &[Held], end: Resident, rooms: &[Held]) -> Self {
         let before: u64 = before.iter().map(|held| wide(held.bytes)).sum();
+        // One tracker a worker; the analysis and the writer have a thread each.
+        let trackers = rooms.iter().filter(|held| held.what == "flow slots");
+        let threads = wide(trackers.count()).saturating_add(2);
         let fixed = [
             ("program", end.files),
+            ("open pages of the allocator", threads * OPEN_PAGES_BYTES),
             (
                 "before the first frame",
                 start.asked().saturating_sub(before),
@@ -109,6 +113,10 @@ impl Memory {
         }
     }
 }
+
+/// What the allocator keeps open for one thread: a page of 64 KiB for each size of piece in use, half of it empty on
+/// average, and a dozen sizes at the least. An estimate: it does not tell.
+const OPEN_PAGES_BYTES: u64 = 12 * 32 * 1024;
 
 /// What lies between the threads: rounds on their way to the analysis and back, one in each thread's hand, and
 /// records on their way to the writer. This is their usual size; a round in which many flows end is longer.
