@@ -214,6 +214,21 @@ pub(super) const MAPS: &[Map] = &[
         log: "rdp.log",
         field: "",
     },
+    Map {
+        truth: "mqtt_type",
+        log: "mqtt.log",
+        field: "types",
+    },
+    Map {
+        truth: "modbus_func",
+        log: "modbus.log",
+        field: "func_code",
+    },
+    Map {
+        truth: "dnp3_func",
+        log: "dnp3.log",
+        field: "request_code reply_code",
+    },
 ];
 
 /// Fingerprints of the one session whose server opened the connection itself: it sends the host key, and the
