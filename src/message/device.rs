@@ -45,6 +45,39 @@ pub struct Claim {
     pub last_ts: Timestamp,
 }
 
+/// Something concluded about a device, with the strongest grounds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// What is concluded: `printer`, `Windows 10 22H2`, `dns server` …
+    pub value: String,
+    /// How sure, in per cent: 1–99.
+    pub confidence: u8,
+    /// The strongest grounds, at most three, strongest first.
+    pub reasons: Vec<Reason>,
+}
+
+/// One ground of a judgement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// What was seen, in words: `dhcp vendor class MSFT 5.0`.
+    pub what: String,
+    /// Last seen.
+    pub last_ts: Timestamp,
+}
+
+/// An account used on a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceUser {
+    /// The account as sent, with its domain if one was: `KONTOR\\albers`.
+    pub user: String,
+    /// What it was read from: `kerberos`, `ntlm` …
+    pub evidence: String,
+    /// First seen.
+    pub first_ts: Timestamp,
+    /// Last seen.
+    pub last_ts: Timestamp,
+}
+
 /// One line of `devices.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
@@ -61,6 +94,24 @@ pub struct Device {
     /// Hardware address of the router it was seen behind, if it is known by address only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind: Option<MacAddr>,
+    /// Further hardware addresses of the same machine: another card, or made up for privacy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_macs: Vec<MacAddr>,
+    /// What kind of thing it is: `pc`, `phone`, `printer`, `camera`, `server` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Judgement>,
+    /// Operating system or firmware, with its version if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<Judgement>,
+    /// What it does for others: `gateway`, `dns server`, `domain controller` …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Judgement>,
+    /// Accounts used on it, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<DeviceUser>,
+    /// Ids of devices that turned out to be this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<String>,
     /// Addresses over time.
     pub addresses: Vec<Address>,
     /// Names over time.

@@ -22,7 +22,7 @@ mod to_serve;
 
 pub use breach::{Breach, Class, Term};
 pub use decision::{Action, Blast, Decision, Mode, Response, ResponseState, Target, Verdict};
-pub use device::{Address, Claim, Device, DeviceName};
+pub use device::{Address, Claim, Device, DeviceName, DeviceUser, Judgement, Reason};
 pub use health::{Health, LinkState, QueueHealth};
 pub use incident::{Incident, Moment};
 pub use mac::MacAddr;
@@ -34,4 +34,4 @@ pub use to_sense::ToSense;
 pub use to_serve::{Final, Notice, Numbered, RecordLines, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
