@@ -8,7 +8,6 @@
 //! Bounds:   64 options of 255 bytes in the options, `file` and `sname` fields together.
 //! Not done: RFC 3396 long options are not joined.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
@@ -234,8 +233,10 @@ impl<'a> Options<'a> {
     fn parameters(&self) -> Option<Text> {
         let mut out = Text::new();
         for code in self.get(55)? {
-            let comma = if out.is_empty() { "" } else { "," };
-            let _infallible = write!(out, "{comma}{code}");
+            if !out.is_empty() {
+                out.push(',');
+            }
+            out.push_str(itoa::Buffer::new().format(*code));
         }
         Some(out).filter(|list| !list.is_empty())
     }
