@@ -10,7 +10,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, text};
 
@@ -73,6 +73,7 @@ pub struct Dhcp;
 impl Protocol for Dhcp {
     const NAME: &'static str = "dhcp";
     const PORTS: &'static [Port] = &[Port::Udp(67), Port::Udp(68)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         // op, htype and hlen: a request or a reply, any hardware, at most sixteen bytes of address.
