@@ -55,7 +55,9 @@ pub(super) fn push_escaped(out: &mut String, character: char) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 out.push_str("\\u");
-                unit.to_be_bytes().map(|byte| push_hex(out, byte));
+                for byte in unit.to_be_bytes() {
+                    push_hex(out, byte);
+                }
             }
         }
         c => out.push(c),
