@@ -13,6 +13,7 @@ mod device;
 mod health;
 mod incident;
 mod mac;
+mod memory;
 mod mirror;
 mod rate;
 mod stats;
@@ -26,6 +27,7 @@ pub use device::{Address, Claim, Device, DeviceName, DeviceUser, Judgement, Reas
 pub use health::{Health, LinkState, QueueHealth};
 pub use incident::{Incident, Moment};
 pub use mac::MacAddr;
+pub use memory::{Memory, RoomMemory};
 pub use mirror::{Grade, Mirror, MirrorCause, MirrorFigures, MirrorVlan};
 pub use rate::Rate;
 pub use stats::{ProtocolStats, Stats, Warning};
@@ -34,4 +36,4 @@ pub use to_sense::ToSense;
 pub use to_serve::{Final, Notice, Numbered, RecordLines, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;

@@ -11,6 +11,7 @@ use tapir_engine::types::{Observation, Record, Seed, Timestamp};
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, TrackerConfig};
 use tapir_message::{Device, Final, Health, LinkState, Notice, Stats, ToServe};
 
+use super::account::Account;
 use super::drops::Drops;
 use super::merge::{Merge, Step};
 use super::open::Prepared;
@@ -72,6 +73,7 @@ pub(super) struct Engine {
     state_every: Duration,
     stopping: bool,
     drops: Drops,
+    account: Account,
     at: Clocked,
 }
 
@@ -112,6 +114,7 @@ impl Engine {
         };
         let models = prepared.models.take().ok_or(RunError::NoInterface)?;
         let analysis = Analysis::new(analysis, models, saved);
+        let account = Account::new(analysis.held());
         let capture = &settings.capture;
         let engine = Self {
             analysis,
@@ -135,6 +138,7 @@ impl Engine {
             state_every: Duration::from_secs(settings.store.state_every_s.into()),
             stopping: false,
             drops: Drops::default(),
+            account,
             at: Clocked {
                 health: None,
                 devices: None,
@@ -346,6 +350,14 @@ impl Engine {
         if dropped > 0 {
             let text = format!("The kernel dropped {dropped} frames for want of room in the ring.");
             health.degraded.push(text);
+        }
+        let rooms = || {
+            let mut rooms = self.analysis.held();
+            rooms.extend(figures.held());
+            rooms
+        };
+        if let Some(memory) = self.account.due(published, rooms) {
+            health.memory = memory;
         }
         self.out.message(ToServe::Health(Box::new(health.clone())));
     }

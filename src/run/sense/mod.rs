@@ -4,6 +4,7 @@
 //! Threads: one a queue (frames to observations), one for the analysis, one that writes to `serve`, one
 //! that reads from it, and with responses one between the fast socket and the injection port.
 
+mod account;
 mod drops;
 mod engine;
 mod live;

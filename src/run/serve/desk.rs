@@ -11,6 +11,7 @@ use crate::control::{
 };
 use crate::forward::{OutputHealth, OutputState};
 use crate::run::daemon::FromServer;
+use crate::run::memory::Resident;
 use crate::store::decisions::{DecisionsError, LogEntry};
 use crate::store::stopped;
 
@@ -174,12 +175,14 @@ impl Serve {
                 restarts: told.sense_restarts,
                 last_exit: told.sense_exit.clone(),
                 uptime_s: board.sense_since.elapsed().as_secs(),
+                rss_bytes: board.health.as_ref().map_or(0, |h| h.memory.rss_bytes),
             },
             serve: ProcessStatus {
                 pid: Some(std::process::id()),
                 restarts: told.serve_restarts,
                 last_exit: told.serve_exit.clone(),
                 uptime_s: board.begun.elapsed().as_secs(),
+                rss_bytes: Resident::now().all,
             },
             health: board.health.clone(),
             stats: board.stats.clone(),
