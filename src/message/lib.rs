@@ -23,7 +23,7 @@ mod to_serve;
 
 pub use breach::{Breach, Class, Term};
 pub use decision::{Action, Blast, Decision, Mode, Response, ResponseState, Target, Verdict};
-pub use device::{Address, Claim, Device, DeviceName, DeviceUser, Judgement, Reason};
+pub use device::{Address, Claim, Device, DeviceName, DeviceUser, Judgement, Merge, Reason};
 pub use health::{Health, LinkState, QueueHealth};
 pub use incident::{Incident, Moment};
 pub use mac::MacAddr;

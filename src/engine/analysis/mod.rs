@@ -227,8 +227,7 @@ impl Analysis {
     /// The inventory in order of first frames, then of hardware address or address.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
-        let entries = self.devices.entries().into_iter();
-        let mut all: Vec<Device> = entries.map(|entry| entry.device).collect();
+        let mut all = self.devices.devices();
         all.sort_by(|a, b| (a.first_ts, a.mac, &a.id).cmp(&(b.first_ts, b.mac, &b.id)));
         all
     }
@@ -272,7 +271,9 @@ impl Analysis {
 
     /// Judges a device that nobody had seen before.
     fn newcomer(&mut self, ts: Timestamp, device: DeviceIx) {
-        let Some(entry) = self.devices.entry(device) else {
+        // What turned out to be a device that is known is not new.
+        let known = self.devices.main(device) != device;
+        let Some(entry) = self.devices.entry(device).filter(|_| !known) else {
             return;
         };
         let first_ts = entry.device.first_ts;

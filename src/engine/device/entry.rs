@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use tapir_message::{Address, Claim, Device, DeviceName};
 
+use super::group::{Apart, Link};
 use crate::types::Timestamp;
 
 /// Per device.
@@ -20,30 +21,30 @@ pub struct Entry {
     pub device: Device,
     /// What its first frame was.
     pub first_evidence: String,
+    /// What it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<Box<Link>>,
+    /// What it is not, whatever the evidence says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) apart: Vec<Apart>,
 }
 
 impl Entry {
-    /// The address used when the device has no name: the latest of the best evidence, IPv4 first.
-    #[must_use]
-    pub fn main_address(&self) -> Option<IpAddr> {
-        let rank = |a: &&Address| (a.addr.is_ipv4(), strength(&a.evidence), a.last_ts);
-        self.device
-            .addresses
-            .iter()
-            .max_by_key(rank)
-            .map(|a| a.addr)
+    /// The address used when the device has no name.
+    pub(super) fn main_address(&self) -> Option<IpAddr> {
+        main_address(&self.device)
     }
 
-    /// Refreshes the best name: the host name of the best evidence, of those the latest, else the
-    /// address, else the hardware address.
+    /// The host name of the best evidence, of those the latest; with what it ranks by.
+    pub(super) fn best_name(&self) -> Option<((u8, Timestamp), &str)> {
+        let names = self.device.names.iter();
+        let ranked = names.map(|n| ((name_strength(&n.evidence), n.last_ts), n.name.as_str()));
+        ranked.max_by_key(|(rank, _)| *rank)
+    }
+
+    /// Refreshes the name: the best of the host names, else the address, else the hardware address.
     pub(super) fn rename(&mut self) {
-        let rank = |n: &&DeviceName| (name_strength(&n.evidence), n.last_ts);
-        let named = self
-            .device
-            .names
-            .iter()
-            .max_by_key(rank)
-            .map(|n| n.name.clone());
+        let named = self.best_name().map(|(_, name)| name.to_owned());
         let name = named
             .or_else(|| self.main_address().map(|ip| ip.to_string()))
             .or_else(|| self.device.mac.map(|mac| mac.to_string()));
@@ -72,6 +73,12 @@ impl Entry {
         });
         claims.len().checked_sub(1)
     }
+}
+
+/// The address that a device is shown with: the latest of the best evidence, IPv4 first.
+pub(super) fn main_address(device: &Device) -> Option<IpAddr> {
+    let rank = |a: &&Address| (a.addr.is_ipv4(), strength(&a.evidence), a.last_ts);
+    device.addresses.iter().max_by_key(rank).map(|a| a.addr)
 }
 
 /// How much an evidence weighs against another.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tapir_message::{Address, Device};
 
 use super::Home;
-use super::entry::{Entry, name, strength};
+use super::entry::{Entry, main_address, name, strength};
 use super::live::{Again, Table};
 use crate::types::{
     Clue, ClueKind, FlowEvent, MacAddr, Map, Phase, Seed, ShortId, Sighting, Timestamp, ip_bits,
@@ -42,7 +42,7 @@ impl DeviceIx {
 pub struct Inventory {
     sensor_id: String,
     home: Home,
-    table: Table,
+    pub(super) table: Table,
     by_mac: Map<MacAddr, DeviceIx>,
     /// Who was asked for last: behind a router it is always the same.
     last_mac: Option<(MacAddr, DeviceIx)>,
@@ -71,7 +71,7 @@ impl Inventory {
         inventory
     }
 
-    /// All entries in order of their first frames.
+    /// All entries in order of their first frames, merged or not: what the next run should know.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
         self.table.all()
@@ -99,28 +99,31 @@ impl Inventory {
     #[inline]
     #[must_use]
     pub fn at(&self, bits: u128) -> Option<DeviceIx> {
-        self.table.at(bits)
+        Some(self.table.main(self.table.at(bits)?))
     }
 
-    /// What the device at `ix` is called, and what is claimed of it; times and sums are in [`Self::whole`].
+    /// The hardware address that `ip` was last tied to.
+    #[must_use]
+    pub fn mac_of(&self, ip: IpAddr) -> Option<MacAddr> {
+        let holder = self.table.at(ip_bits(ip))?;
+        self.table.peek(holder)?.device.mac
+    }
+
+    /// What the device of the entry at `ix` is called; its times and sums, and what was merged into it, are
+    /// in [`Self::whole`].
     #[must_use]
     pub fn entry(&self, ix: DeviceIx) -> Option<&Entry> {
-        self.table.peek(ix)
+        self.table.peek(self.table.main(ix))
     }
 
-    /// A copy of the entry at `ix` with its times and sums.
-    #[must_use]
-    pub fn whole(&self, ix: DeviceIx) -> Option<Entry> {
-        self.table.whole(ix)
-    }
-
-    /// The address that the device at `ix` is shown with.
+    /// The address that the device of the entry at `ix` is shown with.
     #[must_use]
     pub fn main_address(&self, ix: DeviceIx) -> Option<IpAddr> {
-        match self.table.peek(ix)?.device.addresses.as_slice() {
+        let main = self.table.main(ix);
+        match self.table.peek(main)?.device.addresses.as_slice() {
+            one @ ([] | [_]) if self.table.is_alone(main) => Some(one.first()?.addr),
             // Which of several it is depends on when each was last heard of.
-            [_, _, ..] => self.table.whole(ix)?.main_address(),
-            one => Some(one.first()?.addr),
+            _ => main_address(&self.whole(main)?),
         }
     }
 
@@ -191,16 +194,17 @@ impl Inventory {
                 self.bind_strong(ts, mac, ip, "dhcp")
             }
             (_, Some(mac), _) => self.by_mac_or_new(ts, mac, "dhcp"),
-            (_, None, Some(ip)) => self.by_ip(ip),
+            (_, None, Some(ip)) => self.table.at(ip_bits(ip)),
             _ => None,
         };
-        let Some(entry) = ix.and_then(|ix| self.table.entry_mut(ix)) else {
+        let Some(ix) = ix else { return };
+        let Some(entry) = self.table.entry_mut(ix) else {
             return;
         };
         match clue.kind {
             ClueKind::HostName if !clue.value.is_empty() => {
                 name(&mut entry.device, ts, &clue.value, clue.evidence);
-                entry.rename();
+                self.renew(ix);
             }
             ClueKind::Software => {
                 entry.claim(ts, &clue.value, clue.evidence);
@@ -244,6 +248,9 @@ impl Inventory {
         pkts: u32,
         (orig, resp): (u32, u32),
     ) {
+        // Each of those that are one machine counts its own.
+        let own = (!self.table.is_alone(ix)).then(|| self.table.at(addr));
+        let ix = own.flatten().unwrap_or(ix);
         let Some(live) = self.table.live_mut(ix) else {
             return;
         };
@@ -292,7 +299,7 @@ impl Inventory {
 
     /// Binds an address by a frame alone: see the rules at the top.
     fn bind_weak(&mut self, ts: Timestamp, mac: Option<MacAddr>, ip: IpAddr) -> Option<DeviceIx> {
-        if let Some(ix) = self.by_ip(ip) {
+        if let Some(ix) = self.table.at(ip_bits(ip)) {
             self.table.heard_of(ts, ix, ip_bits(ip));
             return Some(ix);
         }
@@ -351,7 +358,8 @@ impl Inventory {
 
     /// Notes that the device at `ix` holds `ip`.
     fn hold(&mut self, ts: Timestamp, ix: DeviceIx, ip: IpAddr, evidence: &str) {
-        if let Some(before) = self.by_ip(ip).filter(|before| *before != ix)
+        let before = self.table.at(ip_bits(ip));
+        if let Some(before) = before.filter(|before| *before != ix)
             && let Some(entry) = self.table.entry_mut(before)
         {
             entry.claim(ts, &format!("lost address {ip}"), evidence);
@@ -386,7 +394,7 @@ impl Inventory {
                 last_ts: ts,
             });
         }
-        entry.rename();
+        self.renew(ix);
         if let Some(gone) = gone {
             self.table.unbind(ip_bits(gone.addr));
         }
@@ -403,7 +411,6 @@ impl Inventory {
             self.refused = self.refused.saturating_add(1);
             return None;
         }
-        let ix = DeviceIx(u32::try_from(self.table.len()).ok()?);
         let id = device_id(&self.sensor_id, &key.to_string());
         let device = Device {
             name: id.clone(),
@@ -428,10 +435,12 @@ impl Inventory {
             bytes_received: 0,
             vlans: vec![],
         };
-        self.table.push(Entry {
+        let ix = self.table.push(Entry {
             device,
             first_evidence: evidence.to_owned(),
-        });
+            link: None,
+            apart: Vec::new(),
+        })?;
         self.born.push(ix);
         Some(ix)
     }

@@ -50,12 +50,18 @@ pub(super) struct Live {
     claims: [(u8, Timestamp); 2],
     /// A VLAN the device is known to be in.
     pub(super) vlan: u16,
+    /// The device that this one is part of: itself, if of none.
+    pub(super) main: DeviceIx,
+    /// The next of those that are one machine, in a ring.
+    pub(super) next: DeviceIx,
 }
 
 impl Live {
-    pub(super) fn new(id: &str) -> Self {
+    pub(super) fn new(id: &str, ix: DeviceIx) -> Self {
         Self {
             id: ShortId::new(id),
+            main: ix,
+            next: ix,
             addr: 0,
             addr_ts: Timestamp::MIN,
             last_ts: Timestamp::MIN,
@@ -150,15 +156,18 @@ impl Table {
                 by_ip.insert(ip_bits(address.addr), ix);
             }
         }
-        let live = entries.iter().map(|entry| Live::new(&entry.device.id));
-        Self {
+        let each = (0..).map(DeviceIx).zip(&entries);
+        let live = each.map(|(ix, entry)| Live::new(&entry.device.id, ix));
+        let mut table = Self {
             live: live.collect(),
             entries,
             by_ip,
-        }
+        };
+        table.relink();
+        table
     }
 
-    /// Who holds the address of these bits.
+    /// Whose own evidence holds the address of these bits.
     #[inline]
     pub(super) fn at(&self, bits: u128) -> Option<DeviceIx> {
         self.by_ip.get(bits).copied()
@@ -183,9 +192,12 @@ impl Table {
         self.entries.len()
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
-        self.live.push(Live::new(&entry.device.id));
+    /// Takes in a new entry, and says where it stands.
+    pub(super) fn push(&mut self, entry: Entry) -> Option<DeviceIx> {
+        let ix = DeviceIx(u32::try_from(self.entries.len()).ok()?);
+        self.live.push(Live::new(&entry.device.id, ix));
         self.entries.push(entry);
+        Some(ix)
     }
 
     /// The entry at `ix` but for what its row holds: names, claims' texts, addresses without their times.

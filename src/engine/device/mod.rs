@@ -5,12 +5,15 @@
 //! Bounds: 20,000 devices; 32 addresses, 16 names, 32 claims a device, oldest replaced; counted.
 
 mod entry;
+mod group;
 mod home;
 mod inventory;
 mod live;
+mod merge;
 mod oui;
 
 pub use entry::Entry;
+pub use group::MergeError;
 pub use home::{Home, Net, NetError, is_everyone};
 pub use inventory::{DeviceIx, Inventory};
 pub use oui::vendor;
