@@ -1,5 +1,7 @@
 //! What the office's sensor decided, and how it is doing: the tests' one story goes on.
 
+pub(crate) mod devices;
+
 use tapir_message::{
     Action, Blast, Breach, Decision, Health, LinkState, MacAddr, Memory, Mode, ProtocolStats,
     QueueHealth, Response, ResponseState, RoomMemory, Target, Timestamp, Verdict,

@@ -2,12 +2,12 @@
 
 use std::sync::PoisonError;
 
-use tapir_message::{Breach, Device, Incident, ToSense};
+use tapir_message::{Breach, Device, Incident, Merge, Says, ToSense};
 
 use super::{Serve, held};
 use crate::control::{
-    Desk, Event, JournalStatus, OutputStatus, ProcessStatus, Refusal, ResponseEntry, Site, Status,
-    Watch, Why,
+    Desk, Event, JournalStatus, OutputStatus, ProcessStatus, Refusal, ResponseEntry, Ruled, Site,
+    Status, Watch, Why,
 };
 use crate::forward::{OutputHealth, OutputState};
 use crate::run::daemon::FromServer;
@@ -26,6 +26,10 @@ impl Desk for Serve {
 
     fn devices(&self) -> Vec<Device> {
         held(&self.board).devices.values().cloned().collect()
+    }
+
+    fn merges(&self) -> Vec<Merge> {
+        held(&self.board).merges.clone()
     }
 
     fn breaches(&self) -> Vec<Breach> {
@@ -77,6 +81,19 @@ impl Desk for Serve {
         ))
     }
 
+    fn merge_devices(&self, who: &str, into: &str, other: &str) -> Result<Ruled, Refusal> {
+        let says = Says::Merge {
+            into: into.to_owned(),
+            other: other.to_owned(),
+        };
+        self.rule(who, &format!("device merge {into} {other}"), says)
+    }
+
+    fn split_device(&self, who: &str, id: &str) -> Result<Ruled, Refusal> {
+        let says = Says::Split { id: id.to_owned() };
+        self.rule(who, &format!("device split {id}"), says)
+    }
+
     fn stop_responses(&self, who: &str) -> Result<String, Refusal> {
         let message = ToSense::StopResponses {
             who: who.to_owned(),
@@ -126,7 +143,7 @@ impl Serve {
         self.pass_on(who, what, message)
     }
 
-    fn log_command(&self, who: &str, what: &str) -> Result<(), DecisionsError> {
+    pub(super) fn log_command(&self, who: &str, what: &str) -> Result<(), DecisionsError> {
         self.log(&LogEntry::Command {
             who: who.to_owned(),
             command: what.to_owned(),
