@@ -105,11 +105,11 @@ impl Portrait {
 
 /// The one device that `wanted` means.
 pub(super) fn find<'a>(devices: &'a [Device], wanted: &str) -> Result<&'a Device, Refusal> {
-    let text = wanted.trim().to_lowercase();
+    let text = wanted.trim();
     let address: Option<IpAddr> = text.parse().ok();
-    let mac = hardware_address(&text);
+    let mac = hardware_address(text);
     let ways: [&dyn Fn(&Device) -> bool; 5] = [
-        &|device| device.goes_by(&text),
+        &|device| ids(device).any(|id| id.eq_ignore_ascii_case(text)),
         &|device| {
             device
                 .addresses
@@ -117,11 +117,10 @@ pub(super) fn find<'a>(devices: &'a [Device], wanted: &str) -> Result<&'a Device
                 .any(|held| Some(held.addr) == address)
         },
         &|device| mac.is_some_and(|mac| has_mac(device, mac)),
-        &|device| names(device).any(|name| is_called(name, &text)),
+        &|device| names(device).any(|name| is_called(name, text)),
         &|device| {
-            let ids = device.merged.iter().chain([&device.id]);
-            let mut all = names(device).chain(ids.map(String::as_str));
-            !text.is_empty() && all.any(|name| has(name, &text))
+            let mut all = names(device).chain(ids(device));
+            !text.is_empty() && all.any(|name| has(name, text))
         },
     ];
     for way in ways {
@@ -155,6 +154,12 @@ pub(super) fn typed(wanted: &str) -> String {
     wanted.chars().take(TYPED_MAX).collect()
 }
 
+/// Its id, and those of what was merged into it.
+fn ids(device: &Device) -> impl Iterator<Item = &str> {
+    let all = device.merged.iter().chain([&device.id]);
+    all.map(String::as_str)
+}
+
 fn names(device: &Device) -> impl Iterator<Item = &str> {
     let all = device.names.iter().map(|name| name.name.as_str());
     all.chain([device.name.as_str()])
@@ -162,8 +167,8 @@ fn names(device: &Device) -> impl Iterator<Item = &str> {
 
 /// Whether a name is `wanted`, or begins with it as its host part.
 fn is_called(name: &str, wanted: &str) -> bool {
-    let name = name.to_lowercase();
-    name == wanted || name.split('.').next() == Some(wanted)
+    let (name, wanted) = (name.to_lowercase(), wanted.to_lowercase());
+    name == wanted || name.split('.').next() == Some(&wanted)
 }
 
 fn has_mac(device: &Device, mac: MacAddr) -> bool {

@@ -48,9 +48,9 @@ pub(super) fn merge(
 /// Takes one merge back, as a person names it: by what was merged, or by what it was merged into.
 pub(super) fn split(desk: &dyn Desk, who: &str, wanted: &str) -> Result<String, Refusal> {
     let all = desk.merges();
-    let text = wanted.trim().to_lowercase();
     let devices = desk.devices();
-    let part = match all.iter().find(|merge| merge.other == text) {
+    let same = |merge: &&Merge| merge.other.eq_ignore_ascii_case(wanted.trim());
+    let part = match all.iter().find(same) {
         Some(merge) => merge.clone(),
         None => {
             let whole = find(&devices, wanted)?;

@@ -182,7 +182,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let at_once = [written.output.held(), memory::on_the_way()];
     let each = trackers.iter().flat_map(|tracker| &tracker.held);
     held.extend(each.chain(&at_once));
-    let memory = memory::account(start, &before, tally.resident, &held);
+    let memory = memory::account("program", (start, &before), (tally.resident, &held));
     let site_days = analysis.site_days();
     let outcome = Outcome {
         breaches: written.breaches,

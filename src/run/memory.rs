@@ -45,13 +45,18 @@ impl Resident {
 
 /// An account: what was there before the first frame, the rooms of which that was `before`, and what there
 /// is now. Rooms of the same name are one to each worker.
-pub(super) fn account(start: Resident, before: &[Held], now: Resident, rooms: &[Held]) -> Memory {
+/// `files` are called what is mapped.
+pub(super) fn account(
+    files: &str,
+    (start, before): (Resident, &[Held]),
+    (now, rooms): (Resident, &[Held]),
+) -> Memory {
     let before: u64 = before.iter().map(|held| wide(held.bytes)).sum();
     // One tracker a worker; the analysis and the writer have a thread each.
     let trackers = rooms.iter().filter(|held| held.what == "flow slots");
     let threads = wide(trackers.count()).saturating_add(2);
     let fixed = [
-        ("program", now.files),
+        (files, now.files),
         ("open pages of the allocator", threads * OPEN_PAGES_BYTES),
         (
             "before the first frame",

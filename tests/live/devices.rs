@@ -147,7 +147,12 @@ fn what_a_person_says_of_devices_holds_whoever_is_killed() {
 fn assert_is_an_account(memory: &Value) {
     let number = |value: &Value| value.as_u64().expect("a number");
     let rooms = memory["rooms"].as_array().expect("rooms");
-    for what in ["program", "devices", "flow slots", "records for serve"] {
+    for what in [
+        "program and rings",
+        "devices",
+        "flow slots",
+        "records for serve",
+    ] {
         let named = rooms.iter().filter(|room| room["what"] == what);
         assert_eq!(named.count(), 1, "{what}: {memory:#}");
     }

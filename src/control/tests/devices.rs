@@ -37,7 +37,8 @@ fn a_device_is_found_by_all_it_is_known_by() {
     for wanted in [
         "d-k3f9q232",
         "D-K3F9Q232",
-        "d-7c0m4x1z",
+        "d-7C0M4X1Z",
+        "D-7c0m4x1z",
         "10.77.8.32",
         "b8:27:eb:10:20:20",
         "B8-27-EB-10-20-20",
@@ -67,7 +68,7 @@ fn a_portrait_has_what_concerns_its_device() {
     assert_eq!(all.merges.len(), 1);
     assert_eq!(all.router.unwrap().name, "gw-kontor");
     // A breach that was raised before the merge stays with the machine.
-    desk.office.breaches[0].device = "d-7c0m4x1z".to_owned();
+    desk.office.breaches[0].device = "d-7C0M4X1Z".to_owned();
     assert_eq!(portrait(&desk, "pc-albers").unwrap().breaches.len(), 3);
 }
 
@@ -174,7 +175,7 @@ fn merging_is_said_by_name_and_passed_on_by_id() {
     let told = desk.told.lock().unwrap().clone();
     assert_eq!(told, ["anna (uid 1000): merge d-k3f9q232 d-k3f9q277"]);
     // Twice the same machine, by whatever name.
-    let refusal = say(&desk, &merge("pc-albers", "d-7c0m4x1z")).unwrap_err();
+    let refusal = say(&desk, &merge("pc-albers", "d-7C0M4X1Z")).unwrap_err();
     assert_eq!(refusal.why, Why::Refused);
     assert!(
         refusal.text.contains("both are pc-albers"),
@@ -204,13 +205,13 @@ fn splitting_takes_the_merged_id_or_the_device() {
     let split = |device: &str| Request::SplitDevice {
         device: device.to_owned(),
     };
-    for wanted in ["d-7c0m4x1z", "pc-albers", "10.77.8.32"] {
+    for wanted in ["d-7C0M4X1Z", "pc-albers", "10.77.8.32"] {
         let text = say(&desk, &split(wanted)).unwrap();
         assert_eq!(
             text,
-            "d-7c0m4x1z is a device of its own as soon as `sense` answers again (see `tapir show \
+            "d-7C0M4X1Z is a device of its own as soon as `sense` answers again (see `tapir show \
              status`), apart from pc-albers (d-k3f9q232); `tapir device merge d-k3f9q232 \
-             d-7c0m4x1z` takes it back.",
+             d-7C0M4X1Z` takes it back.",
             "{wanted}"
         );
     }
@@ -219,7 +220,7 @@ fn splitting_takes_the_merged_id_or_the_device() {
             .lock()
             .unwrap()
             .iter()
-            .all(|told| told.ends_with("split d-7c0m4x1z"))
+            .all(|told| told.ends_with("split d-7C0M4X1Z"))
     );
     let refusal = say(&desk, &split("fs")).unwrap_err();
     assert!(
@@ -232,11 +233,11 @@ fn splitting_takes_the_merged_id_or_the_device() {
     assert_eq!(say(&desk, &split("zzz")).unwrap_err().why, Why::NotFound);
     // Of several it must be said which.
     desk.merges = crate::cli::view::fixture::devices::merges(&desk.office);
-    desk.office.devices[5].merged.push("d-p2n6t0vk".to_owned());
+    desk.office.devices[5].merged.push("d-P2N6T0VK".to_owned());
     let refusal = say(&desk, &split("pc-albers")).unwrap_err();
     assert_eq!(refusal.why, Why::Ambiguous);
     assert!(
-        refusal.text.contains("d-7c0m4x1z, d-p2n6t0vk"),
+        refusal.text.contains("d-7C0M4X1Z, d-P2N6T0VK"),
         "{}",
         refusal.text
     );

@@ -45,7 +45,13 @@ impl Account {
         let mut held = rooms();
         held.push(on_the_way());
         held.extend(published.iter().flat_map(|one| &one.tracker.held));
-        Some(account(self.start, &self.before, Resident::now(), &held))
+        let before = (self.start, self.before.as_slice());
+        // The kernel's ring is mapped, and counts as a file.
+        Some(account(
+            "program and rings",
+            before,
+            (Resident::now(), &held),
+        ))
     }
 }
 
