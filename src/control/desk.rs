@@ -128,10 +128,13 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
             limit,
         } => {
             let mut all = desk.breaches();
+            let machine = machine(desk, device.as_deref());
             all.retain(|breach| {
                 min_score.is_none_or(|least| breach.score >= Some(least))
                     && since.is_none_or(|since| breach.last_ts >= since)
-                    && device.as_deref().is_none_or(|name| is_of(breach, name))
+                    && device.as_deref().is_none_or(|name| {
+                        is_of(breach, name) || is_part(machine.as_ref(), &breach.device)
+                    })
             });
             all.sort_by(|a, b| (b.last_ts, &a.id).cmp(&(a.last_ts, &b.id)));
             let (total, breaches) = first(all, *limit);
@@ -214,13 +217,18 @@ fn incidents(desk: &dyn Desk, site: Site, request: &Request) -> Answer {
     } = request
     {
         most = *limit;
-        all.retain(|incident: &Incident| {
+        let machine = machine(desk, device.as_deref());
+        let takes_part = |incident: &Incident, wanted: &str| {
             let mut names = incident.devices.iter().chain(&incident.device_names);
+            let mut ids = incident.devices.iter();
+            names.any(|name| has(name, wanted)) || ids.any(|id| is_part(machine.as_ref(), id))
+        };
+        all.retain(|incident: &Incident| {
             min_score.is_none_or(|least| incident.score >= Some(least))
                 && since.is_none_or(|since| incident.last_ts >= since)
                 && device
                     .as_deref()
-                    .is_none_or(|name| names.any(|n| has(n, name)))
+                    .is_none_or(|wanted| takes_part(incident, wanted))
         });
     }
     all.sort_by(|a, b| (b.last_ts, &a.id).cmp(&(a.last_ts, &b.id)));
@@ -230,6 +238,17 @@ fn incidents(desk: &dyn Desk, site: Site, request: &Request) -> Answer {
         total,
         incidents,
     }
+}
+
+/// The machine that is meant, if it is by the id of one; what was merged into it is asked for, too.
+fn machine(desk: &dyn Desk, wanted: Option<&str>) -> Option<Device> {
+    let wanted = wanted?;
+    let mut all = desk.devices().into_iter();
+    all.find(|device| device.goes_by(wanted))
+}
+
+fn is_part(machine: Option<&Device>, id: &str) -> bool {
+    machine.is_some_and(|machine| machine.goes_by(id))
 }
 
 /// Everything about one breach.
@@ -249,7 +268,10 @@ fn explain(desk: &dyn Desk, site: Site, id: &str, rights: Rights) -> Answer {
     let incidents = desk.incidents();
     let explanation = Explanation {
         incident: incidents.into_iter().find(|i| i.id == breach.incident),
-        device: desk.devices().into_iter().find(|d| d.id == breach.device),
+        device: desk
+            .devices()
+            .into_iter()
+            .find(|d| d.goes_by(&breach.device)),
         responses,
         breach,
         mode: status.mode,

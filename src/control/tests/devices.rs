@@ -70,6 +70,30 @@ fn a_portrait_has_what_concerns_its_device() {
     // A breach that was raised before the merge stays with the machine.
     desk.office.breaches[0].device = "d-7C0M4X1Z".to_owned();
     assert_eq!(portrait(&desk, "pc-albers").unwrap().breaches.len(), 3);
+    // The lists count as the portrait does.
+    let breaches = Request::Breaches {
+        min_score: None,
+        since: None,
+        device: Some("d-k3f9q232".to_owned()),
+        limit: None,
+    };
+    let Answer::Breaches { total, .. } = desk::answer(&desk, &breaches, "anna", Rights::Looks)
+    else {
+        panic!("no list");
+    };
+    assert_eq!(total, 3);
+    desk.office.incidents[0].devices = vec!["d-7C0M4X1Z".to_owned()];
+    let incidents = Request::Incidents {
+        min_score: None,
+        since: None,
+        device: Some("d-k3f9q232".to_owned()),
+        limit: None,
+    };
+    let Answer::Incidents { total, .. } = desk::answer(&desk, &incidents, "anna", Rights::Looks)
+    else {
+        panic!("no list");
+    };
+    assert_eq!(total, 2);
 }
 
 #[test]
