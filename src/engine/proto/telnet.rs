@@ -245,8 +245,11 @@ impl Telnet {
         }
         let side = self.side(dir);
         if ends {
-            let line = std::mem::take(&mut side.line);
+            let mut line = std::mem::take(&mut side.line);
             self.shown(dir, line.trim_ascii());
+            // The next line has the same room.
+            line.clear();
+            self.side(dir).line = line;
         } else if byte != 0 && side.line.len() < LINE_LEN_MAX {
             side.line.push(byte);
         }
