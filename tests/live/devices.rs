@@ -1,5 +1,7 @@
 //! A person's word on which devices are one machine, on a real port: it holds whoever is killed.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::daemon::{Daemon, configure, signal};
@@ -111,14 +113,30 @@ fn what_a_person_says_of_devices_holds_whoever_is_killed() {
         ran.stderr.contains("is merged with no other device"),
         "{ran:?}"
     );
+    // Said while `sense` stands still, and `serve` is killed before it goes on.
+    let (sense, serve) = daemon.parts();
+    signal(sense, "STOP");
     let text = said(&daemon, &["device", "merge", &a, &b]);
-    assert!(text.contains("are one device"), "{text}");
-    let memory = daemon.status().expect("a status")["health"]["memory"].clone();
+    assert!(text.contains("as soon as `sense` answers again"), "{text}");
+    signal(serve, "KILL");
+    signal(sense, "CONT");
+    are_one(&daemon, true);
+    let memory = until("memory is told", || {
+        let memory = daemon.status()?["health"]["memory"].clone();
+        (!memory["rooms"].as_array()?.is_empty()).then_some(memory)
+    });
     assert_is_an_account(&memory);
     let shown = said(&daemon, &["device", "merges"]);
     assert!(shown.contains(&b), "{shown}");
-    // The log has every word, in order, before it was done.
-    let log = std::fs::read_to_string(folder.path().join("store/decisions.log")).expect("a log");
+    ends_with_all_said(daemon, folder.path(), &b);
+    let daemon = Daemon::start(&office, folder.path(), &[]);
+    are_one(&daemon, true);
+    daemon.stop();
+}
+
+/// Ends the daemon: the log has every word, the results have the merge, and nothing is left to be said again.
+fn ends_with_all_said(daemon: Daemon, folder: &Path, merged: &str) {
+    let log = std::fs::read_to_string(folder.join("store/decisions.log")).expect("a log");
     let words: Vec<&str> = log
         .lines()
         .filter_map(|line| {
@@ -129,18 +147,14 @@ fn what_a_person_says_of_devices_holds_whoever_is_killed() {
         })
         .collect();
     assert_eq!(words, ["merge", "split", "merge"]);
-    // An orderly end saves the state, and nothing is left to be said again.
     let run = daemon.stop();
     let devices = std::fs::read_to_string(run.join("devices.jsonl")).expect("devices");
     assert!(
-        devices.contains(&format!("\"merged\":[\"{b}\"]")),
+        devices.contains(&format!("\"merged\":[\"{merged}\"]")),
         "{devices}"
     );
-    let kept = std::fs::read_to_string(folder.path().join("store/devices.rulings"));
+    let kept = std::fs::read_to_string(folder.join("store/devices.rulings"));
     assert!(kept.expect("rulings").contains("\"waiting\":[]"));
-    let daemon = Daemon::start(&office, folder.path(), &[]);
-    are_one(&daemon, true);
-    daemon.stop();
 }
 
 /// Every room once, none above its bound, all of it no more than half as much again as the kernel says.

@@ -67,12 +67,41 @@ pub(super) fn show(
     footer(screen, devices.len(), total);
 }
 
+/// Evidence of claims that tell a program more than a person.
+const FINGERPRINTS: [&str; 2] = ["ja4", "dhcp parameter list"];
+
 /// What it is: its type, else what it does for others, else what was claimed of it last.
 fn is(device: &Device) -> &str {
     let judged = device.kind.as_ref().or_else(|| device.roles.first());
-    let claim = || device.claims.iter().max_by_key(|claim| claim.last_ts);
+    let claims = device.claims.iter();
+    let claims = claims.filter(|claim| !FINGERPRINTS.contains(&claim.evidence.as_str()));
+    let claim = || claims.max_by_key(|claim| claim.last_ts);
     judged
         .map(|judged| judged.value.as_str())
         .or_else(|| Some(claim()?.claim.as_str()))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::view::fixture::devices::judged;
+    use crate::report::fixture::Office;
+
+    #[test]
+    fn what_it_is_goes_from_sure_to_claimed_and_leaves_fingerprints_out() {
+        let mut device = judged(&Office::new()).swap_remove(1);
+        assert_eq!(is(&device), "domain controller");
+        device.kind = None;
+        assert_eq!(is(&device), "dns server");
+        device.roles.clear();
+        let mut print = device.claims[0].clone();
+        print.claim = "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6".to_owned();
+        print.evidence = "ja4".to_owned();
+        print.last_ts = print.last_ts.plus(1);
+        device.claims.push(print);
+        assert_eq!(is(&device), "serves kerberos, ldap, dns");
+        device.claims.remove(0);
+        assert_eq!(is(&device), "");
+    }
 }
