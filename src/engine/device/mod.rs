@@ -4,14 +4,19 @@
 //! Output: a device for every address of ours, from its first frame; `device_new` verdicts.
 //! Bounds: 20,000 devices; 32 addresses, 16 names, 32 claims a device, oldest replaced; counted.
 
+mod duty;
 mod entry;
+mod fuse;
 mod group;
 mod home;
 mod inventory;
+mod judge;
 mod live;
 mod merge;
 mod oui;
+mod table;
 
+pub use duty::Duty;
 pub use entry::Entry;
 pub use group::MergeError;
 pub use home::{Home, Net, NetError, is_everyone};
