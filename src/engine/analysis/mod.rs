@@ -11,6 +11,7 @@ mod mirror;
 mod names;
 mod record;
 mod row;
+mod shown;
 mod state;
 
 use std::collections::VecDeque;

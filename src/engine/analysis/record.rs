@@ -6,14 +6,8 @@ use std::net::IpAddr;
 use super::flow::Ends;
 use super::{Analysis, Effect};
 use crate::baseline::Feature;
-use crate::device::Duty;
 use crate::flow::Conn;
-use crate::proto::{
-    dns::DnsRecord,
-    http::HttpRecord,
-    smb::{SmbFile, SmbMapping},
-    tls::SslRecord,
-};
+use crate::proto::{dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
 impl Analysis {
@@ -65,46 +59,12 @@ impl Analysis {
         {
             self.watch.lives(flow, last);
         }
-        self.serves(ts, &record.body, flow, ends);
+        self.shows(ts, &record.body, flow, ends);
         if !self.is_own(flow) {
             self.learn_from(ts, &record.body, flow, ends, content);
             self.judge_record(ts, &record, ends.orig, ends.resp);
         }
         self.effects.push_back(Effect::Record(record));
-    }
-
-    /// What a record says its devices do for others, and ask for.
-    fn serves(&mut self, ts: Timestamp, body: &dyn RecordBody, flow: &FlowRef, ends: &Ends) {
-        let any: &dyn Any = body;
-        let (orig, resp) = (flow.orig.bits(), flow.resp.bits());
-        if let (Some(_), Some(dns)) = (ends.orig, any.downcast_ref::<DnsRecord>()) {
-            let name = dns.query.as_deref().unwrap_or_default();
-            self.devices.asked(ts, orig, name);
-        }
-        if ends.resp.is_none() {
-            return;
-        }
-        let duty = if let Some(conn) = any.downcast_ref::<Conn>() {
-            let spoke = |bytes: Option<u64>| bytes.is_some_and(|bytes| bytes > 0);
-            let closed = matches!(conn.conn_state, "SF" | "S1" | "S2" | "S3");
-            let answered = spoke(conn.orig_bytes) && (spoke(conn.resp_bytes) || closed);
-            Duty::of(conn.service, flow, answered)
-        } else if let Some(http) = any.downcast_ref::<HttpRecord>() {
-            let connected = http.method.as_deref() == Some("CONNECT");
-            let done = http.status_code.is_some_and(|code| code / 100 == 2);
-            (connected && done).then_some(Duty::Proxy)
-        } else if let Some(share) = any.downcast_ref::<SmbMapping>() {
-            let name = share.path.rsplit('\\').next().unwrap_or_default();
-            let own = ["sysvol", "netlogon"].iter();
-            let own =
-                name.ends_with('$') || own.into_iter().any(|own| name.eq_ignore_ascii_case(own));
-            (share.status.is_none() && !own).then_some(Duty::Share)
-        } else {
-            None
-        };
-        if let Some(duty) = duty {
-            self.devices.did(ts, resp, duty, orig);
-        }
     }
 
     /// What a record teaches the site.

@@ -95,8 +95,13 @@ impl Entry {
         Some((true, at))
     }
 
-    /// Notes that an account was used; of too many the oldest is forgotten.
+    /// Notes that an account was used, unless it is a machine's own; of too many the oldest is forgotten.
     pub(super) fn user(&mut self, ts: Timestamp, user: &str, evidence: &str) {
+        let name = user.rsplit('\\').next().unwrap_or(user);
+        let name = name.split('@').next().unwrap_or(name);
+        if name.is_empty() || name.ends_with('$') || name.starts_with("host/") {
+            return;
+        }
         let user = user
             .get(..user.floor_char_boundary(CLAIM_LEN_MAX))
             .unwrap_or(user);

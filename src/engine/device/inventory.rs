@@ -249,6 +249,9 @@ impl Inventory {
         if let Some(entry) = self.table.entry_mut(ix) {
             entry.device.mac = Some(mac);
             entry.device.vendor = super::vendor(mac).map(str::to_owned);
+            if mac.is_local() {
+                entry.claim(ts, ("made up locally", ""), "hardware address");
+            }
             entry.rename();
         }
         Some(ix)

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use tapir_message::{Device, Judgement, Reason};
 
 use super::duty::{Done, Duty};
-use super::table::{ASKS, About, rows};
+use super::table::{ASKED, ASKS, About, rows};
 use crate::types::Timestamp;
 
 /// Weight of "something else".
@@ -44,10 +44,14 @@ pub(super) fn judge(device: &mut Device, done: &[Done]) {
         facts.push(Fact::new("os", path.clone(), last_ts));
     }
     hits.extend(self::hits(&facts, begin));
-    // A virtual machine is something else first: only of what nothing else is known it is told.
-    let (guest, real): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(|hit| hit.path == GUEST);
-    let kind = conclude(About::Kind, &real, &facts);
-    let kind = kind.or_else(|| conclude(About::Kind, &guest, &facts));
+    // A virtual machine is something else first: only one of which nothing else is known is told of as such.
+    if hits
+        .iter()
+        .any(|hit| hit.about == About::Kind && hit.path != GUEST)
+    {
+        hits.retain(|hit| hit.path != GUEST);
+    }
+    let kind = conclude(About::Kind, &hits, &facts);
     drop(facts);
     device.kind = kind.map(|(_, kind)| kind);
     device.os = os.map(|(_, os)| os);
@@ -79,7 +83,8 @@ impl<'a> Fact<'a> {
             "mac" => format!("hardware address {text}"),
             "os" => format!("runs {}", leaf(text)),
             "role" => format!("is a {text}"),
-            "frame" | "frames of several addresses" | ASKS => text.to_string(),
+            "frame" | "frames of several addresses" => text.to_string(),
+            ASKS => format!("{ASKED}{text}"),
             source => format!("{source} {text}"),
         }
     }
@@ -105,9 +110,10 @@ fn facts<'a>(device: &'a Device, done: &[Done]) -> Vec<Fact<'a>> {
         if claim.evidence == ASKS && asks_for_others {
             continue;
         }
-        let (source, text) = match claim.claim.strip_prefix("serves ") {
+        let (evidence, claimed) = (claim.evidence.as_str(), claim.claim.as_str());
+        let (source, text) = match claimed.strip_prefix("serves ") {
             Some(service) => ("serves", service),
-            None => (claim.evidence.as_str(), claim.claim.as_str()),
+            None => (evidence, claimed.strip_prefix(ASKED).unwrap_or(claimed)),
         };
         facts.push(Fact::new(source, text, claim.last_ts));
     }
@@ -117,8 +123,7 @@ fn facts<'a>(device: &'a Device, done: &[Done]) -> Vec<Fact<'a>> {
         facts.push(Fact::new("vendor", vendor.as_str(), device.last_ts));
     }
     if let Some(mac) = device.mac.filter(|mac| mac.is_local()) {
-        let text = format!("{mac} randomised");
-        facts.push(Fact::new("mac", text, device.last_ts));
+        facts.push(Fact::new("mac", mac.to_string(), device.last_ts));
     }
     facts.extend(
         done.iter()

@@ -98,6 +98,8 @@ fn table() -> &'static Table {
 
 /// Source of the rows on names asked for.
 pub(super) const ASKS: &str = "dns query";
+/// How the claim begins that a name was asked for.
+pub(super) const ASKED: &str = "asks for ";
 
 /// The rows on one kind of evidence.
 pub(super) fn rows(source: &str) -> &'static [Row] {

@@ -70,7 +70,15 @@ impl Inventory {
         };
         let holder = self.table.at(addr);
         if let Some(entry) = holder.and_then(|ix| self.table.entry_mut(ix)) {
-            entry.claim(ts, ("asks for ", known), table::ASKS);
+            entry.claim(ts, (table::ASKED, known), table::ASKS);
+        }
+    }
+
+    /// An account was used from the device that holds `addr`.
+    pub fn used(&mut self, ts: Timestamp, addr: u128, user: &str, evidence: &str) {
+        let holder = self.table.at(addr);
+        if let Some(entry) = holder.and_then(|ix| self.table.entry_mut(ix)) {
+            entry.user(ts, user, evidence);
         }
     }
 }
