@@ -1,14 +1,15 @@
 //! `tapir show …`: what the daemon knows.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args as ClapArgs, Subcommand};
-use tapir_message::{Stats, Timestamp};
+use tapir_message::Timestamp;
 
 use super::daemon::{Daemon, fail};
-use crate::control::{Answer, ProtocolEntry, Request, Site};
+use super::results::Folder;
+use crate::control::{self, Answer, DeviceFilter, ProtocolEntry, Request};
 
 /// Entries of a list that are shown unless told otherwise.
 const LIMIT: usize = 50;
@@ -18,6 +19,8 @@ const LIMIT: usize = 50;
 pub(crate) enum Show {
     /// Who is on the network, the latest seen first.
     Devices(Devices),
+    /// Everything about one device on one screen: what it is and why, addresses, users, breaches.
+    Device(Device),
     /// What was not usual, the newest first.
     Breaches(Listed),
     /// Breaches that belong together, as stories.
@@ -38,11 +41,30 @@ pub(crate) struct Devices {
     /// Only devices with this in their id, name or hardware address, or of this address.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
+    /// Only devices of a type with this in its name, such as printer or camera.
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Only devices that do this for others, such as dns or gateway.
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// Only devices used by accounts with this in their name.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[command(flatten)]
-    daemon: Daemon,
+    results: Results,
+}
+
+/// Which device.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Device {
+    /// Id, name, address or hardware address, or a part of id or name that only it has.
+    #[arg(value_name = "DEVICE")]
+    device: String,
+    #[command(flatten)]
+    results: Results,
 }
 
 /// Which breaches or incidents.
@@ -120,14 +142,8 @@ impl Since {
 /// Runs the command.
 pub(crate) fn run(show: Show) -> ExitCode {
     match show {
-        Show::Devices(args) => {
-            let filtered = args.device.is_some();
-            let request = Request::Devices {
-                device: args.device,
-                limit: args.limit,
-            };
-            args.daemon.show(&request, filtered)
-        }
+        Show::Devices(args) => args.show(),
+        Show::Device(args) => args.show(),
         Show::Breaches(args) => {
             let filtered = args.filtered();
             let request = Request::Breaches {
@@ -149,13 +165,17 @@ pub(crate) fn run(show: Show) -> ExitCode {
             args.daemon.show(&request, filtered)
         }
         Show::Status(args) => args.daemon.show(&Request::Status, false),
-        Show::Mirror(args) => args.show(&Request::Mirror, |site, stats| Answer::Mirror {
-            site,
-            mirror: Box::new(stats.mirror),
+        Show::Mirror(args) => args.show(&Request::Mirror, false, |folder| {
+            Ok(Answer::Mirror {
+                site: folder.site(0),
+                mirror: Box::new(folder.stats()?.mirror),
+            })
         }),
-        Show::Protocols(args) => args.show(&Request::Protocols, |site, stats| Answer::Protocols {
-            site,
-            protocols: ProtocolEntry::all(&stats),
+        Show::Protocols(args) => args.show(&Request::Protocols, false, |folder| {
+            Ok(Answer::Protocols {
+                site: folder.site(0),
+                protocols: ProtocolEntry::all(&folder.stats()?),
+            })
         }),
         Show::Responses(args) => {
             let request = Request::Responses {
@@ -167,34 +187,61 @@ pub(crate) fn run(show: Show) -> ExitCode {
     }
 }
 
-impl Results {
-    /// Shows what the daemon answers to `request`, or what `of` makes of the results in the folder.
-    fn show(&self, request: &Request, of: impl FnOnce(Site, Stats) -> Answer) -> ExitCode {
-        match &self.from {
-            None => self.daemon.show(request, false),
-            Some(folder) => match results(folder) {
-                Ok((site, stats)) => self.daemon.tell(&of(site, stats), false),
-                Err(error) => fail(&error),
-            },
-        }
+impl Devices {
+    fn show(self) -> ExitCode {
+        let filter = DeviceFilter {
+            device: self.device,
+            kind: self.kind,
+            role: self.role,
+            user: self.user,
+            limit: self.limit,
+        };
+        let all = DeviceFilter {
+            limit: filter.limit,
+            ..DeviceFilter::default()
+        };
+        let request = Request::Devices(filter.clone());
+        self.results.show(&request, filter != all, |folder| {
+            let devices = folder.known()?.devices;
+            let site = folder.site(devices.len());
+            Ok(control::devices(site, devices, &filter))
+        })
     }
 }
 
-/// The counters of the results in `folder`.
-fn results(folder: &Path) -> Result<(Site, Stats), String> {
-    let path = folder.join("stats.json");
-    let unread = |error: &dyn std::fmt::Display| {
-        let path = path.display();
-        format!("{path}: {error}; give a folder that `tapir analyze --out` wrote")
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| unread(&error))?;
-    let stats = serde_json::from_str(&text).map_err(|error| unread(&error))?;
-    let site = Site {
-        sensor_id: folder.display().to_string(),
-        time_zone: "UTC".to_owned(),
-        devices: 0,
-    };
-    Ok((site, stats))
+impl Device {
+    fn show(self) -> ExitCode {
+        let request = Request::Device {
+            device: self.device.clone(),
+        };
+        self.results.show(&request, false, |folder| {
+            let known = folder.known()?;
+            let site = folder.site(known.devices.len());
+            let portrait = known.portrait(&self.device);
+            Ok(Answer::Device {
+                site,
+                portrait: Box::new(portrait.map_err(|refusal| refusal.text)?),
+            })
+        })
+    }
+}
+
+impl Results {
+    /// Shows what the daemon answers to `request`, or what `of` makes of the results in the folder.
+    fn show(
+        self,
+        request: &Request,
+        filtered: bool,
+        of: impl FnOnce(&Folder) -> Result<Answer, String>,
+    ) -> ExitCode {
+        let Some(folder) = self.from.map(Folder) else {
+            return self.daemon.show(request, filtered);
+        };
+        match of(&folder) {
+            Ok(answer) => self.daemon.tell(&answer, filtered),
+            Err(error) => fail(&error),
+        }
+    }
 }
 
 impl Listed {

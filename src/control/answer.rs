@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tapir_message::{
-    Breach, Decision, Device, Incident, Mirror, Mode, ProtocolStats, Response, Stats,
+    Breach, Decision, Device, Incident, Merge, Mirror, Mode, ProtocolStats, Response, Stats,
 };
 
 use super::Status;
+use super::device::Portrait;
 
 /// Whose answer it is, and what is needed to read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,16 @@ pub struct Explanation {
     pub mode: Mode,
     /// Whether a person has stopped all responses.
     pub stopped: bool,
+}
+
+/// A device that is held to be part of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeEntry {
+    /// Which, since when, and why.
+    #[serde(flatten)]
+    pub merge: Merge,
+    /// Name of the machine.
+    pub name: String,
 }
 
 /// One application protocol of the run so far.
@@ -128,7 +139,7 @@ pub enum Event {
         /// The whole status.
         status: Box<Status>,
     },
-    /// A person did something: approved, took back, stopped, resumed.
+    /// A person did something: approved, took back, stopped, resumed, merged, split.
     Command {
         /// Who.
         who: String,
@@ -155,6 +166,23 @@ pub enum Answer {
         total: usize,
         /// The latest seen first.
         devices: Vec<Device>,
+    },
+    /// One device.
+    #[serde(rename = "tapir.device/1")]
+    Device {
+        /// Whose.
+        site: Site,
+        /// All about it.
+        #[serde(flatten)]
+        portrait: Box<Portrait>,
+    },
+    /// Devices that are held to be one machine.
+    #[serde(rename = "tapir.merges/1")]
+    Merges {
+        /// Whose.
+        site: Site,
+        /// The newest first.
+        merges: Vec<MergeEntry>,
     },
     /// Breaches.
     #[serde(rename = "tapir.breaches/1")]

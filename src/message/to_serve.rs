@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Breach, Decision, Device, Health, Incident, Response, Stats, Timestamp};
+use crate::{Breach, Decision, Device, Health, Incident, Merge, Response, Stats, Timestamp};
 
 /// Lines of one `*.log`, already formatted; the text itself travels beside the message, as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,14 +68,28 @@ pub enum ToServe {
     Records(Vec<RecordLines>),
     /// Something that must not get lost.
     Notice(Box<Numbered>),
-    /// Inventory entries that changed.
+    /// Inventory entries that changed. What was merged into one of them is no device of its own any more.
     Devices(Vec<Device>),
+    /// Every merge of devices that holds.
+    Merges(Vec<Merge>),
+    /// A ruling was carried out, and what changed by it was told before.
+    Ruled {
+        /// Its number.
+        number: u64,
+        /// Why it was not carried out, if it was not.
+        refused: Option<String>,
+    },
     /// Counters so far.
     Stats(Box<Stats>),
     /// How the sensor is doing.
     Health(Box<Health>),
-    /// What the analysis knows, as JSON text, for the next start.
-    State(String),
+    /// What the analysis knows, for the next start.
+    State {
+        /// As JSON text.
+        text: String,
+        /// It knows of all rulings up to this number.
+        rulings: u64,
+    },
     /// The run is over; nothing follows.
     Final(Box<Final>),
 }

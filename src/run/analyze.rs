@@ -13,10 +13,10 @@ use tapir_engine::types::{Held, Seed, Timestamp};
 use tapir_engine::{
     Analysis, AnalysisSettings, Effect, PolicySettings, TrackerConfig, TrackerStats,
 };
-use tapir_message::{Breach, Device, Incident, Stats};
+use tapir_message::{Breach, Device, Incident, Memory, Stats};
 
 use super::latest::Latest;
-use super::memory::{self, Memory, Resident};
+use super::memory::{self, Resident};
 use super::models::{self, ModelsError};
 use super::output::{Output, OutputError};
 use super::pipeline::{self, Taken};
@@ -182,7 +182,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let at_once = [written.output.held(), memory::on_the_way()];
     let each = trackers.iter().flat_map(|tracker| &tracker.held);
     held.extend(each.chain(&at_once));
-    let memory = Memory::new(start, &before, tally.resident, &held);
+    let memory = memory::account("program", (start, &before), (tally.resident, &held));
     let site_days = analysis.site_days();
     let outcome = Outcome {
         breaches: written.breaches,

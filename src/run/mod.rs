@@ -29,7 +29,6 @@ pub use analyze::{AnalyzeError, Options, Outcome, analyze};
 pub use daemon::{EXIT_HOPELESS, daemon};
 pub use error::RunError;
 pub use link::LinkError;
-pub use memory::{Memory, RoomMemory};
 pub use models::{ModelsError, load as load_models};
 pub use output::OutputError;
 pub use record_header::check_record_header;

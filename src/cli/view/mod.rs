@@ -4,10 +4,12 @@
 //! Output: text for a terminal of so many columns, in the site's time zone. No clock is read.
 
 mod breaches;
+mod device;
 mod devices;
 mod event;
 mod explain;
 mod incidents;
+mod merges;
 mod mirror;
 mod protocols;
 mod responses;
@@ -57,6 +59,8 @@ pub(crate) fn answer(answer: &Answer, look: Look) -> String {
             total,
             devices,
         } => devices::show(page, &zone(site), devices, *total, look.filtered),
+        Answer::Device { site, portrait } => device::show(page, &zone(site), portrait),
+        Answer::Merges { site, merges } => merges::show(page, &zone(site), merges),
         Answer::Breaches {
             site,
             total,

@@ -2,8 +2,10 @@
 
 use tapir_message::Mode;
 
+use super::fixture::devices::{crowded, judged, merged, portrait};
 use super::fixture::{events, explanation, hostile as hostile_responses, responses, site, status};
 use super::*;
+use crate::control::Portrait;
 use crate::report::fixture::{Office, hostile};
 use crate::report::words::width;
 
@@ -30,18 +32,34 @@ fn same_as_file(name: &str, text: &str) {
     );
 }
 
-/// The lists of an office, and everything about three of its breaches.
+/// Everything there is to show of an office.
 fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
+    let mut all = of_devices(office);
+    all.extend(of_the_rest(office));
+    all
+}
+
+/// What its devices are.
+fn of_devices(office: &Office) -> Vec<(&'static str, Answer)> {
+    let devices = |devices: Vec<tapir_message::Device>| Answer::Devices {
+        site: site(),
+        total: devices.len(),
+        devices,
+    };
+    vec![
+        ("devices", devices(office.devices.clone())),
+        ("devices-judged", devices(judged(office))),
+        ("device", device(portrait(office, "10.77.8.32"))),
+        ("device-stranger", device(portrait(office, "10.77.8.77"))),
+        ("device-crowded", device(crowded(office))),
+        ("merges", merged(office)),
+    ]
+}
+
+/// Its other lists, and everything about three of its breaches.
+fn of_the_rest(office: &Office) -> Vec<(&'static str, Answer)> {
     let site = site();
     vec![
-        (
-            "devices",
-            Answer::Devices {
-                site: site.clone(),
-                total: office.devices.len(),
-                devices: office.devices.clone(),
-            },
-        ),
         (
             "breaches",
             Answer::Breaches {
@@ -93,6 +111,24 @@ fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
         ("explain-acted", explanation(office, 3)),
         ("explain-sensor", explanation(office, 5)),
     ]
+}
+
+fn device(portrait: Portrait) -> Answer {
+    let portrait = Box::new(portrait);
+    Answer::Device {
+        site: site(),
+        portrait,
+    }
+}
+
+/// However much is known, and however narrow the terminal.
+#[test]
+fn a_device_fits_one_screen() {
+    let office = Office::new();
+    for columns in [60, 80, 100, 200] {
+        let text = answer(&device(crowded(&office)), look(columns));
+        assert!(text.lines().count() <= 40, "{columns}:\n{text}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod mirror;
 mod names;
 mod record;
 mod row;
+mod shown;
 mod state;
 
 use std::collections::VecDeque;
@@ -159,6 +160,7 @@ impl Analysis {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
                 self.site.epoch(ts);
+                self.devices.epoch();
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
@@ -178,6 +180,7 @@ impl Analysis {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             self.site.advance(deadline);
             self.conclude();
+            self.devices.advance(deadline);
             while let Some((at, device)) = self.newcomers.pop_front_if(|(at, _)| *at <= deadline) {
                 self.newcomer(at, device);
                 self.conclude();
@@ -200,7 +203,8 @@ impl Analysis {
         // An hour without anything seen has nothing to tell at its end: it need not be waited for.
         let hour = self.site.next_deadline().filter(|_| self.site.alive());
         let question = self.policy.next_deadline();
-        [newcomer, hour, question].into_iter().flatten().min()
+        let pair = self.devices.next_deadline();
+        [newcomer, hour, question, pair].into_iter().flatten().min()
     }
 
     /// The input is over: judges what is still open.
@@ -227,8 +231,7 @@ impl Analysis {
     /// The inventory in order of first frames, then of hardware address or address.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
-        let entries = self.devices.entries().into_iter();
-        let mut all: Vec<Device> = entries.map(|entry| entry.device).collect();
+        let mut all = self.devices.devices();
         all.sort_by(|a, b| (a.first_ts, a.mac, &a.id).cmp(&(b.first_ts, b.mac, &b.id)));
         all
     }
@@ -272,7 +275,9 @@ impl Analysis {
 
     /// Judges a device that nobody had seen before.
     fn newcomer(&mut self, ts: Timestamp, device: DeviceIx) {
-        let Some(entry) = self.devices.entry(device) else {
+        // What turned out to be a device that is known is not new.
+        let known = self.devices.main(device) != device;
+        let Some(entry) = self.devices.entry(device).filter(|_| !known) else {
             return;
         };
         let first_ts = entry.device.first_ts;

@@ -1,12 +1,12 @@
 //! What outlives a run.
 
 use serde::{Deserialize, Serialize};
-use tapir_message::{Breach, Incident};
+use tapir_message::{Breach, Incident, Merge};
 
 use super::Analysis;
 use crate::baseline;
 use crate::breach::SavedChannels;
-use crate::device::{DeviceIx, Entry};
+use crate::device::{DeviceIx, Entry, MergeError};
 use crate::policy;
 use crate::types::Timestamp;
 
@@ -47,5 +47,36 @@ impl Analysis {
             policy: self.policy.save(),
             watch: self.watch.save(),
         }
+    }
+
+    /// Holds the device `other` to be part of `into` from now on, because `who` says so.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such device, both are one already, or too many would be.
+    pub fn merge(
+        &mut self,
+        ts: Timestamp,
+        into: &str,
+        other: &str,
+        who: &str,
+    ) -> Result<Merge, MergeError> {
+        self.devices.merge(ts, into, other, who)
+    }
+
+    /// Takes the device `id` out of the one that it is part of, or, if it is part of none, all others out
+    /// of it; because `who` says so. Returns the merges that were undone.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such device, or it is merged with none.
+    pub fn split(&mut self, ts: Timestamp, id: &str, who: &str) -> Result<Vec<Merge>, MergeError> {
+        self.devices.split(ts, id, who)
+    }
+
+    /// Every merge that holds.
+    #[must_use]
+    pub fn merges(&self) -> Vec<Merge> {
+        self.devices.merges()
     }
 }

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use tapir_message::{Breach, Decision, Device, Health, Incident, Notice, Response, Stats, Verdict};
+use tapir_message::{
+    Breach, Decision, Device, Health, Incident, Merge, Notice, Response, Stats, Verdict,
+};
 
 use crate::control::{Event, ResponseEntry};
 use crate::run::daemon::ToServer;
@@ -66,6 +68,7 @@ pub(super) struct Board {
     responses: BTreeMap<String, Response>,
     codes: BTreeMap<String, String>,
     pub(super) devices: BTreeMap<String, Device>,
+    pub(super) merges: Vec<Merge>,
     pub(super) stats: Option<Stats>,
     pub(super) health: Option<Health>,
     pub(super) supervisor: ToServer,
@@ -85,6 +88,7 @@ impl Default for Board {
             responses: BTreeMap::new(),
             codes: BTreeMap::new(),
             devices: BTreeMap::new(),
+            merges: Vec::new(),
             stats: None,
             health: None,
             supervisor: ToServer::default(),
@@ -135,6 +139,14 @@ impl Board {
                 }
             }
         }
+    }
+
+    /// Takes in a device; what was merged into it is none of its own any more.
+    pub(super) fn device(&mut self, device: Device) {
+        for id in &device.merged {
+            self.devices.remove(id);
+        }
+        self.devices.insert(device.id.clone(), device);
     }
 
     /// A decision that asks gets a code; one that no longer asks needs none.
