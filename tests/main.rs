@@ -4,6 +4,7 @@ mod alloc;
 mod bad_input;
 mod demo;
 mod determinism;
+mod devices;
 mod evasion;
 mod forward;
 mod fuzz;

@@ -11,6 +11,7 @@ mod mirror;
 mod names;
 mod record;
 mod row;
+mod shown;
 mod state;
 
 use std::collections::VecDeque;
@@ -159,6 +160,7 @@ impl Analysis {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
                 self.site.epoch(ts);
+                self.devices.epoch();
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
@@ -178,6 +180,7 @@ impl Analysis {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             self.site.advance(deadline);
             self.conclude();
+            self.devices.advance(deadline);
             while let Some((at, device)) = self.newcomers.pop_front_if(|(at, _)| *at <= deadline) {
                 self.newcomer(at, device);
                 self.conclude();
@@ -200,7 +203,8 @@ impl Analysis {
         // An hour without anything seen has nothing to tell at its end: it need not be waited for.
         let hour = self.site.next_deadline().filter(|_| self.site.alive());
         let question = self.policy.next_deadline();
-        [newcomer, hour, question].into_iter().flatten().min()
+        let pair = self.devices.next_deadline();
+        [newcomer, hour, question, pair].into_iter().flatten().min()
     }
 
     /// The input is over: judges what is still open.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::flow::Ends;
 use super::{Analysis, Effect};
 use crate::baseline::Feature;
+use crate::flow::Conn;
 use crate::proto::{dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
@@ -19,6 +20,10 @@ impl Analysis {
             self.sign(ts, ip);
         }
         self.devices.clue(ts, clue);
+        // Whether two entries are one machine may have to be decided soon.
+        if let Some(due) = self.devices.next_deadline() {
+            self.quiet_until = self.quiet_until.min(due);
+        }
         self.introduce(ts);
     }
 
@@ -54,6 +59,7 @@ impl Analysis {
         {
             self.watch.lives(flow, last);
         }
+        self.shows(ts, &record.body, flow, ends);
         if !self.is_own(flow) {
             self.learn_from(ts, &record.body, flow, ends, content);
             self.judge_record(ts, &record, ends.orig, ends.resp);
@@ -72,7 +78,7 @@ impl Analysis {
     ) {
         let any: &dyn Any = body;
         let kind = any.type_id();
-        if kind == TypeId::of::<crate::flow::Conn>() {
+        if kind == TypeId::of::<Conn>() {
             self.flow_over(flow, ends, content);
         } else if kind == TypeId::of::<DnsRecord>() {
             let Some(device) = ends.orig else { return };

@@ -50,6 +50,12 @@ pub(super) struct Link {
     /// A person, or none if the evidence said so.
     pub(super) who: Option<String>,
     pub(super) why: String,
+    /// Whether the evidence stands even if both are at work at the same time.
+    #[serde(default)]
+    pub(super) firm: bool,
+    /// The last minute that saw both at work, and how many there were on end.
+    #[serde(default)]
+    pub(super) together: (i64, u8),
 }
 
 /// An entry that is another machine, whatever the evidence says.
@@ -126,6 +132,11 @@ impl Table {
         self.ring(self.root(link.into), stays);
         self.ring(ix, goes);
         Some(self.merge_of(ix, &link))
+    }
+
+    /// What the entry at `ix` is part of, to change.
+    pub(super) fn link_mut(&mut self, ix: DeviceIx) -> Option<&mut Link> {
+        self.entry_mut(ix)?.link.as_deref_mut()
     }
 
     /// Forgets that anything kept two machines apart.

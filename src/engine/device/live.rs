@@ -3,6 +3,7 @@
 //! An entry lies in a dozen places of memory, and a flow has four events of two devices each. What they
 //! change is noted here and folded into the entry before anything else looks at it or changes it.
 
+use super::duty::Done;
 use super::entry::Entry;
 use super::inventory::DeviceIx;
 use crate::types::{ByAddr, Seed, ShortId, Timestamp, ip_bits};
@@ -17,6 +18,12 @@ pub(super) enum Again {
     Forwards,
     /// Frames of several addresses of ours come from it.
     Router,
+    /// Frames with several addresses of other networks come from it.
+    ForwardsMany,
+}
+
+impl Again {
+    const COUNT: usize = 3;
 }
 
 impl Again {
@@ -25,6 +32,7 @@ impl Again {
         match self {
             Self::Forwards => ("forwards for other networks", "frame"),
             Self::Router => ("router", "frames of several addresses"),
+            Self::ForwardsMany => ("forwards for many addresses", "frame"),
         }
     }
 }
@@ -47,9 +55,11 @@ pub(super) struct Live {
     pub(super) flows_resp: u32,
     /// By [`Again`]: one more than the claim's place among the device's, which never changes; and when
     /// it was last made.
-    claims: [(u8, Timestamp); 2],
+    claims: [(u8, Timestamp); Again::COUNT],
     /// A VLAN the device is known to be in.
     pub(super) vlan: u16,
+    /// The low half of an address of another network that it forwarded for.
+    foreign: u64,
     /// The device that this one is part of: itself, if of none.
     pub(super) main: DeviceIx,
     /// The next of those that are one machine, in a ring.
@@ -69,7 +79,8 @@ impl Live {
             bytes_received: 0,
             flows_orig: 0,
             flows_resp: 0,
-            claims: [(0, Timestamp::MIN); 2],
+            claims: [(0, Timestamp::MIN); Again::COUNT],
+            foreign: 0,
             vlan: 0,
         }
     }
@@ -232,6 +243,11 @@ impl Table {
         Some(entry)
     }
 
+    /// What the device at `ix` does for others, which its row does not change.
+    pub(super) fn done_mut(&mut self, ix: DeviceIx) -> Option<&mut Vec<Done>> {
+        Some(&mut self.entries.get_mut(ix.index())?.done)
+    }
+
     /// Copies of all entries, whole, in order.
     pub(super) fn all(&self) -> Vec<Entry> {
         let whole = |(entry, live): (&Entry, &Live)| {
@@ -259,6 +275,18 @@ impl Table {
         }
     }
 
+    /// The device at `ix` forwarded a frame of `addr`, which lies in another network.
+    pub(super) fn forwards(&mut self, ts: Timestamp, ix: DeviceIx, addr: u128) {
+        let low = u64::try_from(addr & u128::from(u64::MAX)).unwrap_or(0);
+        self.again(ts, ix, Again::Forwards);
+        if let Some(live) = self.live.get_mut(ix.index()) {
+            let first = std::mem::replace(&mut live.foreign, low);
+            if first != 0 && first != low {
+                self.again(ts, ix, Again::ForwardsMany);
+            }
+        }
+    }
+
     /// The device at `ix` is once more what `claim` says.
     pub(super) fn again(&mut self, ts: Timestamp, ix: DeviceIx, claim: Again) {
         let live = self.live.get_mut(ix.index());
@@ -266,11 +294,12 @@ impl Table {
             return;
         }
         let (text, evidence) = claim.text();
+        let text = (text, "");
         let Some(entry) = self.entry_mut(ix) else {
             return;
         };
         let place = entry.claim(ts, text, evidence);
-        if let (Some(place), Some(live)) = (place, self.live.get_mut(ix.index())) {
+        if let (Some((_, place)), Some(live)) = (place, self.live.get_mut(ix.index())) {
             live.found(ts, claim, place);
         }
     }

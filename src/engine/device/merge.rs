@@ -1,10 +1,14 @@
 //! Devices as they are told of: entries that are one machine as one, and what a person says of that.
 
-use tapir_message::{Address, Claim, Device, DeviceName, Merge};
+use std::borrow::Cow;
 
+use tapir_message::{Device, Merge};
+
+use super::duty::Done;
 use super::entry::Entry;
 use super::group::{Apart, Link, MergeError, WHO_LEN_MAX, cut};
 use super::inventory::{DeviceIx, Inventory};
+use super::judge::judge;
 use crate::types::Timestamp;
 
 impl Inventory {
@@ -28,6 +32,8 @@ impl Inventory {
             ts,
             who: Some(cut(who, WHO_LEN_MAX)),
             why: "a person said so".to_owned(),
+            firm: true,
+            together: (0, 0),
         };
         let merge = self.table.link(other, link)?;
         self.table.allow(into, other);
@@ -90,12 +96,18 @@ impl Inventory {
         self.table.main(ix)
     }
 
-    /// All devices in order of their first frames, each with what was merged into it.
+    /// All devices in order of their first frames, each with what was merged into it and what is concluded
+    /// from its evidence.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
         let each = (0..).map(DeviceIx).take(self.table.len());
         let mains = each.filter(|ix| self.table.main(*ix) == *ix);
-        mains.filter_map(|ix| self.whole(ix)).collect()
+        let judged = |ix| {
+            let mut device = self.whole(ix)?;
+            judge(&mut device, &self.done(ix));
+            Some(device)
+        };
+        mains.filter_map(judged).collect()
     }
 
     /// The device that the entry at `ix` is part of, with its times and sums and all that was merged into
@@ -111,6 +123,22 @@ impl Inventory {
             }
         }
         Some(device)
+    }
+
+    /// What all entries of the machine of `ix` do for others.
+    fn done(&self, ix: DeviceIx) -> Cow<'_, [Done]> {
+        let own = |ix| self.table.peek(ix).map(|entry| entry.done.as_slice());
+        if self.table.is_alone(ix) {
+            return Cow::Borrowed(own(ix).unwrap_or_default());
+        }
+        let mut all: Vec<Done> = Vec::new();
+        for done in self.table.members(ix).into_iter().filter_map(own).flatten() {
+            match all.iter_mut().find(|known| known.duty == done.duty) {
+                Some(known) => known.absorb(done),
+                None => all.push(done.clone()),
+            }
+        }
+        Cow::Owned(all)
     }
 
     /// The entry whose own id this is.
@@ -148,38 +176,27 @@ impl Inventory {
 
 /// Puts what is known of `other` to what is known of the device that it is part of.
 fn absorb(device: &mut Device, other: Device) {
+    /// Adds statements; of those that agree in the named fields only the times count.
+    macro_rules! join {
+        ($field:ident by $($key:ident),+) => {
+            for its in other.$field {
+                let mut all = device.$field.iter_mut();
+                match all.find(|one| $(one.$key == its.$key)&&+) {
+                    Some(same) => {
+                        same.first_ts = same.first_ts.min(its.first_ts);
+                        same.last_ts = same.last_ts.max(its.last_ts);
+                    }
+                    None => device.$field.push(its),
+                }
+            }
+        };
+    }
+    join!(addresses by addr);
+    join!(names by name, evidence);
+    join!(claims by claim, evidence);
+    join!(users by user, evidence);
     device.merged.push(other.id);
     device.other_macs.extend(other.mac);
-    for address in other.addresses {
-        let same = |a: &&mut Address| a.addr == address.addr;
-        match device.addresses.iter_mut().find(same) {
-            Some(old) => {
-                old.first_ts = old.first_ts.min(address.first_ts);
-                old.last_ts = old.last_ts.max(address.last_ts);
-            }
-            None => device.addresses.push(address),
-        }
-    }
-    for name in other.names {
-        let same = |n: &&mut DeviceName| n.name == name.name && n.evidence == name.evidence;
-        match device.names.iter_mut().find(same) {
-            Some(old) => {
-                old.first_ts = old.first_ts.min(name.first_ts);
-                old.last_ts = old.last_ts.max(name.last_ts);
-            }
-            None => device.names.push(name),
-        }
-    }
-    for claim in other.claims {
-        let same = |c: &&mut Claim| c.claim == claim.claim && c.evidence == claim.evidence;
-        match device.claims.iter_mut().find(same) {
-            Some(old) => {
-                old.first_ts = old.first_ts.min(claim.first_ts);
-                old.last_ts = old.last_ts.max(claim.last_ts);
-            }
-            None => device.claims.push(claim),
-        }
-    }
     device.vlans.extend(other.vlans);
     device.vlans.sort_unstable();
     device.vlans.dedup();

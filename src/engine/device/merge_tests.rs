@@ -144,3 +144,29 @@ fn says_why_devices_cannot_be_merged_or_split() {
         Err(MergeError::Full)
     );
 }
+
+#[test]
+fn users_are_people_the_oldest_of_too_many_forgotten() {
+    let (mut inventory, _) = three();
+    let addr = ip_bits(ip("10.0.0.1"));
+    for machine in [
+        "KONTOR\\PC-1$",
+        "pc-1$@KONTOR.EXAMPLE",
+        "host/pc-1.kontor.example",
+        "",
+    ] {
+        inventory.used(at(5), addr, machine, "kerberos");
+    }
+    for n in 0..17 {
+        let user = format!("KONTOR\\user{n}");
+        inventory.used(at(6 + n), addr, &user, "ntlm");
+        inventory.used(at(7 + n), addr, &user, "ntlm");
+    }
+    let users = inventory.devices().remove(0).users;
+    assert_eq!(users.len(), 16);
+    assert_eq!(
+        (&*users[0].user, &*users[15].user),
+        ("KONTOR\\user1", "KONTOR\\user16")
+    );
+    assert_eq!((users[0].first_ts, users[0].last_ts), (at(7), at(8)));
+}
