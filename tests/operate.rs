@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tapir::control::{
     Desk, Event, Refusal, ResponseEntry, Server, Serving, Site, Status, Watch, Watchers, Why,
 };
-use tapir_message::{Breach, Device, Incident};
+use tapir_message::{Breach, Device, Incident, ServiceUse};
 use tempfile::TempDir;
 
 use crate::support::{Ran, run, tapir, tapir_command};
@@ -56,6 +56,10 @@ impl Desk for Fake {
     }
 
     fn devices(&self) -> Vec<Device> {
+        Vec::new()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
         Vec::new()
     }
 

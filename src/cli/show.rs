@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args as ClapArgs, Subcommand};
-use tapir_message::{Stats, Timestamp};
+use tapir_engine::model::did_you_mean;
+use tapir_engine::service::CATEGORIES;
+use tapir_message::{ServiceUse, Stats, Timestamp};
 
 use super::daemon::{Daemon, fail};
-use crate::control::{Answer, ProtocolEntry, Request, Site};
+use crate::control::{Answer, ProtocolEntry, Request, ServiceFilter, Site};
 
 /// Entries of a list that are shown unless told otherwise.
 const LIMIT: usize = 50;
@@ -18,6 +20,8 @@ const LIMIT: usize = 50;
 pub(crate) enum Show {
     /// Who is on the network, the latest seen first.
     Devices(Devices),
+    /// Which services on the internet are used and by whom, those that were sent most to first.
+    Services(Services),
     /// What was not usual, the newest first.
     Breaches(Listed),
     /// Breaches that belong together, as stories.
@@ -43,6 +47,28 @@ pub(crate) struct Devices {
     limit: Option<usize>,
     #[command(flatten)]
     daemon: Daemon,
+}
+
+/// Which services.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Services {
+    /// Only services with this in their id or name; if it is one, who uses it is shown as well.
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+    /// Only those of this category.
+    #[arg(long, value_name = "NAME", value_parser = category)]
+    category: Option<String>,
+    /// Only what devices with this in their id or name use.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Only those first used in the last time, such as 24h, or since a time in UTC.
+    #[arg(long, value_name = "TIME", value_parser = since, num_args = 0..=1, default_missing_value = "7d")]
+    new: Option<Since>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = LIMIT)]
+    limit: usize,
+    #[command(flatten)]
+    results: Results,
 }
 
 /// Which breaches or incidents.
@@ -128,6 +154,7 @@ pub(crate) fn run(show: Show) -> ExitCode {
             };
             args.daemon.show(&request, filtered)
         }
+        Show::Services(args) => args.show(),
         Show::Breaches(args) => {
             let filtered = args.filtered();
             let request = Request::Breaches {
@@ -180,15 +207,68 @@ impl Results {
     }
 }
 
+impl Services {
+    /// Shows what the daemon answers, or what the results in the folder say.
+    fn show(self) -> ExitCode {
+        let filtered = self.service.is_some()
+            || self.category.is_some()
+            || self.device.is_some()
+            || self.new.is_some();
+        let mut filter = ServiceFilter {
+            service: self.service,
+            category: self.category,
+            device: self.device,
+            new_since: None,
+            limit: Some(self.limit),
+        };
+        let daemon = &self.results.daemon;
+        let Some(folder) = &self.results.from else {
+            filter.new_since = self.new.map(Since::time);
+            return daemon.show(&Request::Services(filter), filtered);
+        };
+        match results(folder).and_then(|(site, stats)| Ok((site, stats, uses(folder)?))) {
+            Ok((site, stats, uses)) => {
+                // Results are as old as their last packet.
+                filter.new_since = self.new.map(|new| match (new, stats.last_ts) {
+                    (Since::Ago(secs), Some(last)) => {
+                        last.plus(-secs.saturating_mul(1_000_000_000))
+                    }
+                    _ => new.time(),
+                });
+                daemon.tell(&Answer::services(site, uses, &filter), filtered)
+            }
+            Err(error) => fail(&error),
+        }
+    }
+}
+
+/// The text of a file of the results in `folder`.
+fn read(folder: &Path, name: &str) -> Result<String, String> {
+    let path = folder.join(name);
+    std::fs::read_to_string(&path).map_err(|error| unread(&path, &error))
+}
+
+fn unread(path: &Path, error: &dyn std::fmt::Display) -> String {
+    let path = path.display();
+    format!("{path}: {error}; give a folder that `tapir analyze --out` wrote")
+}
+
+/// The uses of services among the results in `folder`.
+fn uses(folder: &Path) -> Result<Vec<ServiceUse>, String> {
+    const NAME: &str = "services.jsonl";
+    let text = read(folder, NAME)?;
+    let uses = text
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>();
+    uses.map_err(|error| unread(&folder.join(NAME), &error))
+}
+
 /// The counters of the results in `folder`.
 fn results(folder: &Path) -> Result<(Site, Stats), String> {
-    let path = folder.join("stats.json");
-    let unread = |error: &dyn std::fmt::Display| {
-        let path = path.display();
-        format!("{path}: {error}; give a folder that `tapir analyze --out` wrote")
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| unread(&error))?;
-    let stats = serde_json::from_str(&text).map_err(|error| unread(&error))?;
+    const NAME: &str = "stats.json";
+    let text = read(folder, NAME)?;
+    let stats = serde_json::from_str(&text).map_err(|error| unread(&folder.join(NAME), &error))?;
     let site = Site {
         sensor_id: folder.display().to_string(),
         time_zone: "UTC".to_owned(),
@@ -201,6 +281,20 @@ impl Listed {
     const fn filtered(&self) -> bool {
         self.score.is_some() || self.since.is_some() || self.device.is_some()
     }
+}
+
+/// A category of services.
+fn category(text: &str) -> Result<String, String> {
+    let all = || CATEGORIES.iter().map(|(category, _)| *category);
+    if all().any(|category| category == text) {
+        return Ok(text.to_owned());
+    }
+    let hint = did_you_mean(text, all());
+    let all: Vec<&str> = all().collect();
+    Err(format!(
+        "no such category{hint} (there are: {})",
+        all.join(", ")
+    ))
 }
 
 /// `24h`, or `2026-01-31T06:00:00Z`.

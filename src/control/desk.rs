@@ -1,6 +1,6 @@
 //! What the daemon knows and does, as the socket needs it; and how a request becomes an answer.
 
-use tapir_message::{Breach, Device, Incident};
+use tapir_message::{Breach, Device, Incident, ServiceUse};
 
 use super::answer::{Answer, Explanation, ProtocolEntry, Refusal, ResponseEntry, Site, Why};
 use super::peer::Rights;
@@ -14,6 +14,8 @@ pub trait Desk: Send + Sync {
     fn site(&self) -> Site;
     /// The inventory.
     fn devices(&self) -> Vec<Device>;
+    /// Who used which service.
+    fn services(&self) -> Vec<ServiceUse>;
     /// Last state of every breach that is kept.
     fn breaches(&self) -> Vec<Breach>;
     /// Last state of every incident that is kept.
@@ -118,6 +120,7 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
                 breaches,
             }
         }
+        Request::Services(filter) => Answer::services(site, desk.services(), filter),
         Request::Incidents { .. } => incidents(desk, site, request),
         Request::Responses { since, limit } => {
             let mut all = responses(desk, rights);
@@ -268,7 +271,7 @@ fn the_one<'a>(
 }
 
 /// The first of a list, and how many there were.
-fn first<T>(mut all: Vec<T>, limit: Option<usize>) -> (usize, Vec<T>) {
+pub(super) fn first<T>(mut all: Vec<T>, limit: Option<usize>) -> (usize, Vec<T>) {
     let total = all.len();
     all.truncate(limit.unwrap_or(LIST_MAX).min(LIST_MAX));
     (total, all)
@@ -298,6 +301,6 @@ fn is_of(breach: &Breach, wanted: &str) -> bool {
 }
 
 /// Whether a name contains a text, whatever the case.
-fn has(name: &str, wanted: &str) -> bool {
+pub(super) fn has(name: &str, wanted: &str) -> bool {
     name.to_lowercase().contains(&wanted.to_lowercase())
 }

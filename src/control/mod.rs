@@ -27,7 +27,7 @@ pub use answer::{Answer, Event, Explanation, ProtocolEntry, Refusal, ResponseEnt
 pub use client::{ControlError, Lines, ask, watch};
 pub use desk::Desk;
 pub use peer::{READERS, Rights};
-pub use request::Request;
+pub use request::{Request, ServiceFilter};
 pub use server::{Server, ServerError, Serving};
 pub use status::{JournalStatus, OutputStatus, ProcessStatus, State, Status};
 pub use watch::{Next, Watch, Watchers};

@@ -15,6 +15,7 @@ mod incident;
 mod mac;
 mod mirror;
 mod rate;
+mod service;
 mod stats;
 mod time;
 mod to_sense;
@@ -28,10 +29,11 @@ pub use incident::{Incident, Moment};
 pub use mac::MacAddr;
 pub use mirror::{Grade, Mirror, MirrorCause, MirrorFigures, MirrorVlan};
 pub use rate::Rate;
+pub use service::{ServiceTotal, ServiceUse};
 pub use stats::{ProtocolStats, Stats, Warning};
 pub use time::Timestamp;
 pub use to_sense::ToSense;
 pub use to_serve::{Final, Notice, Numbered, RecordLines, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;

@@ -109,6 +109,7 @@ impl Engine {
             seed: Seed(key),
             response: prepared.policy(settings),
             own: prepared.own.clone(),
+            services: prepared.services.clone(),
         };
         let models = prepared.models.take().ok_or(RunError::NoInterface)?;
         let analysis = Analysis::new(analysis, models, saved);
@@ -286,6 +287,7 @@ impl Engine {
                 Command::ResumeResponses => self.analysis.resume_responses(),
                 Command::TellAll => {
                     self.told.clear();
+                    self.analysis.tell_all_uses();
                     (self.at.health, self.at.devices) = (None, None);
                 }
                 Command::End if self.stopping => {}
@@ -350,7 +352,7 @@ impl Engine {
         self.out.message(ToServe::Health(Box::new(health.clone())));
     }
 
-    /// Tells of the devices that changed.
+    /// Tells of the devices and of the uses of services that changed.
     fn tell_devices(&mut self) {
         let mut changed = Vec::new();
         for device in self.analysis.devices() {
@@ -361,6 +363,10 @@ impl Engine {
         }
         if !changed.is_empty() {
             self.out.message(ToServe::Devices(changed));
+        }
+        let changed = self.analysis.take_changed_uses();
+        if !changed.is_empty() {
+            self.out.message(ToServe::Services(changed));
         }
     }
 
@@ -412,6 +418,7 @@ impl Engine {
         let stats = self.stats(&published, &tally, true);
         self.out.end(Final {
             devices: self.analysis.devices(),
+            services: self.analysis.service_uses(),
             stats,
             traffic: tally.traffic(),
             learning: learning(site_days),

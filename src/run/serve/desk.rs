@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use tapir_message::{Breach, Device, Incident, ToSense};
+use tapir_message::{Breach, Device, Incident, ServiceUse, ToSense};
 
 use super::{Serve, held};
 use crate::control::{
@@ -25,6 +25,10 @@ impl Desk for Serve {
 
     fn devices(&self) -> Vec<Device> {
         held(&self.board).devices.values().cloned().collect()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
+        held(&self.board).services()
     }
 
     fn breaches(&self) -> Vec<Breach> {

@@ -201,6 +201,7 @@ impl Inbox<'_> {
                     board.devices.insert(device.id.clone(), device);
                 }
             }
+            ToServe::Services(uses) => held(&self.serve.board).used(uses),
             ToServe::Stats(stats) => held(&self.serve.board).stats = Some(*stats),
             ToServe::Health(health) => self.health(*health),
             ToServe::State(text) => self.save(&text),
@@ -325,6 +326,7 @@ impl Inbox<'_> {
             time_zone: &settings.sensor.time_zone,
             stats: &last.stats,
             devices: &last.devices,
+            services: &last.services,
             breaches: &self.run.breaches.items,
             incidents: &self.run.incidents.items,
             traffic: &last.traffic,
@@ -342,6 +344,7 @@ impl Inbox<'_> {
         let mut write = || {
             folder.close()?;
             folder.lines("devices.jsonl", &last.devices)?;
+            folder.lines("services.jsonl", &last.services)?;
             folder.lines("breaches.jsonl", &self.run.breaches.items)?;
             folder.lines("incidents.jsonl", &self.run.incidents.items)?;
             folder.file("report.html", &page)?;
