@@ -37,22 +37,9 @@ struct Found<'t> {
 /// Reads all before giving up on anything, so that all mistakes are told.
 pub(super) fn read(path: &str, text: &str) -> Result<(Vec<Service>, Domains), Vec<ModelError>> {
     let mut reader = Reader::new(path, text);
-    if text.len() > FILE_BYTES_MAX {
-        let len = text.len();
-        reader.error(
-            0,
-            format!("a catalogue has at most {FILE_BYTES_MAX} bytes; this has {len}"),
-        );
+    let Some(root) = reader.root("a catalogue", FILE_BYTES_MAX) else {
         return Err(reader.errors);
-    }
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let at = error.span().map_or(0, |span| span.start);
-        reader.error(at, error.message().lines().collect::<Vec<_>>().join("; "));
-    }
-    if !errors.is_empty() {
-        return Err(reader.errors);
-    }
+    };
     let mut found = Vec::new();
     for (key, value) in root.get_ref() {
         let name: &str = key.get_ref();
