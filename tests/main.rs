@@ -16,6 +16,7 @@ mod memory;
 mod mutations;
 mod operate;
 mod oracle;
+mod services;
 mod state;
 mod support;
 mod tidy;

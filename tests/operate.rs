@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tapir::control::{
     Desk, Event, Refusal, ResponseEntry, Ruled, Server, Serving, Site, Status, Watch, Watchers, Why,
 };
-use tapir_message::{Breach, Device, Incident, Merge};
+use tapir_message::{Breach, Device, Incident, Merge, ServiceUse};
 use tempfile::TempDir;
 
 use crate::support::{Ran, run, tapir, tapir_command};
@@ -68,6 +68,10 @@ impl Desk for Fake {
 
     fn merges(&self) -> Vec<Merge> {
         self.merges.lock().expect("a lock").clone()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
+        Vec::new()
     }
 
     fn breaches(&self) -> Vec<Breach> {

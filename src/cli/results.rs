@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use tapir_message::Stats;
+use tapir_message::{ServiceUse, Stats};
 
 use crate::control::{Known, Site};
 
@@ -36,6 +36,11 @@ impl Folder {
             incidents: self.lines("incidents.jsonl")?,
             merges: Vec::new(),
         })
+    }
+
+    /// Which device used which service.
+    pub(super) fn uses(&self) -> Result<Vec<ServiceUse>, String> {
+        self.lines("services.jsonl")
     }
 
     /// A file of JSON lines.

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args as ClapArgs, Subcommand};
+use tapir_engine::model::did_you_mean;
+use tapir_engine::service::CATEGORIES;
 use tapir_message::Timestamp;
 
 use super::daemon::{Daemon, fail};
 use super::results::Folder;
-use crate::control::{self, Answer, DeviceFilter, ProtocolEntry, Request};
+use crate::control::{self, Answer, DeviceFilter, ProtocolEntry, Request, ServiceFilter};
 
 /// Entries of a list that are shown unless told otherwise.
 const LIMIT: usize = 50;
@@ -21,6 +23,8 @@ pub(crate) enum Show {
     Devices(Devices),
     /// Everything about one device on one screen: what it is and why, addresses, users, breaches.
     Device(Device),
+    /// Which services on the internet are used and by whom, those that were sent most to first.
+    Services(Services),
     /// What was not usual, the newest first.
     Breaches(Listed),
     /// Breaches that belong together, as stories.
@@ -63,6 +67,28 @@ pub(crate) struct Device {
     /// Id, name, address or hardware address, or a part of id or name that only it has.
     #[arg(value_name = "DEVICE")]
     device: String,
+    #[command(flatten)]
+    results: Results,
+}
+
+/// Which services.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Services {
+    /// Only services with this in their id or name; if it is one, who uses it is shown as well.
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+    /// Only those of this category.
+    #[arg(long, value_name = "NAME", value_parser = category)]
+    category: Option<String>,
+    /// Only what devices with this in their id or name use.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Only those first used in the last time, such as 24h, or since a time in UTC.
+    #[arg(long, value_name = "TIME", value_parser = since, num_args = 0..=1, default_missing_value = "7d")]
+    new: Option<Since>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = LIMIT)]
+    limit: usize,
     #[command(flatten)]
     results: Results,
 }
@@ -144,6 +170,7 @@ pub(crate) fn run(show: Show) -> ExitCode {
     match show {
         Show::Devices(args) => args.show(),
         Show::Device(args) => args.show(),
+        Show::Services(args) => args.show(),
         Show::Breaches(args) => {
             let filtered = args.filtered();
             let request = Request::Breaches {
@@ -244,10 +271,58 @@ impl Results {
     }
 }
 
+impl Services {
+    fn show(self) -> ExitCode {
+        let filtered = self.service.is_some()
+            || self.category.is_some()
+            || self.device.is_some()
+            || self.new.is_some();
+        let filter = |new_since| ServiceFilter {
+            service: self.service,
+            category: self.category,
+            device: self.device,
+            new_since,
+            limit: Some(self.limit),
+        };
+        let Some(folder) = self.results.from.as_ref().map(|from| Folder(from.clone())) else {
+            let request = Request::Services(filter(self.new.map(Since::time)));
+            return self.results.daemon.show(&request, filtered);
+        };
+        match folder.stats().and_then(|stats| Ok((stats, folder.uses()?))) {
+            Ok((stats, uses)) => {
+                // Results are as old as their last packet.
+                let new_since = self.new.map(|new| match (new, stats.last_ts) {
+                    (Since::Ago(secs), Some(last)) => {
+                        last.plus(-secs.saturating_mul(1_000_000_000))
+                    }
+                    _ => new.time(),
+                });
+                let answer = Answer::services(folder.site(0), uses, &filter(new_since));
+                self.results.daemon.tell(&answer, filtered)
+            }
+            Err(error) => fail(&error),
+        }
+    }
+}
+
 impl Listed {
     const fn filtered(&self) -> bool {
         self.score.is_some() || self.since.is_some() || self.device.is_some()
     }
+}
+
+/// A category of services.
+fn category(text: &str) -> Result<String, String> {
+    let all = || CATEGORIES.iter().map(|(category, _)| *category);
+    if all().any(|category| category == text) {
+        return Ok(text.to_owned());
+    }
+    let hint = did_you_mean(text, all());
+    let all: Vec<&str> = all().collect();
+    Err(format!(
+        "no such category{hint} (there are: {})",
+        all.join(", ")
+    ))
 }
 
 /// `24h`, or `2026-01-31T06:00:00Z`.

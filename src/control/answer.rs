@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use tapir_message::{
-    Breach, Decision, Device, Incident, Merge, Mirror, Mode, ProtocolStats, Response, Stats,
+    Breach, Decision, Device, Incident, Merge, Mirror, Mode, ProtocolStats, Response, ServiceTotal,
+    ServiceUse, Stats,
 };
 
-use super::Status;
-use super::device::Portrait;
+use super::desk::first;
+use super::device::{Portrait, has};
+use super::{ServiceFilter, Status};
 
 /// Whose answer it is, and what is needed to read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +186,16 @@ pub enum Answer {
         /// The newest first.
         merges: Vec<MergeEntry>,
     },
+    /// Services on the internet.
+    #[serde(rename = "tapir.services/1")]
+    Services {
+        /// Whose.
+        site: Site,
+        /// How many there are that match, shown or not.
+        total: usize,
+        /// Those that were sent most to first.
+        services: Vec<ServiceTotal>,
+    },
     /// Breaches.
     #[serde(rename = "tapir.breaches/1")]
     Breaches {
@@ -292,6 +304,29 @@ impl ProtocolEntry {
 }
 
 impl Answer {
+    /// The services among `uses` that are meant.
+    #[must_use]
+    pub fn services(site: Site, mut uses: Vec<ServiceUse>, filter: &ServiceFilter) -> Self {
+        let fits = |wanted: &Option<String>, names: [&str; 2]| {
+            let wanted = wanted.as_deref();
+            wanted.is_none_or(|wanted| names.iter().any(|name| has(name, wanted)))
+        };
+        uses.retain(|one| {
+            fits(&filter.service, [&one.service, &one.name])
+                && fits(&filter.device, [&one.device, &one.device_name])
+                && filter.category.as_ref().is_none_or(|c| *c == one.category)
+        });
+        let mut all = ServiceTotal::of(uses);
+        let since = filter.new_since;
+        all.retain(|total| since.is_none_or(|since| total.first_ts >= since));
+        let (total, services) = first(all, filter.limit);
+        Self::Services {
+            site,
+            total,
+            services,
+        }
+    }
+
     /// A refusal as an answer.
     #[must_use]
     pub const fn refused(refusal: Refusal) -> Self {

@@ -1,6 +1,6 @@
 //! What the daemon knows and does, as the socket needs it; and how a request becomes an answer.
 
-use tapir_message::{Breach, Device, Incident, Judgement, Merge};
+use tapir_message::{Breach, Device, Incident, Judgement, Merge, ServiceUse};
 
 use super::answer::{Answer, Explanation, ProtocolEntry, Refusal, ResponseEntry, Site, Why};
 use super::device::{Known, has, typed};
@@ -18,6 +18,8 @@ pub trait Desk: Send + Sync {
     fn devices(&self) -> Vec<Device>;
     /// Every merge of devices that holds.
     fn merges(&self) -> Vec<Merge>;
+    /// Who used which service.
+    fn services(&self) -> Vec<ServiceUse>;
     /// Last state of every breach that is kept.
     fn breaches(&self) -> Vec<Breach>;
     /// Last state of every incident that is kept.
@@ -144,6 +146,7 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
                 breaches,
             }
         }
+        Request::Services(filter) => Answer::services(site, desk.services(), filter),
         Request::Incidents { .. } => incidents(desk, site, request),
         Request::Responses { since, limit } => {
             let mut all = responses(desk, rights);
@@ -337,7 +340,7 @@ fn the_one<'a>(
 }
 
 /// The first of a list, and how many there were.
-fn first<T>(mut all: Vec<T>, limit: Option<usize>) -> (usize, Vec<T>) {
+pub(super) fn first<T>(mut all: Vec<T>, limit: Option<usize>) -> (usize, Vec<T>) {
     let total = all.len();
     all.truncate(limit.unwrap_or(LIST_MAX).min(LIST_MAX));
     (total, all)

@@ -32,7 +32,7 @@ pub use client::{ControlError, Lines, ask, watch};
 pub use desk::{Desk, Ruled, devices};
 pub use device::{Known, OPEN_NS, Portrait, Router};
 pub use peer::{READERS, Rights};
-pub use request::{DeviceFilter, Request};
+pub use request::{DeviceFilter, Request, ServiceFilter};
 pub use server::{Server, ServerError, Serving};
 pub use status::{JournalStatus, OutputStatus, ProcessStatus, State, Status};
 pub use watch::{Next, Watch, Watchers};

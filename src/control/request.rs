@@ -3,6 +3,27 @@
 use serde::{Deserialize, Serialize};
 use tapir_message::Timestamp;
 
+/// Which services are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceFilter {
+    /// Only those whose id or name contains this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Only those of this category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Only uses of devices whose id or name contains this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Only those first used at this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_since: Option<Timestamp>,
+    /// At most so many, those that were sent most to first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
 /// One line from a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
@@ -16,6 +37,8 @@ pub enum Request {
     },
     /// Devices that are held to be one machine, the newest first.
     Merges,
+    /// Services on the internet, and who uses them.
+    Services(ServiceFilter),
     /// Breaches, the newest first.
     Breaches {
         /// Only those of at least this score; health breaches have none.

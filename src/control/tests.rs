@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use tapir_message::{Breach, Device, Incident, Merge, Mode};
+use tapir_message::{Breach, Device, Incident, Merge, Mode, ServiceUse};
 use tempfile::TempDir;
 
 use super::server::Limits;
@@ -57,6 +57,10 @@ impl Desk for FakeDesk {
 
     fn merges(&self) -> Vec<Merge> {
         self.merges.clone()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
+        self.office.services.clone()
     }
 
     fn breaches(&self) -> Vec<Breach> {
@@ -161,6 +165,41 @@ impl Bench {
         let _reset = stream.read_to_string(&mut answer);
         answer
     }
+}
+
+#[test]
+fn services_are_summed_filtered_and_counted() {
+    let bench = Bench::new();
+    let ask = |filter: ServiceFilter| match bench.ask(&Request::Services(filter)) {
+        Answer::Services {
+            total, services, ..
+        } => {
+            let ids = services.iter().map(|one| one.service.clone());
+            (total, ids.collect::<Vec<_>>().join(" "))
+        }
+        other => panic!("{other:?}"),
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let all = ServiceFilter::default;
+    assert_eq!(ask(all()), (3, "mega microsoft-365 chatgpt".to_owned()));
+    let limit = Some(1);
+    assert_eq!(
+        ask(ServiceFilter { limit, ..all() }),
+        (3, "mega".to_owned())
+    );
+    let service = some("365");
+    assert_eq!(ask(ServiceFilter { service, ..all() }).1, "microsoft-365");
+    let category = some("ai");
+    assert_eq!(ask(ServiceFilter { category, ..all() }).1, "chatgpt");
+    let device = some("MERTENS");
+    assert_eq!(ask(ServiceFilter { device, ..all() }).1, "microsoft-365");
+    let mega = bench.desk.office.services[1].first_ts;
+    let new_since = Some(mega);
+    assert_eq!(ask(ServiceFilter { new_since, ..all() }).1, "mega");
+    let new_since = Some(mega.plus(1));
+    assert_eq!(ask(ServiceFilter { new_since, ..all() }).0, 0);
+    let answer = bench.answer_to(b"{\"request\":\"services\",\"owner\":\"x\"}\n");
+    assert!(answer.contains("bad_request"), "{answer}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Breach, Decision, Device, Health, Incident, Merge, Response, Stats, Timestamp};
+use crate::{
+    Breach, Decision, Device, Health, Incident, Merge, Response, ServiceUse, Stats, Timestamp,
+};
 
 /// Lines of one `*.log`, already formatted; the text itself travels beside the message, as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Numbered {
 pub struct Final {
     /// Inventory, in its final order.
     pub devices: Vec<Device>,
+    /// Who used which service, by service and device.
+    pub services: Vec<ServiceUse>,
     /// Counters.
     pub stats: Stats,
     /// Bytes by hour.
@@ -79,6 +83,8 @@ pub enum ToServe {
         /// Why it was not carried out, if it was not.
         refused: Option<String>,
     },
+    /// Uses of services that changed; one without flows is none any more.
+    Services(Vec<ServiceUse>),
     /// Counters so far.
     Stats(Box<Stats>),
     /// How the sensor is doing.

@@ -73,6 +73,20 @@ pub(crate) fn short(ts: Timestamp, zone: &TimeZone) -> String {
     format(ts, zone, "%-d %b %H:%M")
 }
 
+/// `11 Nov`.
+pub(crate) fn day(ts: Timestamp, zone: &TimeZone) -> String {
+    format(ts, zone, "%-d %b")
+}
+
+/// Whether a site allows a service; a dash where it has not said.
+pub(crate) const fn sanctioned(said: Option<bool>) -> &'static str {
+    match said {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "—",
+    }
+}
+
 /// `02:14:05`.
 pub(crate) fn clock(ts: Timestamp, zone: &TimeZone) -> String {
     format(ts, zone, "%H:%M:%S")

@@ -23,6 +23,7 @@ mod round;
 mod rules;
 mod sense;
 mod serve;
+mod services;
 mod tally;
 
 pub use analyze::{AnalyzeError, Options, Outcome, analyze};
@@ -36,6 +37,7 @@ pub use replay::RecordMismatch;
 pub use rules::load_one as load_rule;
 pub use sense::sense;
 pub use serve::serve;
+pub use services::{ServicesError, configured as configured_services};
 
 /// Where notices are sent to, as the configuration says.
 fn outputs(settings: &crate::config::Settings) -> Vec<crate::forward::OutputSettings> {

@@ -13,6 +13,7 @@ mod merges;
 mod mirror;
 mod protocols;
 mod responses;
+mod services;
 mod status;
 mod table;
 
@@ -66,6 +67,11 @@ pub(crate) fn answer(answer: &Answer, look: Look) -> String {
             total,
             breaches,
         } => breaches::show(page, site, &zone(site), breaches, *total, look.filtered),
+        Answer::Services {
+            site,
+            total,
+            services,
+        } => services::show(page, &zone(site), services, *total, look.filtered),
         Answer::Incidents {
             site,
             total,

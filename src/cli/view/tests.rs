@@ -5,7 +5,7 @@ use tapir_message::Mode;
 use super::fixture::devices::{crowded, judged, merged, portrait};
 use super::fixture::{events, explanation, hostile as hostile_responses, responses, site, status};
 use super::*;
-use crate::control::Portrait;
+use crate::control::{Portrait, ServiceFilter};
 use crate::report::fixture::{Office, hostile};
 use crate::report::words::width;
 
@@ -33,6 +33,27 @@ fn same_as_file(name: &str, text: &str) {
 }
 
 /// Everything there is to show of an office.
+/// The services of an office, and one of them with who uses it.
+fn services(office: &Office) -> [(&'static str, Answer); 2] {
+    let only = ServiceFilter {
+        service: Some("microsoft".to_owned()),
+        ..ServiceFilter::default()
+    };
+    let of = |filter| Answer::services(site(), office.services.clone(), filter);
+    [
+        ("services", of(&ServiceFilter::default())),
+        ("service", of(&only)),
+    ]
+}
+
+/// All that an office is shown as.
+fn views(office: &Office) -> Vec<(&'static str, Answer)> {
+    let mut all = answers(office);
+    all.extend(services(office));
+    all
+}
+
+/// The lists of an office, and everything about three of its breaches.
 fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
     let mut all = of_devices(office);
     all.extend(of_the_rest(office));
@@ -133,7 +154,7 @@ fn a_device_fits_one_screen() {
 
 #[test]
 fn each_view_at_each_width() {
-    for (name, shown) in answers(&Office::new()) {
+    for (name, shown) in views(&Office::new()) {
         for columns in [80, 100] {
             let text = answer(&shown, look(columns));
             for line in text.lines() {
@@ -147,7 +168,7 @@ fn each_view_at_each_width() {
 
 #[test]
 fn colour_changes_nothing_but_colour() {
-    for (name, shown) in answers(&Office::new()) {
+    for (name, shown) in views(&Office::new()) {
         let plain = answer(&shown, look(80));
         let colored = answer(
             &shown,
@@ -252,7 +273,7 @@ fn nothing_is_explained() {
 #[test]
 fn no_byte_from_the_wire_reaches_the_terminal_unescaped() {
     let office = hostile();
-    let mut shown = answers(&office);
+    let mut shown = views(&office);
     shown.push((
         "hostile responses",
         Answer::Responses {

@@ -11,6 +11,7 @@ mod mirror;
 mod names;
 mod record;
 mod row;
+mod service;
 mod shown;
 mod state;
 
@@ -26,6 +27,7 @@ use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
+use crate::service::{Catalogue, Uses};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
 use names::{Names, endpoint};
@@ -50,6 +52,8 @@ pub struct AnalysisSettings {
     pub response: PolicySettings,
     /// Addresses of the sensor itself: what it sends is counted and not judged.
     pub own: Vec<IpAddr>,
+    /// Services on the internet, and what the site says of them.
+    pub services: Catalogue,
 }
 
 /// What comes out.
@@ -74,6 +78,8 @@ pub struct Analysis {
     /// Devices not yet judged as new, with their deadlines, in order.
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
+    services: Catalogue,
+    uses: Uses,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -115,6 +121,8 @@ impl Analysis {
             ),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
+            uses: Uses::new(seed, &settings.services, saved.services),
+            services: settings.services.clone(),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -246,13 +254,15 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 5] {
+    pub fn refused(&self) -> [(&'static str, u64); 7] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),
+            ("service_uses", self.uses.let_go()),
+            ("service_flows", self.uses.refused()),
         ]
     }
 

@@ -115,6 +115,7 @@ impl Engine {
             seed: Seed(key),
             response: prepared.policy(settings),
             own: prepared.own.clone(),
+            services: prepared.services.clone(),
         };
         let models = prepared.models.take().ok_or(RunError::NoInterface)?;
         let analysis = Analysis::new(analysis, models, saved);
@@ -305,6 +306,7 @@ impl Engine {
                 }
                 Command::TellAll => {
                     self.told.forget();
+                    self.analysis.tell_all_uses();
                     (self.at.health, self.at.devices) = (None, None);
                 }
                 Command::End if self.stopping => {}
@@ -380,10 +382,15 @@ impl Engine {
     }
 
     /// Tells of the devices that changed, and of merges.
+    /// Tells of devices, merges and uses of services that changed.
     fn tell_devices(&mut self) {
         let (devices, merges) = (self.analysis.devices(), self.analysis.merges());
         for news in self.told.news(devices, merges) {
             self.out.message(news);
+        }
+        let changed = self.analysis.take_changed_uses();
+        if !changed.is_empty() {
+            self.out.message(ToServe::Services(changed));
         }
     }
 
@@ -448,6 +455,7 @@ impl Engine {
         let stats = self.stats(&published, &tally, true);
         self.out.end(Final {
             devices: self.analysis.devices(),
+            services: self.analysis.service_uses(),
             stats,
             traffic: tally.traffic(),
             learning: learning(site_days),

@@ -409,6 +409,7 @@ mod tests {
     fn last() -> Final {
         Final {
             devices: vec![],
+            services: vec![],
             stats: tapir_message::Stats::default(),
             traffic: vec![],
             learning: String::new(),

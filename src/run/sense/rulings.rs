@@ -82,6 +82,7 @@ fn carry_out(analysis: &mut Analysis, ruling: &Ruling) -> Result<(), MergeError>
 #[cfg(test)]
 mod tests {
     use tapir_engine::device::Home;
+    use tapir_engine::service::Catalogue;
     use tapir_engine::types::{Body, FlowRef, MacAddr, Observation, Seed, Sighting, Timestamp};
     use tapir_engine::{AnalysisSettings, PolicySettings, SavedState};
 
@@ -95,6 +96,7 @@ mod tests {
             seed: Seed(1),
             response: PolicySettings::default(),
             own: vec![],
+            services: Catalogue::default(),
         };
         let models = crate::run::load_models(None).expect("the shipped models");
         Analysis::new(settings, models, saved)

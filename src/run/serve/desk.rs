@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use tapir_message::{Breach, Device, Incident, Merge, Says, ToSense};
+use tapir_message::{Breach, Device, Incident, Merge, Says, ServiceUse, ToSense};
 
 use super::{Serve, held};
 use crate::control::{
@@ -30,6 +30,10 @@ impl Desk for Serve {
 
     fn merges(&self) -> Vec<Merge> {
         held(&self.board).merges.clone()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
+        held(&self.board).services()
     }
 
     fn breaches(&self) -> Vec<Breach> {

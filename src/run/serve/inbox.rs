@@ -202,6 +202,7 @@ impl Inbox<'_> {
             }
             ToServe::Merges(merges) => held(&self.serve.board).merges = merges,
             ToServe::Ruled { number, refused } => self.serve.ruled(number, refused),
+            ToServe::Services(uses) => held(&self.serve.board).used(uses),
             ToServe::Stats(stats) => held(&self.serve.board).stats = Some(*stats),
             ToServe::Health(health) => self.health(*health),
             ToServe::State { text, rulings } => self.save(&text, rulings),
@@ -331,6 +332,7 @@ impl Inbox<'_> {
             time_zone: &settings.sensor.time_zone,
             stats: &last.stats,
             devices: &last.devices,
+            services: &last.services,
             breaches: &self.run.breaches.items,
             incidents: &self.run.incidents.items,
             traffic: &last.traffic,
@@ -348,6 +350,7 @@ impl Inbox<'_> {
         let mut write = || {
             folder.close()?;
             folder.lines("devices.jsonl", &last.devices)?;
+            folder.lines("services.jsonl", &last.services)?;
             folder.lines("breaches.jsonl", &self.run.breaches.items)?;
             folder.lines("incidents.jsonl", &self.run.incidents.items)?;
             folder.file("report.html", &page)?;
