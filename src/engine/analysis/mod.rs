@@ -4,6 +4,7 @@
 //! baselines, rows to models, breaches to incidents. The only clock is the observations'.
 
 mod act;
+mod announced;
 mod flow;
 mod held;
 mod judge;
@@ -27,6 +28,7 @@ use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
+use announced::Announced;
 use names::{Names, endpoint};
 
 pub use state::SavedState;
@@ -73,6 +75,7 @@ pub struct Analysis {
     /// Devices not yet judged as new, with their deadlines, in order.
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
+    announced: Announced,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -114,6 +117,7 @@ impl Analysis {
             ),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
+            announced: Announced::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -162,6 +166,7 @@ impl Analysis {
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
+                self.announced.epoch();
                 (self.now, self.quiet_until) = (ts, Timestamp::MIN);
             }
         }
@@ -243,10 +248,11 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 5] {
+    pub fn refused(&self) -> [(&'static str, u64); 6] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
+            ("announced_flows", self.announced.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use super::flow::Ends;
 use super::{Analysis, Effect};
 use crate::baseline::Feature;
-use crate::proto::{dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
+use crate::proto::{
+    dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord,
+};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
 impl Analysis {
@@ -94,6 +96,8 @@ impl Analysis {
             let host = http.host.as_deref().unwrap_or_default();
             let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
             self.name(flow.resp.ip(), name);
+        } else if let Some(ftp) = any.downcast_ref::<FtpRecord>() {
+            self.announced.ftp(ts, flow, ftp);
         }
     }
 }
