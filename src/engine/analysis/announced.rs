@@ -91,6 +91,12 @@ impl Announced {
         proto: u8,
         service: &'static str,
     ) {
+        let from = ip_bits(from);
+        let (way, until) = (Way { from, to, proto }, ts.plus(WAIT_NS));
+        let waiting = Waiting { until, service };
+        if self.waiting.get(&way) == Some(&waiting) {
+            return;
+        }
         while let Some(old) = self.order.pop_front_if(|(until, _)| *until < ts) {
             self.forget(old);
         }
@@ -100,10 +106,8 @@ impl Announced {
         {
             self.forgotten = self.forgotten.saturating_add(1);
         }
-        let from = ip_bits(from);
-        let (way, until) = (Way { from, to, proto }, ts.plus(WAIT_NS));
         self.order.push_back((until, way));
-        self.waiting.insert(way, Waiting { until, service });
+        self.waiting.insert(way, waiting);
     }
 
     /// An announcement is over; false if the flow has begun since, or was announced again.
@@ -120,12 +124,14 @@ impl Announced {
         if self.waiting.is_empty() {
             return;
         }
-        let way = Way {
-            from: flow.orig.bits(),
-            to: flow.resp,
+        // Behind a handshake that was not captured who speaks first counts as who opened it.
+        let ends = [(flow.orig, flow.resp), (flow.resp, flow.orig)];
+        let mut ways = ends.into_iter().map(|(from, to)| Way {
+            from: from.bits(),
+            to,
             proto: flow.proto,
-        };
-        if let Some(Waiting { until, service }) = self.waiting.remove(&way)
+        });
+        if let Some(Waiting { until, service }) = ways.find_map(|way| self.waiting.remove(&way))
             && ts <= until
         {
             self.begun.insert(flow.key(), service);
@@ -227,6 +233,20 @@ mod tests {
     }
 
     #[test]
+    fn a_flow_without_its_handshake_is_found_whoever_speaks_first() {
+        let mut announced = Announced::new(Seed(1));
+        announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
+        let FlowRef { orig, resp, .. } = data([10, 0, 0, 2], 1025);
+        let turned = FlowRef {
+            orig: resp,
+            resp: orig,
+            ..control()
+        };
+        announced.began(at(2), &turned);
+        assert_eq!(announced.over(&turned), Some("ftp-data"));
+    }
+
+    #[test]
     fn a_refused_command_and_a_transfer_announce_nothing() {
         let mut announced = Announced::new(Seed(1));
         let port = |code| FtpRecord {
@@ -287,6 +307,9 @@ mod tests {
         // Announced again and again, and over in time: nothing grows, nothing is counted.
         for _ in 0..2 * ANNOUNCED_MAX {
             announced.ftp(at(400), &control(), &passive([10, 0, 0, 2]));
+        }
+        for second in 0..300 {
+            announced.ftp(at(401 + second), &control(), &passive([10, 0, 0, 2]));
         }
         assert_eq!(announced.refused(), 2);
         assert!(announced.held().bytes <= announced.held().bound);
