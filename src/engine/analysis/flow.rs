@@ -43,6 +43,9 @@ impl Analysis {
             self.devices.sighted(ts, &sighting);
             self.introduce(ts);
         }
+        if event.phase == Phase::New {
+            self.announced.began(ts, flow);
+        }
         let ends = self.ends(flow);
         self.stage(ts, flow, event, &ends);
     }
@@ -57,8 +60,12 @@ impl Analysis {
     ) {
         let ends = self.ends(flow);
         self.served(ts, flow, &mut record);
-        let content = match (&record.body as &dyn Any).downcast_ref::<Conn>() {
-            Some(conn) => self.mirrored(ts, conn, flow),
+        let announced = self.announced.over(flow);
+        let content = match (&mut record.body as &mut dyn Any).downcast_mut::<Conn>() {
+            Some(conn) => {
+                conn.service = conn.service.or(announced);
+                self.mirrored(ts, conn, flow)
+            }
             None => 0,
         };
         self.told(ts, flow, record, &ends, content);

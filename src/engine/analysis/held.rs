@@ -12,6 +12,7 @@ impl Analysis {
         held.extend([
             self.names.held(),
             self.uses.held(),
+            self.announced.held(),
             self.site.mirror.held(),
             self.ledger.held(),
             self.incidents.held(),

@@ -4,6 +4,7 @@
 //! baselines, rows to models, breaches to incidents. The only clock is the observations'.
 
 mod act;
+mod announced;
 mod flow;
 mod held;
 mod judge;
@@ -30,6 +31,7 @@ use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::service::{Catalogue, Uses};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
+use announced::Announced;
 use names::{Names, endpoint};
 
 pub use state::SavedState;
@@ -80,6 +82,7 @@ pub struct Analysis {
     names: Names,
     services: Catalogue,
     uses: Uses,
+    announced: Announced,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -123,6 +126,7 @@ impl Analysis {
             names: Names::new(seed),
             uses: Uses::new(seed, &settings.services, saved.services),
             services: settings.services.clone(),
+            announced: Announced::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -172,6 +176,7 @@ impl Analysis {
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
+                self.announced.epoch();
                 (self.now, self.quiet_until) = (ts, Timestamp::MIN);
             }
         }
@@ -254,10 +259,11 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 7] {
+    pub fn refused(&self) -> [(&'static str, u64); 8] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
+            ("announced_flows", self.announced.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),

@@ -10,7 +10,7 @@ use crate::baseline::Feature;
 use crate::device::Home;
 use crate::flow::Conn;
 use crate::proto::tls::{SslRecord, X509Record};
-use crate::proto::{dns::DnsRecord, http::HttpRecord, smb::SmbFile};
+use crate::proto::{dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile};
 use crate::service::{Evidence, ServiceIx};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
@@ -114,6 +114,8 @@ impl Analysis {
             self.own_name(ts, flow, ends, Evidence::HttpHost, name);
         } else if let Some(x509) = any.downcast_ref::<X509Record>() {
             self.by_certificate(ts, flow, ends, x509);
+        } else if let Some(ftp) = any.downcast_ref::<FtpRecord>() {
+            self.announced.ftp(ts, flow, ftp);
         }
     }
 }
