@@ -15,6 +15,7 @@ mod memory;
 mod mutations;
 mod operate;
 mod oracle;
+mod secrets;
 mod state;
 mod support;
 mod tidy;
