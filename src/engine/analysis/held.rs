@@ -11,6 +11,7 @@ impl Analysis {
         held.extend(self.site.held());
         held.extend([
             self.names.held(),
+            self.oddities.held(),
             self.site.mirror.held(),
             self.ledger.held(),
             self.incidents.held(),

@@ -9,6 +9,7 @@ mod held;
 mod judge;
 mod mirror;
 mod names;
+mod oddities;
 mod record;
 mod row;
 mod state;
@@ -28,6 +29,7 @@ use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
 use names::{Names, endpoint};
+use oddities::Oddities;
 
 pub use state::SavedState;
 
@@ -73,6 +75,7 @@ pub struct Analysis {
     /// Devices not yet judged as new, with their deadlines, in order.
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
+    oddities: Oddities,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -114,6 +117,7 @@ impl Analysis {
             ),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
+            oddities: Oddities::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -243,14 +247,20 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 5] {
+    pub fn refused(&self) -> [(&'static str, u64); 6] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
+            ("oddities", self.oddities.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),
         ]
+    }
+
+    /// Oddities seen by name, in order; not each of them is told.
+    pub fn oddities(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.oddities.counts()
     }
 
     /// Whether decisions are made at all.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::flow::Ends;
 use super::{Analysis, Effect};
 use crate::baseline::Feature;
-use crate::proto::{dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
+use crate::proto::{Weird, dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
 impl Analysis {
@@ -58,7 +58,16 @@ impl Analysis {
             self.learn_from(ts, &record.body, flow, ends, content);
             self.judge_record(ts, &record, ends.orig, ends.resp);
         }
-        self.effects.push_back(Effect::Record(record));
+        if self.is_news(&record.body, flow) {
+            self.effects.push_back(Effect::Record(record));
+        }
+    }
+
+    /// Whether a record is no oddity that was told often enough.
+    fn is_news(&mut self, body: &dyn RecordBody, flow: &FlowRef) -> bool {
+        let any: &dyn Any = body;
+        any.downcast_ref::<Weird>()
+            .is_none_or(|weird| self.oddities.is_news(flow.orig.bits(), weird.name))
     }
 
     /// What a record teaches the site.
