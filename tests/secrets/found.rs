@@ -104,11 +104,12 @@ fn of(line: &[u8]) -> Vec<Vec<u8>> {
     }
     for word in ["Cookie: ", "Set-Cookie: "] {
         if let Some(cookies) = behind(word) {
-            // That of RDP is a user's name; those of one counter of visits are sent on as a part of addresses.
+            // That of RDP is a user's name; counters of visits and lists are sent on as a part of addresses.
             let value = |cookie: &[u8]| {
                 let (name, value) = cookie.split_at(cookie.iter().position(|byte| *byte == b'=')?);
                 let name = name.trim_ascii();
-                let open = name == b"mstshash" || name.starts_with(b"__utm");
+                let open =
+                    name == b"mstshash" || name.starts_with(b"__utm") || value.contains(&b'&');
                 (!open).then(|| value[1..].trim_ascii().to_vec())
             };
             let count = if word.starts_with("Set") { 1 } else { 8 };
