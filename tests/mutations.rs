@@ -290,6 +290,9 @@ fn run(frames: &[Owned]) {
     let stats = engine.tracker.stats();
     let placed = engine.in_flows + stats.without_flow();
     assert_eq!(stats.packets + stats.carried, placed, "{stats:?}");
+    for (kind, health) in stats.parsers.iter() {
+        assert_eq!(health.panicked, 0, "faults of {}", kind.name());
+    }
     engine.analysis.finish(last);
     engine.drain();
 }

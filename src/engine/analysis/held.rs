@@ -13,6 +13,7 @@ impl Analysis {
             self.names.held(),
             self.uses.held(),
             self.announced.held(),
+            self.oddities.held(),
             self.site.mirror.held(),
             self.ledger.held(),
             self.incidents.held(),

@@ -10,6 +10,7 @@ mod held;
 mod judge;
 mod mirror;
 mod names;
+mod oddities;
 mod record;
 mod row;
 mod service;
@@ -33,6 +34,7 @@ use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
 use announced::Announced;
 use names::{Names, endpoint};
+use oddities::Oddities;
 
 pub use state::SavedState;
 
@@ -83,6 +85,7 @@ pub struct Analysis {
     services: Catalogue,
     uses: Uses,
     announced: Announced,
+    oddities: Oddities,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -127,6 +130,7 @@ impl Analysis {
             uses: Uses::new(seed, &settings.services, saved.services),
             services: settings.services.clone(),
             announced: Announced::new(seed),
+            oddities: Oddities::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -259,17 +263,23 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 8] {
+    pub fn refused(&self) -> [(&'static str, u64); 9] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
             ("announced_flows", self.announced.refused()),
+            ("oddities", self.oddities.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),
             ("service_uses", self.uses.let_go()),
             ("service_flows", self.uses.refused()),
         ]
+    }
+
+    /// Oddities seen by name, in order; not each of them is told.
+    pub fn oddities(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.oddities.counts()
     }
 
     /// Whether decisions are made at all.

@@ -10,7 +10,7 @@ use crate::baseline::Feature;
 use crate::device::Home;
 use crate::flow::Conn;
 use crate::proto::tls::{SslRecord, X509Record};
-use crate::proto::{dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile};
+use crate::proto::{Weird, dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile};
 use crate::service::{Evidence, ServiceIx};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
@@ -78,7 +78,16 @@ impl Analysis {
             self.learn_from(ts, &record.body, flow, ends, content);
             self.judge_record(ts, &record, ends.orig, ends.resp);
         }
-        self.effects.push_back(Effect::Record(record));
+        if self.is_news(&record.body, flow) {
+            self.effects.push_back(Effect::Record(record));
+        }
+    }
+
+    /// Whether a record is no oddity that was told often enough.
+    fn is_news(&mut self, body: &dyn RecordBody, flow: &FlowRef) -> bool {
+        let any: &dyn Any = body;
+        any.downcast_ref::<Weird>()
+            .is_none_or(|weird| self.oddities.is_news(flow.orig.bits(), weird.name))
     }
 
     /// What a record teaches the site.
