@@ -81,6 +81,8 @@ impl Entry {
             .clone()
             .min_by_key(|at| claims.get(*at).map(|c| c.last_ts));
         let is_full = claims.len() >= DEVICE_CLAIMS_MAX || alike.count() >= CLAIMS_OF_ONE_MAX;
+        // What frames show is made again without a look where it stands: it stays there.
+        let oldest = oldest.filter(|_| !evidence.starts_with("frame"));
         let at = if is_full { oldest? } else { claims.len() };
         let claim = Claim {
             claim: [what, value].concat(),

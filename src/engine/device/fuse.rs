@@ -403,8 +403,7 @@ fn differ(one: &Device, other: &Device) -> bool {
         .iter()
         .chain(&SYSTEMS)
         .filter(|evidence| **evidence != PARAMETERS);
-    OWN_NAMES.iter().any(|evidence| named(&evidence))
-        || steady.into_iter().any(|evidence| claimed(&evidence))
+    OWN_NAMES.iter().any(named) || steady.into_iter().any(claimed)
 }
 
 /// Whether both say something and never the same.

@@ -18,6 +18,7 @@ use super::Home;
 use super::entry::{Entry, main_address, name, strength};
 use super::fuse::Fusion;
 use super::live::Table;
+use super::table;
 use crate::types::{Clue, ClueKind, MacAddr, Map, Seed, ShortId, Sighting, Timestamp, ip_bits};
 
 /// Devices at most.
@@ -67,6 +68,7 @@ impl Inventory {
             refused: 0,
             fusion: Fusion::new(seed),
         };
+        table::prepare();
         inventory.remember_traits();
         for ix in (0..).map(DeviceIx).take(inventory.table.len()) {
             if let Some(mac) = inventory.table.peek(ix).and_then(|entry| entry.device.mac) {

@@ -44,7 +44,7 @@ pub(super) fn judge(device: &mut Device, done: &[Done]) {
         facts.push(Fact::new("os", path.clone(), last_ts));
     }
     hits.extend(self::hits(&facts, begin));
-    // A virtual machine is something else first: only one of which nothing else is known is told of as such.
+    // A virtual machine is something else first: only one of which little else is known is told of as such.
     if hits
         .iter()
         .any(|hit| hit.about == About::Kind && hit.path != GUEST)

@@ -53,9 +53,10 @@ pub(super) struct Live {
     pub(super) bytes_received: u64,
     pub(super) flows_orig: u32,
     pub(super) flows_resp: u32,
-    /// By [`Again`]: one more than the claim's place among the device's, which never changes; and when
-    /// it was last made.
-    claims: [(u8, Timestamp); Again::COUNT],
+    /// By [`Again`]: when the claim was last made.
+    claimed: [Timestamp; Again::COUNT],
+    /// And one more than its place among the device's, which never changes.
+    places: [u8; Again::COUNT],
     /// A VLAN the device is known to be in.
     pub(super) vlan: u16,
     /// The low half of an address of another network that it forwarded for.
@@ -65,6 +66,11 @@ pub(super) struct Live {
     /// The next of those that are one machine, in a ring.
     pub(super) next: DeviceIx,
 }
+
+const _: () = assert!(
+    size_of::<Live>() <= 128,
+    "two cache lines, of which every event of a flow touches two devices'"
+);
 
 impl Live {
     pub(super) fn new(id: &str, ix: DeviceIx) -> Self {
@@ -79,7 +85,8 @@ impl Live {
             bytes_received: 0,
             flows_orig: 0,
             flows_resp: 0,
-            claims: [(0, Timestamp::MIN); Again::COUNT],
+            claimed: [Timestamp::MIN; Again::COUNT],
+            places: [0; Again::COUNT],
             foreign: 0,
             vlan: 0,
         }
@@ -103,20 +110,19 @@ impl Live {
     /// Notes that a claim was made again; false if it is not known where it stands.
     #[inline]
     pub(super) fn again(&mut self, ts: Timestamp, claim: Again) -> bool {
-        let Some((place, last_ts)) = self.claims.get_mut(claim as usize) else {
-            return false;
-        };
-        if *place > 0 {
+        let known = self.places.get(claim as usize).is_some_and(|at| *at > 0);
+        if let Some(last_ts) = self.claimed.get_mut(claim as usize).filter(|_| known) {
             *last_ts = ts;
         }
-        *place > 0
+        known
     }
 
     /// Remembers where a claim stands that was just made.
     pub(super) fn found(&mut self, ts: Timestamp, claim: Again, place: usize) {
-        let place = u8::try_from(place.saturating_add(1)).unwrap_or(0);
-        if let Some(slot) = self.claims.get_mut(claim as usize) {
-            *slot = (place, ts);
+        let slots = self.places.get_mut(claim as usize);
+        if let Some((at, last_ts)) = slots.zip(self.claimed.get_mut(claim as usize)) {
+            *at = u8::try_from(place.saturating_add(1)).unwrap_or(0);
+            *last_ts = ts;
         }
     }
 
@@ -138,7 +144,7 @@ impl Live {
                 held.last_ts = held.last_ts.max(self.addr_ts);
             }
         }
-        for (place, last_ts) in self.claims {
+        for (place, last_ts) in self.places.into_iter().zip(self.claimed) {
             let claim = usize::from(place).checked_sub(1);
             if let Some(claim) = claim.and_then(|at| device.claims.get_mut(at)) {
                 claim.last_ts = last_ts;

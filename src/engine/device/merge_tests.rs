@@ -47,7 +47,7 @@ fn what_a_person_merges_is_one_device_and_a_split_gives_back_both() {
     let merge = inventory.merge(at(9), &a, &b, "jo").unwrap();
     assert_eq!((merge.into.as_str(), merge.other.as_str()), (&*a, &*b));
     assert_eq!(merge.who.as_deref(), Some("jo"));
-    let both = vec![(a.clone(), vec![b.clone()]), (c.clone(), vec![])];
+    let both = vec![(a.clone(), vec![b.clone()]), (c, vec![])];
     assert_eq!(told(&inventory), both);
     let one = &inventory.devices()[0];
     assert_eq!((one.mac, &*one.other_macs), (Some(CABLE), &[WIFI][..]));

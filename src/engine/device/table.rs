@@ -64,13 +64,12 @@ impl Row {
     /// Where in `evidence`, which is in small letters, the pattern ends; none if it is not there.
     pub(super) fn find(&self, evidence: &str) -> Option<usize> {
         let (text, whole) = (self.text, evidence.len());
-        let end = match (self.at_begin, self.at_end) {
+        match (self.at_begin, self.at_end) {
             (true, true) => (evidence == text).then_some(whole),
             (true, false) => evidence.starts_with(text).then_some(text.len()),
             (false, true) => evidence.ends_with(text).then_some(whole),
             (false, false) => Some(evidence.find(text)?.saturating_add(text.len())),
-        };
-        end
+        }
     }
 }
 
@@ -96,6 +95,11 @@ fn table() -> &'static Table {
     })
 }
 
+/// Reads the table, which is otherwise read when it is first asked.
+pub(super) fn prepare() {
+    table();
+}
+
 /// Source of the rows on names asked for.
 pub(super) const ASKS: &str = "dns query";
 /// How the claim begins that a name was asked for.
@@ -119,7 +123,7 @@ pub(super) fn asked(name: &str) -> Option<&'static str> {
             let letters = rest.bytes().map(|byte| byte.to_ascii_lowercase());
             known.bytes().cmp(letters)
         };
-        if let Ok(at) = asked.binary_search_by(|known| by(&known)) {
+        if let Ok(at) = asked.binary_search_by(by) {
             return asked.get(at).copied();
         }
         (_, rest) = rest.split_once('.')?;
