@@ -290,7 +290,7 @@ mod tests {
     fn the_oldest_makes_room_and_is_counted() {
         let mut announced = Announced::new(Seed(1));
         let ports = 1..=u16::try_from(ANNOUNCED_MAX).unwrap() + 2;
-        for port in ports.clone() {
+        for port in ports {
             let record = FtpRecord {
                 data_resp_p: Some(port),
                 ..passive([10, 0, 0, 2])
