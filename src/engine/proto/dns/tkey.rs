@@ -64,10 +64,9 @@ fn key(mut cursor: Cursor<'_>) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::super::Dns;
+    use crate::proto::Dir;
     use crate::proto::gss::tests::{authenticate, challenge, init, resp};
-    use crate::proto::testing::lines;
-    use crate::proto::{Dir, Input, Out, Protocol as _};
-    use crate::types::{FlowRef, Observations, Timestamp};
+    use crate::proto::testing::{datagrams, endures, views};
 
     /// A message about `k` with a token in mode `mode`.
     fn message(flags: u16, mode: u16, key: &[u8]) -> Vec<u8> {
@@ -94,24 +93,7 @@ mod tests {
     }
 
     fn talk(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
-        let (flow, mut seen, mut dns) = (FlowRef::default(), Observations::new(), Dns::default());
-        let ts = Timestamp::from_secs(1);
-        let mut out = Out::new(&flow, ts, &mut seen);
-        for (dir, data) in pieces {
-            let (dir, gap, datagram) = (*dir, 0, true);
-            dns.parse(
-                Input {
-                    ts,
-                    dir,
-                    data,
-                    gap,
-                    datagram,
-                },
-                &mut out,
-            );
-        }
-        dns.finish(&mut out);
-        let rows = lines(&seen).into_iter();
+        let rows = datagrams::<Dns>(53, &views(pieces)).records.into_iter();
         rows.filter(|row| row.starts_with("ntlm")).collect()
     }
 
@@ -138,10 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_at_any_byte_does_no_harm() {
+    fn endures_cuts_and_noise() {
         let whole = message(0x8000, 3, &resp(1, Some(&authenticate())));
-        for len in 0..whole.len() {
-            talk(&[(Dir::Resp, whole[..len].to_vec())]);
-        }
+        endures::<Dns>(&[(Dir::Resp, &whole)], true);
     }
 }
