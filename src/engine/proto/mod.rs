@@ -22,6 +22,7 @@ mod sasl;
 pub(crate) mod sense;
 #[cfg(test)]
 mod testing;
+mod tpkt;
 mod weird;
 
 pub use crate::flow::Dir;
@@ -94,6 +95,18 @@ pub enum Parse {
     Skip,
     /// Not this protocol after all, or broken beyond repair: drop the parser.
     Broken(&'static str),
+}
+
+impl Parse {
+    /// A message of `whole` bytes is done with, of which `data` has the beginning or more.
+    pub(crate) fn past(whole: usize, data: &[u8]) -> Self {
+        match whole.checked_sub(data.len()) {
+            None | Some(0) => Self::Parsed { used: whole },
+            Some(beyond) => Self::SkipBytes {
+                bytes: u64::try_from(beyond).unwrap_or(u64::MAX),
+            },
+        }
+    }
 }
 
 /// Where a parser puts what it found.
@@ -297,6 +310,9 @@ protocols! {
         Radius in radius,
         Socks in socks,
         Nbdgm in nbdgm,
+        S7comm in s7comm,
+        Bacnet in bacnet,
+        Enip in enip,
     }
     records {
         smb::SmbFile,
@@ -332,5 +348,10 @@ protocols! {
         rdp::RdpRecord,
         radius::RadiusRecord,
         socks::SocksRecord,
+        s7comm::S7commRecord,
+        bacnet::BacnetRecord,
+        enip::EnipRecord,
+        enip::CipRecord,
+        enip::CipIdentityRecord,
     }
 }

@@ -171,13 +171,7 @@ impl Protocol for Mqtt {
         let types = self.record.types.get_or_insert_default();
         let name = TYPES.get(usize::from(kind)).copied().unwrap_or_default();
         add_distinct(types, name.into(), TYPES.len());
-        if whole <= data.len() {
-            return Parse::Parsed { used: whole };
-        }
-        let beyond = whole.saturating_sub(data.len());
-        Parse::SkipBytes {
-            bytes: u64::try_from(beyond).unwrap_or(u64::MAX),
-        }
+        Parse::past(whole, data)
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {
