@@ -20,6 +20,7 @@ pub(crate) mod little_endian;
 mod mail;
 mod sasl;
 pub(crate) mod sense;
+mod sql;
 #[cfg(test)]
 mod testing;
 mod tpkt;
@@ -313,6 +314,10 @@ protocols! {
         S7comm in s7comm,
         Bacnet in bacnet,
         Enip in enip,
+        Tds in tds,
+        Mysql in mysql,
+        Postgresql in postgresql,
+        Redis in redis,
     }
     records {
         smb::SmbFile,
@@ -353,5 +358,9 @@ protocols! {
         enip::EnipRecord,
         enip::CipRecord,
         enip::CipIdentityRecord,
+        tds::TdsRecord,
+        mysql::MysqlRecord,
+        postgresql::PostgresqlRecord,
+        redis::RedisRecord,
     }
 }
