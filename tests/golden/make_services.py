@@ -157,6 +157,14 @@ def redis():
     ], name="redis"))
 
 
+def stratum():
+    pcap("stratum-sign-in", ETHER, dialog(3333, [
+        (C, b'{"id": 1, "method": "mining.subscribe", "params": ["cgminer/3.7.2"]}\n'), (S, b'{"error":null,"id":1,"result":[["mining.notify","ae68"],"00",8]}\n'),
+        (C, b'{"id": 2, "method": "mining.authorize", "params": ["1BoatSLRHtKNngkdXEeobR76b53LETtpyT.pc-anna", "geheim"]}\n'),
+        (S, b'{"error":null,"id":2,"result":true}\n'), (S, b'{"id":null,"method":"mining.notify","params":["1"]}\n'),
+    ], name="stratum"))
+
+
 if __name__ == "__main__":
-    for make in (s7comm, bacnet, enip, tds, mysql, postgresql, redis):
+    for make in (s7comm, bacnet, enip, tds, mysql, postgresql, redis, stratum):
         make()

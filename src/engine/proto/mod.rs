@@ -318,6 +318,9 @@ protocols! {
         Mysql in mysql,
         Postgresql in postgresql,
         Redis in redis,
+        Stratum in stratum,
+        Tailscale in tailscale,
+        Teamviewer in teamviewer,
     }
     records {
         smb::SmbFile,
@@ -362,5 +365,6 @@ protocols! {
         mysql::MysqlRecord,
         postgresql::PostgresqlRecord,
         redis::RedisRecord,
+        stratum::StratumRecord,
     }
 }
