@@ -19,7 +19,7 @@ type Target = (&'static str, fn(&[u8]), usize);
 const MANY: usize = 10_000;
 const SOME: usize = 2_000;
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 14] = [
     ("frames", drive::frames, MANY),
     ("streams", drive::streams, MANY),
     ("datagrams", drive::datagrams, MANY),
@@ -27,6 +27,7 @@ const TARGETS: [Target; 13] = [
     ("models", drive::models, MANY),
     ("captures", formats::captures, MANY),
     ("config", formats::config, MANY),
+    ("services", formats::services, MANY),
     ("rules", formats::rules, MANY),
     ("journal", formats::journal, SOME),
     ("decisions", formats::decisions, SOME),
