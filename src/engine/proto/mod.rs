@@ -4,7 +4,8 @@
 //! Input:  stream bytes in order with gaps told (TCP), or one datagram at a time (UDP).
 //! Output: records, clues for `device`, weird things, through [`Out`].
 //! Panics: see `health`.
-//! Bounds: a stream parser that answers `NeedMore` beyond [`BUFFER_BYTES_MAX`] is dropped.
+//! Bounds: a stream parser that answers `NeedMore` beyond [`BUFFER_BYTES_MAX`] is dropped; one that keeps more
+//!         than [`PARSER_BYTES_MAX`] begins anew.
 
 #![cfg_attr(
     not(test),
@@ -25,7 +26,8 @@ mod testing;
 mod weird;
 
 pub use crate::flow::Dir;
-pub use health::{ParserHealth, ParsersHealth};
+pub use driver::Talk;
+pub use health::{ParserHealth, ParsersHealth, is_guarded};
 pub use weird::Weird;
 
 use crate::types::{
@@ -34,6 +36,8 @@ use crate::types::{
 
 /// Longest piece of one direction a parser may wait for.
 pub const BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes a parser keeps of one flow, what it points to included.
+pub const PARSER_BYTES_MAX: usize = 64 * 1024;
 
 /// A port to look at first; never proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,9 +264,13 @@ macro_rules! protocols {
 
             /// Bytes of the parser and of what it points to.
             pub(crate) fn allocated(&self) -> usize {
-                match self { $( Self::$variant(parser) => {
-                    size_of_val(&**parser).saturating_add(Protocol::heap(&**parser))
-                } )* }
+                let own = match self { $( Self::$variant(parser) => size_of_val(&**parser), )* };
+                own.saturating_add(self.heap())
+            }
+
+            /// See [`Protocol::heap`].
+            pub(crate) fn heap(&self) -> usize {
+                match self { $( Self::$variant(parser) => Protocol::heap(&**parser), )* }
             }
 
             /// See [`Protocol::finish`].
