@@ -14,12 +14,14 @@
 //!         sender who repeats himself (see `flow::duplicate`); what was left out wrongly is counted later.
 //!         A fragment is identified by its datagram, and left out at once.
 
+mod announcements;
 mod batch;
 mod content;
 mod counted;
 mod encapsulations;
 mod flow;
 mod held;
+mod news;
 mod packet;
 mod plain;
 mod sightings;
@@ -35,10 +37,12 @@ pub use stats::{Numbers, TrackerStats};
 use crate::decode::{self, Network, Refused};
 use crate::flow::{Carrier, Carriers, Fragments, Index, NonIp, Recent, Room, Table};
 use crate::proto::driver::App;
+use crate::proto::link_discovery::LinkProtocol;
 use crate::types::{
     Body, FlowKey, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp,
 };
 
+use announcements::Announcements;
 use counted::Counted;
 use plain::Quick;
 use sightings::Sightings;
@@ -84,6 +88,7 @@ pub struct Tracker {
     carriers: Carriers,
     non_ip: NonIp,
     sightings: Sightings,
+    announcements: Announcements,
     counted: Counted,
     room: Room,
     stats: TrackerStats,
@@ -103,7 +108,8 @@ impl Tracker {
             recent: Recent::new(config.seed),
             carriers: Carriers::new(config.seed),
             non_ip: NonIp::default(),
-            sightings: Sightings::new(config.seed),
+            sightings: sightings::new(config.seed),
+            announcements: announcements::new(config.seed),
             counted: Counted::default(),
             room: Room {
                 used: 0,
@@ -215,6 +221,7 @@ impl Tracker {
     pub fn epoch(&mut self, ts: Timestamp, out: &mut Observations) {
         self.flush(out);
         self.sightings.clear();
+        self.announcements.clear();
         self.non_ip = NonIp::default();
         self.recent.clear();
         self.table.restart(ts);
@@ -308,6 +315,14 @@ impl Tracker {
             Network::Arp(arp) => {
                 let ip = Some(arp.sender_ip).filter(|ip| !ip.is_unspecified());
                 (arp.sender_mac, ip.map(std::net::IpAddr::V4), "arp")
+            }
+            Network::Lldp(body) => {
+                self.announced(ts, frame, (LinkProtocol::Lldp, body), carrier, out);
+                (frame.src_mac, None, "lldp")
+            }
+            Network::Cdp(body) => {
+                self.announced(ts, frame, (LinkProtocol::Cdp, body), carrier, out);
+                (frame.src_mac, None, "cdp")
             }
             Network::EtherType(number) => {
                 self.stats.ether_types.add(u32::from(number));

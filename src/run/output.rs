@@ -18,7 +18,7 @@ const LOG_BYTES: usize = 256 * 1024;
 /// Room for the line that goes beyond them, if it is no longer than most.
 const LINE_BYTES: usize = 4 * 1024;
 /// Kinds of records there are room for.
-const LOGS_MAX: usize = 32;
+const LOGS_MAX: usize = 48;
 /// Where files grow until they are whole.
 const PARTIAL: &str = ".tapir-partial";
 /// Written last: its presence says that the folder is complete.

@@ -36,6 +36,10 @@ pub(super) fn values(truth: &str, line: &Value) -> Vec<String> {
             .iter()
             .filter_map(|field| Some(line[field].as_str()?.to_owned()))
             .collect(),
+        "lldp_name" | "cdp_device" if truth.starts_with(line["proto"].as_str().unwrap_or("?")) => {
+            let name = line["system_name"].as_str().map(str::to_owned);
+            name.into_iter().collect()
+        }
         // The witness writes an empty name so.
         "ntlm_user" => vec![named(line, "username")],
         "ntlm_host" => vec![named(line, "hostname")],

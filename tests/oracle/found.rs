@@ -65,6 +65,21 @@ pub(super) const MAPS: &[Map] = &[
         field: "mac",
     },
     Map {
+        truth: "dhcp_fqdn",
+        log: "dhcp.log",
+        field: "client_fqdn",
+    },
+    Map {
+        truth: "lldp_name",
+        log: "link_discovery.log",
+        field: "",
+    },
+    Map {
+        truth: "cdp_device",
+        log: "link_discovery.log",
+        field: "",
+    },
+    Map {
         truth: "quic_version",
         log: "quic.log",
         field: "version",

@@ -15,7 +15,9 @@ pub(crate) mod ber;
 pub(crate) mod driver;
 pub mod gss;
 mod health;
+mod labels;
 mod lines;
+pub mod link_discovery;
 pub(crate) mod little_endian;
 mod mail;
 mod sasl;
@@ -297,6 +299,8 @@ protocols! {
         Radius in radius,
         Socks in socks,
         Nbdgm in nbdgm,
+        Dhcpv6 in dhcpv6,
+        Ndp in ndp,
     }
     records {
         smb::SmbFile,
@@ -305,6 +309,7 @@ protocols! {
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
+        dhcpv6::Dhcpv6Record,
         http::HttpRecord,
         http::WebSocketRecord,
         tls::SslRecord,
@@ -332,5 +337,7 @@ protocols! {
         rdp::RdpRecord,
         radius::RadiusRecord,
         socks::SocksRecord,
+        ndp::NdpRecord,
+        link_discovery::LinkDiscoveryRecord,
     }
 }

@@ -5,7 +5,7 @@
 
 use super::flow::{Found, service_of};
 use super::{App, Tracker};
-use crate::decode::{Tcp, Udp, flag, proto};
+use crate::decode::{Ip, Tcp, Udp, flag, proto};
 use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
 use crate::proto::driver::Context;
 use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
@@ -17,6 +17,8 @@ const GIVEN_UP: u8 = u8::MAX;
 /// From here on the start of a stream is over; what is counted are the pieces in which a protocol may
 /// still begin.
 const LATER: u8 = GIVEN_UP - LATER_PIECES_MAX;
+/// Hop limit of what no router has forwarded (RFC 4861 §6.1.2).
+pub(super) const NEIGHBOUR_HOPS: u8 = u8::MAX;
 /// Datagrams of one direction that are sensed.
 const DATAGRAMS_MAX: u8 = 4;
 
@@ -138,6 +140,39 @@ impl Tracker {
         app.datagram(
             dir,
             udp.payload,
+            &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
+        );
+        put_back(flow, app);
+    }
+}
+
+impl Tracker {
+    /// Takes a router's ICMPv6 message.
+    #[cold]
+    pub(super) fn from_router(
+        &mut self,
+        found: Found,
+        ts: Timestamp,
+        ip: &Ip<'_>,
+        out: &mut Observations,
+    ) {
+        let Some(flow) = self.table.get_mut(found.index) else {
+            return;
+        };
+        if ip.ttl() != NEIGHBOUR_HOPS {
+            return flow.note(Weirds::NDP_NOT_FROM_LINK);
+        }
+        if ip.is_cut() || !self.protocols || flow.orig.sensed == GIVEN_UP {
+            return;
+        }
+        let mut app = flow.app.take().unwrap_or_else(|| {
+            let mut app = App::datagrams();
+            app.start(Kind::Ndp);
+            Box::new(app)
+        });
+        app.datagram(
+            found.dir,
+            ip.payload,
             &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
         );
         put_back(flow, app);

@@ -212,7 +212,12 @@ impl Tracker {
             (Transport::Tcp(_), None) => {}
             _ if !arrival.whole => {}
             (Transport::Udp(udp), _) => self.datagram(found, ts, udp, out),
-            (Transport::Icmp(_), _) => self.payload(found, ip.payload_len.saturating_sub(8)),
+            (Transport::Icmp(icmp), _) => {
+                self.payload(found, ip.payload_len.saturating_sub(8));
+                if ip.proto == proto::ICMPV6 && icmp.is_from_router() {
+                    self.from_router(found, ts, ip, out);
+                }
+            }
             (Transport::Sctp(_), _) => self.payload(found, ip.payload_len.saturating_sub(12)),
             (Transport::Other { .. }, _) => self.payload(found, ip.payload_len),
         }

@@ -1,0 +1,117 @@
+"""Writes the captures of the golden cases about what devices of one network tell each other, as `make.py` does,
+and the seeds of the fuzz target `streams` for the same talks.
+
+Usage: python3 tests/golden/make_local.py, again whenever the list of protocols has changed: a seed begins
+with the protocol's place in that list.
+Layouts are those of the RFCs and standards named; names and addresses are made up.
+"""
+
+import ipaddress
+
+from make import ETHER, MAC_A, MAC_B, checksum, ether, ip6, labels, pcap, pseudo, struct, udp
+from make_text import seed
+
+LINK_A, LINK_B = "fe80::14:ff:fe00:5", "fe80::14:ff:fe00:53"
+C, S = True, False
+
+
+def packed(addr):
+    return ipaddress.ip_address(addr).packed
+
+
+def group(addr):
+    """The hardware address of an IPv6 group (RFC 2464 section 7)."""
+    return b"\x33\x33" + packed(addr)[12:]
+
+
+def dhcpv6():
+    """RFC 8415: solicit, advertise, request, reply; RFC 4704, RFC 3646."""
+
+    def option(code, *parts):
+        value = b"".join(parts)
+        return struct.pack("!HH", code, len(value)) + value
+
+    client = option(1, bytes.fromhex("000100012aee63bd"), MAC_A)
+    server = option(2, bytes.fromhex("000100012a0b5a10"), MAC_B)
+    about = option(39, b"\0", labels("pc-anna")[:-1]) + option(16, struct.pack("!IH", 311, 8), b"MSFT 5.0")
+    about += option(6, struct.pack("!HHHH", 24, 23, 17, 39))
+    times = struct.pack("!III", 0x02140000, 3600, 5400)
+    given = option(3, times, option(5, packed("fd00:1::1002"), struct.pack("!II", 4500, 7500)))
+    served = option(23, packed("fd00:1::53")) + option(24, labels("kontor.example"))
+    turns = [
+        (C, b"\x01\x9d\xe0\x3f" + option(8, b"\0\0") + client + option(3, times[:4], bytes(8)) + about),
+        (S, b"\x02\x9d\xe0\x3f" + client + server + given + served),
+        (C, b"\x03\x9d\xe0\x40" + option(8, b"\0\0") + client + server + given + about),
+        (S, b"\x07\x9d\xe0\x40" + client + server + given + served),
+    ]
+    seed("dhcpv6", turns, True)
+    frames = []
+    for at, (asks, payload) in enumerate(turns):
+        if asks:
+            src, dst, ports, macs = LINK_A, "ff02::1:2", (546, 547), (MAC_A, group("ff02::1:2"))
+        else:
+            src, dst, ports, macs = LINK_B, LINK_A, (547, 546), (MAC_B, MAC_A)
+        frames.append((at * 0.25, ether(*macs, 0x86DD, ip6(src, dst, 17, udp(src, dst, *ports, payload)))))
+    pcap("dhcpv6-join", ETHER, frames)
+
+
+def icmp6(src, dst, message, hops=255, mac=MAC_B):
+    """An ICMPv6 message; what speaks to the link alone has the highest hop limit (RFC 4861 section 6.1.2)."""
+    check = checksum(pseudo(src, dst, 58, len(message)) + message)
+    packet = ip6(src, dst, 58, message[:2] + struct.pack("!H", check) + message[4:])
+    return ether(mac, group(dst) if dst.startswith("ff") else MAC_A, 0x86DD, packet[:7] + bytes([hops]) + packet[8:])
+
+
+def routers():
+    """RFC 4861: a router advertises, again, and stops; another one advertises; one from afar; a redirect."""
+
+    def advertisement(lifetime, prefix, mac, dns):
+        out = b"\x86\0\0\0" + struct.pack("!BBHII", 64, 0x40, lifetime, 0, 0)
+        out += b"\1\1" + mac + b"\5\1\0\0" + struct.pack("!I", 1500)
+        out += struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 86400, 14400, 0) + packed(prefix)
+        return out + struct.pack("!BBHI", 25, 3, 0, 1800) + packed(dns)
+
+    nodes = "ff02::1"
+    ours = advertisement(1800, "fd00:1::", MAC_B, "fd00:1::53")
+    rogue = advertisement(9000, "2001:db8:bad::", MAC_A, "2001:db8:bad::53")
+    redirect = b"\x89\0\0\0" + bytes(4) + packed(LINK_A) + packed("fd00:2::7") + b"\2\1" + MAC_A
+    seed("ndp", [(C, ours), (C, rogue), (C, redirect)], True)
+    pcap("ndp-routers", ETHER, [
+        (0, icmp6(LINK_A, "ff02::2", b"\x85\0\0\0" + bytes(4) + b"\1\1" + MAC_A, mac=MAC_A)),
+        (0.1, icmp6(LINK_B, nodes, ours)),
+        (10, icmp6(LINK_B, nodes, ours)),
+        (20, icmp6(LINK_A, nodes, rogue, mac=MAC_A)),
+        (21, icmp6("fe80::99", nodes, rogue, hops=64, mac=MAC_A)),
+        (30, icmp6(LINK_B, "fe80::14:ff:fe00:7", redirect)),
+        (40, icmp6(LINK_B, nodes, advertisement(0, "fd00:1::", MAC_B, "fd00:1::53"))),
+    ])
+
+
+def ports():
+    """IEEE 802.1AB and CDP: a switch names itself and the mirror port, every 30 seconds; a telephone does so by CDP."""
+
+    def lldp(kind, *parts):
+        value = b"".join(parts)
+        return struct.pack("!H", kind << 9 | len(value)) + value
+
+    def cdp(kind, *parts):
+        value = b"".join(parts)
+        return struct.pack("!HH", kind, len(value) + 4) + value
+
+    switch, chassis = bytes.fromhex("021400000a24"), bytes.fromhex("021400000a00")
+    said = lldp(1, b"\4", chassis) + lldp(2, b"\5gi1/0/24") + lldp(3, struct.pack("!H", 120)) + lldp(4, b"Tapir")
+    said += lldp(5, b"sw-keller") + lldp(6, b"Kontor Switch 24 v2.1") + lldp(7, struct.pack("!HH", 0x14, 4))
+    said += lldp(8, b"\5\1", packed("10.1.0.2"), b"\2\0\0\0\x18\0") + lldp(127, bytes.fromhex("0080c201000c")) + b"\0\0"
+    phone = bytes.fromhex("021400000b01")
+    told = b"\2\xb4\0\0" + cdp(1, b"SEP021400000B01") + cdp(2, bytes.fromhex("000000010101cc0004"), packed("10.1.0.71"))
+    told += cdp(3, b"Port 1") + cdp(4, struct.pack("!I", 0x90)) + cdp(5, b"SIP78.12.1") + cdp(6, b"Cisco IP Phone 7841")
+    told = b"\xaa\xaa\x03\0\0\x0c\x20\0" + told
+    lldp_group, cdp_group = bytes.fromhex("0180c200000e"), bytes.fromhex("01000ccccccc")
+    frames = [(at, ether(switch, lldp_group, 0x88CC, said)) for at in (0, 30, 60)]
+    frames.append((10, ether(phone, cdp_group, len(told), told, [(0x8100, 12)])))
+    frames.append((70, ether(switch, lldp_group, 0x88CC, said[9:])))
+    pcap("link-discovery", ETHER, sorted(frames))
+
+
+for make in (dhcpv6, routers, ports):
+    make()
