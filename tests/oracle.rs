@@ -6,8 +6,7 @@
 //! and exactly as many GRE headers and fragments.
 //! Left out: files of other link types, and those with AYIYA, OpenVPN or CAPWAP, whose inside we do not open; ids of
 //! captures that were cut, where a datagram stays one for us unless its inside checks out; the files listed
-//! with their reasons in `encapsulations`; names and fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` and the methods
-//! M-SEARCH and NOTIFY; `.` and `..` among the names of files; arguments of SMTP other than
+//! with their reasons in `encapsulations`; names and fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` of SSDP; `.` and `..` among the names of files; arguments of SMTP other than
 //! names and addresses; what is no word among FTP's commands;
 //! our records of mDNS, LLMNR and NetBIOS, which the truth lists apart.
 //! Not left out: a call written to a pipe in pieces, which the truth does not have (MS08-067).

@@ -8,7 +8,7 @@ Layouts are those of the RFCs and standards named; names and addresses are made 
 
 import ipaddress
 
-from make import ETHER, MAC_A, MAC_B, checksum, ether, ip6, labels, pcap, pseudo, struct, udp
+from make import A, B, ETHER, MAC_A, MAC_B, checksum, ether, ip4, ip6, labels, pcap, pseudo, struct, udp
 from make_text import seed
 
 LINK_A, LINK_B = "fe80::14:ff:fe00:5", "fe80::14:ff:fe00:53"
@@ -113,5 +113,43 @@ def ports():
     pcap("link-discovery", ETHER, sorted(frames))
 
 
-for make in (dhcpv6, routers, ports):
+def services():
+    """UPnP Device Architecture 2.0 section 1, WS-Discovery 1.1 section 4: who searches, and what answers."""
+
+    def head(*lines):
+        return "\r\n".join(lines + ("", "")).encode()
+
+    router, box = "urn:schemas-upnp-org:device:InternetGatewayDevice:1", "UPnP/1.0 Kontor-Box/7.2"
+    uuid = "uuid:f5c1d177-62e5-45d1-a6e7-c412f504c74a"
+    place = "LOCATION: http://10.1.0.53:5431/igd.xml"
+    search = head("M-SEARCH * HTTP/1.1", "HOST: 239.255.255.250:1900", 'MAN: "ssdp:discover"', "MX: 1", "ST: " + router, "USER-AGENT: Browser/75.0 Windows")
+    answer = head("HTTP/1.1 200 OK", "CACHE-CONTROL: max-age=3000", "EXT:", place, "SERVER: " + box, "ST: " + router, f"USN: {uuid}::{router}")
+    alive = [
+        head("NOTIFY * HTTP/1.1", "HOST: 239.255.255.250:1900", "CACHE-CONTROL: max-age=3000", place, "SERVER: " + box, "NT: " + kind, f"USN: {uuid}::{kind}", "NTS: ssdp:alive")
+        for kind in ("upnp:rootdevice", router, "urn:schemas-upnp-org:service:WANIPConnection:1")
+    ]
+    seed("ssdp", [(C, search), (C, answer)] + [(C, one) for one in alive], True)
+    space = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
+
+    def envelope(action, body):
+        out = f'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope" xmlns:wsd="{space}">'
+        out += f"<soap:Header><wsa:Action>{space}/{action}</wsa:Action></soap:Header><soap:Body>{body}</soap:Body></soap:Envelope>"
+        return out.encode()
+
+    named = "<wsa:EndpointReference><wsa:Address>urn:uuid:143b0898-3ffa-4e5b-baa7-d58c4371935e</wsa:Address></wsa:EndpointReference>"
+    hello = envelope("Hello", f"<wsd:Hello>{named}<wsd:Types>wsdp:Device pub:Computer</wsd:Types></wsd:Hello>")
+    probe = envelope("Probe", "<wsd:Probe><wsd:Types>wsdp:Device</wsd:Types></wsd:Probe>")
+    seed("ws_discovery", [(C, probe), (C, hello)], True)
+    group = "239.255.255.250"
+    talk = [(0, A, group, 50001, 1900, search), (0.1, B, A, 1900, 50001, answer)]
+    talk += [(1 + at / 10, B, group, 1900, 1900, one) for at, one in enumerate(alive)]
+    talk += [(2, A, group, 50002, 3702, probe), (2.1, A, group, 50002, 3702, probe), (3, A, group, 50003, 3702, hello)]
+    frames = []
+    for at, src, dst, sport, dport, payload in talk:
+        mac, to = MAC_A if src == A else MAC_B, MAC_A if dst == A else bytes.fromhex("01005e7ffffa")
+        frames.append((at, ether(mac, to, 0x0800, ip4(src, dst, 17, udp(src, dst, sport, dport, payload)))))
+    pcap("ssdp-and-ws-discovery", ETHER, frames)
+
+
+for make in (dhcpv6, routers, ports, services):
     make()

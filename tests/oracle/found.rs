@@ -36,7 +36,7 @@ pub(super) const MAPS: &[Map] = &[
     },
     Map {
         truth: "http_host",
-        log: "http.log",
+        log: "http.log ssdp.log",
         field: "host",
     },
     Map {
@@ -46,8 +46,8 @@ pub(super) const MAPS: &[Map] = &[
     },
     Map {
         truth: "http_method",
-        log: "http.log",
-        field: "method",
+        log: "http.log ssdp.log",
+        field: "method methods",
     },
     Map {
         truth: "smb2_filename",
@@ -141,12 +141,12 @@ pub(super) const MAPS: &[Map] = &[
     },
     Map {
         truth: "http_status",
-        log: "http.log",
+        log: "http.log ssdp.log",
         field: "status_code info_code",
     },
     Map {
         truth: "http_user_agent",
-        log: "http.log",
+        log: "http.log ssdp.log",
         field: "user_agent",
     },
     Map {
@@ -261,7 +261,8 @@ impl Map {
             "hassh" | "hassh_server" => !TURNED.contains(&value),
             "quic_version" => is_quic_version(value),
             "ldap_base" => !value.is_empty(),
-            "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
+            // What every datagram of SSDP has.
+            "http_uri" => value != "*",
             // Ours for the empty name of a share; and what stands in every answer to a search.
             "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
             _ => text::wants(self.truth, value),

@@ -301,6 +301,8 @@ protocols! {
         Nbdgm in nbdgm,
         Dhcpv6 in dhcpv6,
         Ndp in ndp,
+        Ssdp in ssdp,
+        WsDiscovery in ws_discovery,
     }
     records {
         smb::SmbFile,
@@ -338,6 +340,8 @@ protocols! {
         radius::RadiusRecord,
         socks::SocksRecord,
         ndp::NdpRecord,
+        ssdp::SsdpRecord,
+        ws_discovery::WsDiscoveryRecord,
         link_discovery::LinkDiscoveryRecord,
     }
 }

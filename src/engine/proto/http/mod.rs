@@ -1,21 +1,18 @@
 //! HTTP/1: who asks which server for what, and what came back.
 //!
 //! Standard: RFC 9110, RFC 9112; WebDAV and vendors' methods alike.
-//!           UPnP Device Architecture 2.0 §1 (SSDP: heads of HTTP in datagrams).
-//! Input:    both streams of a TCP flow, or datagrams of one head each. Who is the client is told by the
-//!           start lines, not by the flow.
-//! Output:   one `http` record per request with its response, one per datagram; a `websocket` record where
-//!           the connection becomes one; user agent and server as software clues.
+//! Input:    both streams of a TCP flow. Who is the client is told by the start lines, not by the flow. Heads in
+//!           datagrams are `ssdp`.
+//! Output:   one `http` record per request with its response; a `websocket` record where the connection becomes
+//!           one; user agent and server as software clues.
 //! Bounds:   32 open requests a flow, the oldest is then written without response; a head of 64 KiB;
 //!           texts as in `head`; 8 user agents told a flow. Bodies are passed over but for their beginning.
 //! Units:    body lengths in bytes as announced, or as counted where nothing announces them.
 //! Secrets:  credentials, cookies: only that they crossed and by which scheme.
-//! Not done: SSDP answers are not joined to the search they answer; file names inside multipart
-//!           bodies; what runs inside a CONNECT tunnel or after an upgrade, unless that is HTTP/1 again.
+//! Not done: file names inside multipart bodies; what runs inside a CONNECT tunnel or after an upgrade, unless that is HTTP/1 again.
 
 mod body;
 mod clues;
-mod datagram;
 mod head;
 mod record;
 mod sign_in;
@@ -112,6 +109,9 @@ impl Protocol for Http {
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let window = start.get(..LINE_LEN_MAX).unwrap_or(start);
+        if super::ssdp::is_head(window) {
+            return Probe::NotMine;
+        }
         if let Some((line, _)) = head::split_once(window, b'\n') {
             return match StartLine::read(line.trim_ascii_end()) {
                 None => Probe::NotMine,
@@ -135,7 +135,7 @@ impl Protocol for Http {
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         if input.datagram {
-            return self.datagram(input, out);
+            return Parse::Broken("http_in_datagram");
         }
         if input.gap > 0 {
             self.gap(input.dir, input.gap, out);
@@ -391,7 +391,7 @@ impl Http {
             return false;
         }
         self.signed_in(fields.token.take(), status, input, out);
-        self.told_server(input.dir, "http server header", fields.server.take(), out);
+        self.told_server(input.dir, fields.server.take(), out);
         let Open {
             ts,
             mut record,
