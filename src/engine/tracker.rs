@@ -61,6 +61,8 @@ pub struct TrackerConfig {
     pub seed: Seed,
     /// Whether payload is parsed; without, there are flows only.
     pub protocols: bool,
+    /// Whether programs, archives and documents are followed and hashed.
+    pub files: bool,
 }
 
 impl Default for TrackerConfig {
@@ -70,6 +72,7 @@ impl Default for TrackerConfig {
             reassembly_bytes_max: 256 * 1024 * 1024,
             seed: Seed(0),
             protocols: true,
+            files: true,
         }
     }
 }
@@ -93,6 +96,7 @@ pub struct Tracker {
     room: Room,
     stats: TrackerStats,
     protocols: bool,
+    files: bool,
 }
 
 impl Tracker {
@@ -119,6 +123,7 @@ impl Tracker {
             },
             stats: TrackerStats::default(),
             protocols: config.protocols,
+            files: config.files,
         }
     }
 

@@ -23,6 +23,9 @@ pub(super) struct RecordHeader {
     /// Addresses of the sensor itself.
     #[serde(default)]
     pub(super) own: Vec<IpAddr>,
+    /// Whether programs, archives and documents were hashed.
+    #[serde(default = "yes")]
+    pub(super) hash_files: bool,
     /// Port it was taken at.
     pub(super) interface: String,
     /// BLAKE3 over the models.
@@ -31,6 +34,11 @@ pub(super) struct RecordHeader {
     pub(super) facts: String,
     /// BLAKE3 over what the analysis knew at the start; empty if nothing.
     pub(super) state: String,
+}
+
+/// What records say that were made before it could be otherwise.
+fn yes() -> bool {
+    true
 }
 
 impl RecordHeader {
@@ -48,6 +56,7 @@ impl RecordHeader {
             time_zone: sensor.time_zone_name.clone(),
             home: sensor.home_names.clone(),
             own: own.to_vec(),
+            hash_files: sensor.hash_files,
             interface: settings.capture.interface.clone().unwrap_or_default(),
             models: models.to_owned(),
             facts: String::new(),

@@ -22,6 +22,8 @@ pub(super) struct Site {
     pub(super) home: Vec<Net>,
     /// Addresses of the sensor that took the record.
     pub(super) own: Vec<IpAddr>,
+    /// Whether programs, archives and documents are hashed.
+    pub(super) hash_files: bool,
     /// Names of what was read.
     pub(super) inputs: Vec<String>,
 }
@@ -73,6 +75,10 @@ impl Site {
                 .unwrap_or(TimeZone::UTC),
             home: options.home.clone().or_else(home).unwrap_or_default(),
             own: recorded.map_or_else(Vec::new, |header| header.own.clone()),
+            hash_files: options
+                .hash_files
+                .or(recorded.map(|header| header.hash_files))
+                .unwrap_or(true),
             inputs: match recorded {
                 Some(header) => vec![header.interface.clone()],
                 None => names.collect(),

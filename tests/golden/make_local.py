@@ -9,7 +9,7 @@ Layouts are those of the RFCs and standards named; names and addresses are made 
 import ipaddress
 
 from make import A, B, ETHER, MAC_A, MAC_B, checksum, ether, ip4, ip6, labels, pcap, pseudo, struct, udp
-from make_text import seed
+from make_text import dialog, seed
 
 LINK_A, LINK_B = "fe80::14:ff:fe00:5", "fe80::14:ff:fe00:53"
 C, S = True, False
@@ -151,5 +151,36 @@ def services():
     pcap("ssdp-and-ws-discovery", ETHER, frames)
 
 
-for make in (dhcpv6, routers, ports, services):
+def screen():
+    """RFC 6143 section 7: a screen behind a password, and one that refuses it."""
+    greeting = b"RFB 003.008\n"
+    init = struct.pack("!HH", 1280, 800) + bytes.fromhex("20180001 00ff00ff00ff 100800 000000".replace(" ", "")) + struct.pack("!I", 12) + b"anna@pc-anna"
+    way_in = [(S, greeting), (C, greeting), (S, b"\2\2\x13"), (C, b"\2"), (S, b"challengechallen"), (C, b"responseresponse")]
+    shown = way_in + [(S, bytes(4)), (C, b"\1"), (S, init)]
+    refused = way_in + [(S, struct.pack("!II", 1, 6) + b"denied")]
+    frames = dialog(5900, shown, name="rfb") + dialog(5900, refused, sport=50001, start=1)
+    pcap("rfb-screen", ETHER, frames)
+
+
+def downloads():
+    """RFC 9112: a program at once and in chunks, a document sent up, one that breaks off; a page is no such file."""
+    program = b"MZ\x90\0" + bytes(range(256)) * 8
+    named = b'Content-Disposition: attachment; filename="setup.exe"\r\n'
+    fixed = b"HTTP/1.1 200 OK\r\n" + named + b"Content-Length: %d\r\n\r\n" % len(program) + program
+    chunks = b"".join(b"%x\r\n" % len(part) + part + b"\r\n" for part in (program[:700], program[700:])) + b"0\r\n\r\n"
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n<html>a page</html>\r\n"
+    document = b"%PDF-1.7\n" + b"preise " * 40
+    upload = b"PUT /ablage/preise.pdf HTTP/1.1\r\nHost: www.kontor.example\r\nContent-Length: %d\r\n\r\n" % len(document) + document
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\nPK\3\4" + bytes(96)
+
+    def ask(path):
+        return b"GET " + path + b" HTTP/1.1\r\nHost: www.kontor.example\r\n\r\n"
+
+    turns = [(C, ask(b"/setup.exe")), (S, fixed[:1000]), (S, fixed[1000:]), (C, ask(b"/")), (S, page), (C, ask(b"/again.exe")), (S, chunked)]
+    turns += [(C, upload), (S, b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"), (C, ask(b"/a.zip")), (S, cut)]
+    pcap("files-over-http", ETHER, dialog(80, turns, name=None))
+
+
+for make in (dhcpv6, routers, ports, services, screen, downloads):
     make()

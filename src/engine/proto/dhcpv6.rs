@@ -10,10 +10,10 @@
 
 mod options;
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use self::options::{Association, Message, code, link_mac};
+use super::tls::hex;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, Text, text};
@@ -153,8 +153,8 @@ fn record(message: &Message<'_>, from: IpAddr, to: IpAddr) -> Dhcpv6Record {
         msg_type: message_type(message.kind),
         client_addr: Some(client).filter(|ip| !ip.is_multicast() && !ip.is_unspecified()),
         server_addr: answers.then_some(from),
-        client_duid: message.get(code::CLIENT_ID).map(hex),
-        server_duid: message.get(code::SERVER_ID).map(hex),
+        client_duid: message.get(code::CLIENT_ID).map(|id| hex(id, false)),
+        server_duid: message.get(code::SERVER_ID).map(|id| hex(id, false)),
         mac: message.mac().map(|mac| mac.to_string()),
         client_fqdn: message.fqdn(),
         requested_addrs,
@@ -173,15 +173,6 @@ fn record(message: &Message<'_>, from: IpAddr, to: IpAddr) -> Dhcpv6Record {
             .filter(|said| !said.is_empty()),
         relay_addr: message.relay.and_then(|relay| relay.link()),
     }
-}
-
-/// Pairs of hexadecimal digits.
-fn hex(bytes: &[u8]) -> Text {
-    let mut out = Text::new();
-    for byte in bytes {
-        let _infallible = write!(out, "{byte:02x}");
-    }
-    out
 }
 
 /// Tells `device` what the client says of itself, which addresses it is given, and who gives them.

@@ -21,6 +21,8 @@ pub(crate) struct Context<'a> {
     pub(crate) ts: Timestamp,
     /// Where observations go.
     pub(crate) out: &'a mut Observations,
+    /// Whether files are followed.
+    pub(crate) files: bool,
     /// Bytes all flows may still hold.
     pub(crate) room: &'a mut Room,
     /// How the parsers fare.
@@ -171,6 +173,7 @@ impl App {
         let Context {
             flow,
             ts,
+            files,
             out,
             room,
             health,
@@ -178,6 +181,7 @@ impl App {
         let mut call = Call {
             flow,
             ts: *ts,
+            files: *files,
             out,
             health,
         };
@@ -208,6 +212,7 @@ impl App {
         let Context {
             flow,
             ts,
+            files,
             out,
             health,
             ..
@@ -215,6 +220,7 @@ impl App {
         let mut call = Call {
             flow,
             ts: *ts,
+            files: *files,
             out,
             health,
         };
@@ -229,6 +235,7 @@ impl App {
         let mut call = Call {
             flow: &context.flow,
             ts: context.ts,
+            files: context.files,
             out: context.out,
             health: context.health,
         };
@@ -240,6 +247,7 @@ impl App {
         let Context {
             flow,
             ts,
+            files,
             out,
             health,
             ..
@@ -247,6 +255,7 @@ impl App {
         let mut call = Call {
             flow,
             ts: *ts,
+            files: *files,
             out,
             health,
         };

@@ -13,6 +13,7 @@
 
 pub(crate) mod ber;
 pub(crate) mod driver;
+pub mod files;
 pub mod gss;
 mod health;
 mod labels;
@@ -105,6 +106,8 @@ pub struct Out<'a> {
     pub flow: &'a FlowRef,
     /// Time of emission.
     pub ts: Timestamp,
+    /// Whether files are followed.
+    pub files: bool,
     pub(crate) observations: &'a mut Observations,
 }
 
@@ -115,6 +118,7 @@ impl<'a> Out<'a> {
         Self {
             flow,
             ts,
+            files: true,
             observations,
         }
     }
@@ -303,6 +307,7 @@ protocols! {
         Ndp in ndp,
         Ssdp in ssdp,
         WsDiscovery in ws_discovery,
+        Rfb in rfb,
     }
     records {
         smb::SmbFile,
@@ -314,6 +319,7 @@ protocols! {
         dhcpv6::Dhcpv6Record,
         http::HttpRecord,
         http::WebSocketRecord,
+        files::FileRecord,
         tls::SslRecord,
         tls::X509Record,
         dcerpc::DceRpcRecord,
@@ -342,6 +348,7 @@ protocols! {
         ndp::NdpRecord,
         ssdp::SsdpRecord,
         ws_discovery::WsDiscoveryRecord,
+        rfb::RfbRecord,
         link_discovery::LinkDiscoveryRecord,
     }
 }

@@ -27,12 +27,13 @@ pub(super) fn context<'a>(
     flow: &Flow<App>,
     ts: Timestamp,
     out: &'a mut Observations,
-    room: &'a mut Room,
+    (room, files): (&'a mut Room, bool),
     health: &'a mut ParsersHealth,
 ) -> Context<'a> {
     Context {
         flow: flow.flow_ref(),
         ts,
+        files,
         out,
         room,
         health,
@@ -88,7 +89,13 @@ impl Tracker {
             return;
         };
         let before = out.len();
-        let mut context = context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
+        let mut context = context(
+            flow,
+            ts,
+            out,
+            (&mut self.room, self.files),
+            &mut self.stats.parsers,
+        );
         if tcp.has(flag::ACK) {
             app.acked(dir.other(), tcp.ack, &mut context);
         }
@@ -134,19 +141,17 @@ impl Tracker {
         if flow.app.is_none() && !open_datagrams(flow, dir, udp.payload) {
             return;
         }
-        let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
-            return;
-        };
-        app.datagram(
-            dir,
+        let room = (&mut self.room, self.files);
+        hear(
+            flow,
+            (dir, ts),
             udp.payload,
-            &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
+            out,
+            room,
+            &mut self.stats.parsers,
         );
-        put_back(flow, app);
     }
-}
 
-impl Tracker {
     /// Takes a router's ICMPv6 message.
     #[cold]
     pub(super) fn from_router(
@@ -165,16 +170,28 @@ impl Tracker {
         if ip.is_cut() || !self.protocols || flow.orig.sensed == GIVEN_UP {
             return;
         }
-        let mut app = flow.app.take().unwrap_or_else(|| {
+        if flow.app.is_none() {
             let mut app = App::datagrams();
             app.start(Kind::Ndp);
-            Box::new(app)
-        });
-        app.datagram(
-            found.dir,
-            ip.payload,
-            &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
-        );
+            flow.app = Some(Box::new(app));
+        }
+        let (at, room) = ((found.dir, ts), (&mut self.room, self.files));
+        hear(flow, at, ip.payload, out, room, &mut self.stats.parsers);
+    }
+}
+
+/// Gives a datagram to the flow's parser, if that still listens.
+#[inline]
+fn hear(
+    flow: &mut Flow<App>,
+    (dir, ts): (Dir, Timestamp),
+    data: &[u8],
+    out: &mut Observations,
+    room: (&mut Room, bool),
+    health: &mut ParsersHealth,
+) {
+    if let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) {
+        app.datagram(dir, data, &mut context(flow, ts, out, room, health));
         put_back(flow, app);
     }
 }

@@ -25,6 +25,7 @@ pub(super) use self::head::{Fields, uri};
 pub use self::record::HttpRecord;
 use self::websocket::Offer;
 pub use self::websocket::WebSocketRecord;
+use super::files::File;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
@@ -64,9 +65,13 @@ struct Side {
     /// Whether the beginning of its body is still to be looked at, and what was there of it before.
     sniffs: bool,
     beginning: Vec<u8>,
+    /// The body under way, if it is of a type that is followed.
+    file: Option<Box<File>>,
+    /// Bodies followed so far.
+    files: u64,
 }
 
-heap!(Side: beginning);
+heap!(Side: beginning, file);
 
 /// A request or transaction not yet written.
 #[derive(Debug)]
@@ -143,6 +148,9 @@ impl Protocol for Http {
         if self.side(input.dir).sniffs {
             self.sniff(&input, out);
         }
+        if self.side(input.dir).file.is_some() {
+            self.follow(&input, out);
+        }
         let all = input.data.len();
         match self.side(input.dir).state {
             State::Start => self.head(input, out),
@@ -162,6 +170,11 @@ impl Protocol for Http {
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {
+        for dir in [Dir::Orig, Dir::Resp] {
+            // What ends with the flow is whole, as far as anybody can tell.
+            let whole = self.side(dir).state == State::UntilClose;
+            self.end_file(dir, whole, 0, out);
+        }
         for Open { ts, record, .. } in self.open.take().into_iter().chain(self.pending.drain(..)) {
             out.record(ts, record);
         }
@@ -183,6 +196,7 @@ impl Http {
 
     /// Bytes are missing: fine inside a body that goes on behind them.
     fn gap(&mut self, dir: Dir, gap: u64, out: &mut Out<'_>) {
+        self.end_file(dir, false, gap, out);
         self.end_sniff(dir, out);
         let next = match self.side(dir).state {
             State::Fixed(left) if left == gap => State::Start,
@@ -203,6 +217,7 @@ impl Http {
 
     /// Gives up the message under way in this direction.
     fn lose(&mut self, dir: Dir, out: &mut Out<'_>) {
+        self.end_file(dir, false, 0, out);
         let side = self.side(dir);
         side.state = State::Lost;
         side.searched = 0;

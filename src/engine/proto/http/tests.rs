@@ -4,6 +4,8 @@ use super::*;
 use crate::types::{Body, FlowRef, Observations};
 use proptest::prelude::*;
 
+mod files;
+
 /// A flow table in small: keeps what a parser did not use, skips what it does not want.
 #[derive(Default)]
 struct Flow {
@@ -291,20 +293,21 @@ fn a_body_is_what_its_first_bytes_say() {
     );
     assert!(lines[0].contains(r#""resp_mime_types":["application/x-dosexec"]"#));
 
+    // The document ends first, and is told first.
     let lines = run(&[
         (Orig, b"POST /u HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n%PD\r\n5\r\nF-1.7\r\n0\r\n\r\n"),
         (Resp, b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: text/css\r\n\r\n\x1f\x8b\x08\0"),
     ]);
     assert!(
-        lines[0].contains(r#""orig_mime_types":["application/pdf"]"#),
+        lines[1].contains(r#""orig_mime_types":["application/pdf"]"#),
         "{}",
-        lines[0]
+        lines[1]
     );
     assert!(
-        lines[0].contains(r#""resp_mime_types":["text/css"]"#),
+        lines[1].contains(r#""resp_mime_types":["text/css"]"#),
         "compressed on the way"
     );
-    assert!(lines[0].contains(r#""response_body_len":4"#));
+    assert!(lines[1].contains(r#""response_body_len":4"#));
 }
 
 #[test]
