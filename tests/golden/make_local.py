@@ -9,7 +9,7 @@ Layouts are those of the RFCs and standards named; names and addresses are made 
 import ipaddress
 
 from make import A, B, ETHER, MAC_A, MAC_B, checksum, ether, ip4, ip6, labels, pcap, pseudo, struct, udp
-from make_text import dialog, seed
+from make_text import datagrams, dialog, seed
 
 LINK_A, LINK_B = "fe80::14:ff:fe00:5", "fe80::14:ff:fe00:53"
 C, S = True, False
@@ -182,5 +182,38 @@ def downloads():
     pcap("files-over-http", ETHER, dialog(80, turns, name=None))
 
 
-for make in (dhcpv6, routers, ports, services, screen, downloads):
+def files_of_another():
+    """RFC 5531, RFC 1833, RFC 1813: portmap is asked, a folder is mounted, files in it are looked up and renamed."""
+    portmap, nfs, mount = 100000, 100003, 100005
+
+    def opaque(data):
+        return struct.pack("!I", len(data)) + data + bytes(-len(data) % 4)
+
+    sys_auth = struct.pack("!II", 1, 28) + struct.pack("!I", 7) + opaque(b"pc-anna") + struct.pack("!III", 1000, 1000, 0)
+
+    def call(xid, program, version, procedure, args=b"", auth=bytes(8)):
+        return struct.pack("!IIIIII", xid, 0, 2, program, version, procedure) + auth + bytes(8) + args
+
+    def reply(xid, result=b"", state=0):
+        return struct.pack("!IIIIII", xid, 1, 0, 0, 0, state) + result
+
+    def marked(message):
+        return struct.pack("!I", 1 << 31 | len(message)) + message
+
+    asked = [(C, call(1, portmap, 2, 3, struct.pack("!IIII", mount, 3, 17, 0))), (S, reply(1, struct.pack("!I", 20048)))]
+    handle = opaque(b"h" * 28)
+    mounted = [(C, call(2, mount, 3, 1, opaque(b"/export/ablage"), sys_auth)), (S, reply(2, struct.pack("!I", 0) + handle + struct.pack("!II", 1, 1)))]
+    old, new = handle + opaque(b"preise 2026.csv"), handle + opaque(b"preise 2026.csv.locked")
+    turns = [
+        (C, marked(call(3, nfs, 3, 3, old, sys_auth))), (S, marked(reply(3, bytes(4) + handle + bytes(8)))),
+        (C, marked(call(4, nfs, 3, 7, handle + struct.pack("!QII", 0, 1200, 2) + opaque(b"z" * 1200), sys_auth))), (S, marked(reply(4, bytes(12) + struct.pack("!II", 1200, 2) + bytes(8)))),
+        (C, marked(call(5, nfs, 3, 14, old + new, sys_auth))), (S, marked(reply(5, bytes(20)))),
+        (C, marked(call(6, nfs, 9, 0))), (S, marked(reply(6, struct.pack("!II", 2, 4), state=2))),
+    ]
+    seed("onc_rpc", turns, False)
+    frames = datagrams(111, asked, None) + [(at + 2, one) for at, one in datagrams(20048, mounted, None)]
+    pcap("nfs-rename", ETHER, frames + dialog(2049, turns, start=5))
+
+
+for make in (dhcpv6, routers, ports, services, screen, downloads, files_of_another):
     make()

@@ -308,6 +308,7 @@ protocols! {
         Ssdp in ssdp,
         WsDiscovery in ws_discovery,
         Rfb in rfb,
+        OncRpc in onc_rpc,
     }
     records {
         smb::SmbFile,
@@ -349,6 +350,7 @@ protocols! {
         ssdp::SsdpRecord,
         ws_discovery::WsDiscoveryRecord,
         rfb::RfbRecord,
+        onc_rpc::OncRpcRecord,
         link_discovery::LinkDiscoveryRecord,
     }
 }

@@ -95,6 +95,18 @@ fn talk<P: Protocol>(flow: &FlowRef, pieces: &[(Dir, &[u8])], datagram: bool) ->
     told
 }
 
+/// Records without their durations: a piece more is a second more.
+fn timeless(records: Vec<String>) -> Vec<String> {
+    let without = |record: String| match record.split_once(r#""duration":"#) {
+        Some((head, rest)) => {
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            format!("{head}{}", rest.trim_start_matches(','))
+        }
+        None => record,
+    };
+    records.into_iter().map(without).collect()
+}
+
 /// Nothing panics and no answer is out of range: the talk cut at every byte, byte by byte, and with
 /// bytes changed at random (a fixed sequence of numbers). Texts stay within their bounds.
 pub(super) fn endures<P: Protocol>(pieces: &[(Dir, &[u8])], datagram: bool) {
@@ -118,7 +130,8 @@ pub(super) fn endures<P: Protocol>(pieces: &[(Dir, &[u8])], datagram: bool) {
                 let split = talk::<P>(&flow, &all, datagram);
                 let whole = talk::<P>(&flow, pieces, datagram);
                 assert_eq!(
-                    split.records, whole.records,
+                    timeless(split.records),
+                    timeless(whole.records),
                     "cut at {cut} of piece {index}"
                 );
             }
