@@ -8,10 +8,9 @@
 //! Bounds:   64 options of 255 bytes in the options, `file` and `sname` fields together.
 //! Not done: RFC 3396 long options are not joined.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol, labels};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, text};
 
@@ -74,6 +73,7 @@ pub struct Dhcp;
 impl Protocol for Dhcp {
     const NAME: &'static str = "dhcp";
     const PORTS: &'static [Port] = &[Port::Udp(67), Port::Udp(68)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         // op, htype and hlen: a request or a reply, any hardware, at most sixteen bytes of address.
@@ -234,8 +234,10 @@ impl<'a> Options<'a> {
     fn parameters(&self) -> Option<Text> {
         let mut out = Text::new();
         for code in self.get(55)? {
-            let comma = if out.is_empty() { "" } else { "," };
-            let _infallible = write!(out, "{comma}{code}");
+            if !out.is_empty() {
+                out.push(',');
+            }
+            out.push_str(itoa::Buffer::new().format(*code));
         }
         Some(out).filter(|list| !list.is_empty())
     }

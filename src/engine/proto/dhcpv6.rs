@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use self::options::{Association, Message, code, link_mac};
 use super::tls::hex;
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, Text, text};
 
@@ -69,6 +69,7 @@ pub struct Dhcpv6;
 impl Protocol for Dhcpv6 {
     const NAME: &'static str = "dhcpv6";
     const PORTS: &'static [Port] = &[Port::Udp(546), Port::Udp(547)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match Message::read(start) {

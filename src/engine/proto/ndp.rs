@@ -11,7 +11,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol, labels};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, heap_of};
 
@@ -81,6 +81,7 @@ pub struct Ndp {
 impl Protocol for Ndp {
     const NAME: &'static str = "ndp";
     const PORTS: &'static [Port] = &[];
+    const OVER: Over = Over::Datagrams;
 
     /// It is no content of UDP or TCP.
     fn probe(_start: &[u8], _dir: Dir) -> Probe {

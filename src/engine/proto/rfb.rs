@@ -8,7 +8,7 @@
 //! Not done: what follows behind TLS, VeNCrypt, RSA-AES or Apple's sign-in, which is encrypted or vendors' own.
 
 use super::lines::{TEXT_LEN_MAX, tell};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{ClueKind, Text, Timestamp, heap_of, text};
 
@@ -89,6 +89,7 @@ pub struct Rfb {
 impl Protocol for Rfb {
     const NAME: &'static str = "rfb";
     const PORTS: &'static [Port] = &[Port::Tcp(5900), Port::Tcp(5901), Port::Tcp(5902)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match version(start) {

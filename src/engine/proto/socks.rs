@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, Timestamp, heap_of, text};
 
@@ -68,6 +68,7 @@ enum Taken {
 impl Protocol for Socks {
     const NAME: &'static str = "socks";
     const PORTS: &'static [Port] = &[Port::Tcp(1080)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {
@@ -329,43 +330,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::proto::gss::tests::lines;
-    use crate::types::{FlowRef, Observations};
+    use crate::proto::testing::{endures, stream};
 
-    /// Feeds pieces as the flow table does; the last answer comes with the lines.
-    fn run(pieces: &[(Dir, &[u8])]) -> (Vec<String>, Parse) {
-        let (flow, mut seen, mut socks) =
-            (FlowRef::default(), Observations::new(), Socks::default());
-        let mut buffers = [Vec::new(), Vec::new()];
-        let (ts, mut last) = (Timestamp::from_secs(1), Parse::Parsed { used: 0 });
-        'pieces: for (dir, piece) in pieces {
-            let buffer = &mut buffers[usize::from(*dir == Dir::Resp)];
-            buffer.extend_from_slice(piece);
-            while !buffer.is_empty() {
-                let data = buffer.clone();
-                let input = Input {
-                    ts,
-                    dir: *dir,
-                    data: &data,
-                    gap: 0,
-                    datagram: false,
-                };
-                last = socks.parse(input, &mut Out::new(&flow, ts, &mut seen));
-                match last {
-                    Parse::Parsed { used } => {
-                        assert!(used > 0 && used <= data.len());
-                        buffer.drain(..used);
-                    }
-                    Parse::NeedMore { used, need } => {
-                        assert!(used == 0 && need > 0);
-                        break;
-                    }
-                    _ => break 'pieces,
-                }
-            }
-        }
-        socks.finish(&mut Out::new(&flow, ts, &mut seen));
-        (lines(&seen), last)
+    fn run(pieces: &[(Dir, &[u8])]) -> (Vec<String>, Option<Parse>) {
+        let told = stream::<Socks>(pieces);
+        let last = told.last();
+        (told.lines, last)
     }
 
     /// RFC 1928 §3 to §6 and RFC 1929: a name is asked for after a sign-in, then TLS begins.
@@ -382,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_name_is_asked_for() {
-        assert_eq!(run(&FIVE), (vec![TOLD.to_owned()], Parse::Skip));
+        assert_eq!(run(&FIVE), (vec![TOLD.to_owned()], Some(Parse::Skip)));
     }
 
     #[test]
@@ -420,12 +390,12 @@ mod tests {
     #[test]
     fn what_is_no_socks_is_broken() {
         let (_, last) = run(&[(Dir::Orig, &[5, 1, 0]), (Dir::Resp, b"HTTP/1.1 400")]);
-        assert_eq!(last, Parse::Broken("socks_no_message"));
+        assert_eq!(last, Some(Parse::Broken("socks_no_message")));
         let (_, last) = run(&[(
             Dir::Orig,
             &[&[4, 1, 0, 80, 1, 2, 3, 4][..], &[b'x'; 300]].concat(),
         )]);
-        assert_eq!(last, Parse::Broken("socks_no_message"));
+        assert_eq!(last, Some(Parse::Broken("socks_no_message")));
     }
 
     #[test]
@@ -449,23 +419,11 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_at_any_byte_does_no_harm() {
-        for (cut, (_, whole)) in FIVE.iter().enumerate() {
-            for len in 0..whole.len() {
-                let mut pieces = FIVE;
-                pieces[cut].1 = &whole[..len];
-                run(&pieces);
-            }
-        }
+    fn what_is_cut_split_or_changed_does_no_harm() {
+        endures::<Socks>(&FIVE, false);
     }
 
     proptest! {
-        #[test]
-        fn any_split_gives_the_same_record(size in 1..5_usize) {
-            let pieces: Vec<_> = FIVE.iter().flat_map(|(dir, data)| data.chunks(size).map(|c| (*dir, c))).collect();
-            prop_assert_eq!(run(&pieces).0, [TOLD]);
-        }
-
         #[test]
         fn random_bytes_never_panic(first in prop::collection::vec(any::<u8>(), 0..40), second in prop::collection::vec(any::<u8>(), 0..40)) {
             run(&[(Dir::Orig, &first), (Dir::Resp, &second)]);

@@ -10,7 +10,7 @@
 //! Not done: descriptions behind a location, which are HTTP of their own; events (GENA), which are HTTP, too.
 
 use super::lines::{TEXT_LEN_MAX, add_distinct, first_line, tell, tell_software};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{ClueKind, Interval, Text, Timestamp, heap_of, text};
 
@@ -94,7 +94,7 @@ fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// Whether a datagram is one of SSDP: an answer looks like any of HTTP but for its fields.
-pub(super) fn is_head(start: &[u8]) -> bool {
+fn is_head(start: &[u8]) -> bool {
     match Start::read(start) {
         Some(Start::Request(_)) => true,
         Some(Start::Answer(_)) => {
@@ -109,6 +109,7 @@ pub(super) fn is_head(start: &[u8]) -> bool {
 impl Protocol for Ssdp {
     const NAME: &'static str = "ssdp";
     const PORTS: &'static [Port] = &[Port::Udp(1900)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         if is_head(start) {
@@ -289,11 +290,9 @@ mod tests {
     }
 
     #[test]
-    fn other_heads_are_http() {
-        use super::super::http::Http;
+    fn other_heads_are_none_of_it() {
         for ours in [SEARCH, ALIVE, ANSWER] {
             assert_eq!(Ssdp::probe(ours, C), Probe::Certain);
-            assert_eq!(Http::probe(ours, C), Probe::NotMine);
         }
         for other in [
             &b"NOTIFY /event HTTP/1.1\r\nNT: upnp:event\r\n\r\n"[..],
@@ -301,7 +300,6 @@ mod tests {
             b"GET / HTTP/1.1\r\n\r\n",
         ] {
             assert_eq!(Ssdp::probe(other, C), Probe::NotMine);
-            assert_ne!(Http::probe(other, C), Probe::NotMine);
         }
     }
 

@@ -10,6 +10,10 @@ pub(super) struct Told {
     pub(super) records: Vec<String>,
     /// Clues.
     pub(super) clues: Vec<Clue>,
+    /// Both, as [`lines`] writes them, in the order they were told.
+    pub(super) lines: Vec<String>,
+    /// All of it.
+    pub(super) seen: Observations,
     /// The answer that ended it early, and what was left of that piece.
     pub(super) end: Option<(Parse, Vec<u8>)>,
 }
@@ -24,30 +28,49 @@ pub(super) fn flow(proto: u8, port: u16) -> FlowRef {
     }
 }
 
+/// Pieces as [`stream`] and [`datagrams`] take them.
+pub(super) fn views(pieces: &[(Dir, Vec<u8>)]) -> Vec<(Dir, &[u8])> {
+    pieces.iter().map(|(dir, data)| (*dir, &data[..])).collect()
+}
+
+/// Records as JSON with the kind in front, clues as evidence and value.
+pub(super) fn lines(seen: &Observations) -> Vec<String> {
+    let line = |body: &Body| match body {
+        Body::Record(record) => Some(format!("{} {}", record.body.kind(), record.body.text())),
+        Body::Clue(clue) => Some(format!("{:?} {}: {}", clue.kind, clue.evidence, clue.value)),
+        _ => None,
+    };
+    seen.iter().filter_map(|seen| line(&seen.body)).collect()
+}
+
+impl Told {
+    /// The answer that ended the talk early.
+    pub(super) fn last(&self) -> Option<Parse> {
+        self.end.as_ref().map(|(answer, _)| *answer)
+    }
+}
+
 /// A stream in pieces, one a second; what a parser leaves is kept for it, as the driver does.
 pub(super) fn stream<P: Protocol>(pieces: &[(Dir, &[u8])]) -> Told {
-    talk::<P>(&flow(6, 9), pieces, false)
+    talk::<P>(&flow(6, 9), pieces, false, usize::MAX)
 }
 
 /// Datagrams, one a second.
 pub(super) fn datagrams<P: Protocol>(port: u16, pieces: &[(Dir, &[u8])]) -> Told {
-    talk::<P>(&flow(17, port), pieces, true)
+    talk::<P>(&flow(17, port), pieces, true, usize::MAX)
 }
 
-fn talk<P: Protocol>(flow: &FlowRef, pieces: &[(Dir, &[u8])], datagram: bool) -> Told {
+/// Leads a talk; the piece at `same` comes at the time of the one before.
+fn talk<P: Protocol>(flow: &FlowRef, pieces: &[(Dir, &[u8])], datagram: bool, same: usize) -> Told {
     let (mut parser, mut seen) = (P::default(), Observations::new());
     let (mut lanes, mut end) = ([(); 2].map(|()| (Vec::new(), 0_u64)), None);
     let mut now = Timestamp::from_secs(0);
-    'pieces: for (dir, piece) in pieces {
-        now = now.plus(1_000_000_000);
+    'pieces: for (at, (dir, piece)) in pieces.iter().enumerate() {
+        now = now.plus(if at == same { 0 } else { 1_000_000_000 });
         let (held, skip) = &mut lanes[usize::from(*dir == Dir::Resp)];
-        for byte in *piece {
-            if *skip > 0 {
-                *skip -= 1;
-            } else {
-                held.push(*byte);
-            }
-        }
+        let skipped = usize::try_from(*skip).map_or(piece.len(), |skip| skip.min(piece.len()));
+        *skip -= u64::try_from(skipped).expect("64 bits");
+        held.extend_from_slice(&piece[skipped..]);
         while !held.is_empty() {
             let input = Input {
                 ts: now,
@@ -80,31 +103,21 @@ fn talk<P: Protocol>(flow: &FlowRef, pieces: &[(Dir, &[u8])], datagram: bool) ->
     parser.finish(&mut Out::new(flow, now.plus(1_000_000_000), &mut seen));
     let mut told = Told {
         end,
+        lines: lines(&seen),
         ..Told::default()
     };
-    for observation in seen {
-        match observation.body {
+    for observation in &seen {
+        match &observation.body {
             Body::Record(record) => {
                 let line = record.body.text();
                 told.records.push(format!("{} {line}", record.body.kind()));
             }
-            Body::Clue(clue) => told.clues.push(*clue),
+            Body::Clue(clue) => told.clues.push((**clue).clone()),
             _ => {}
         }
     }
+    told.seen = seen;
     told
-}
-
-/// Records without their durations: a piece more is a second more.
-fn timeless(records: Vec<String>) -> Vec<String> {
-    let without = |record: String| match record.split_once(r#""duration":"#) {
-        Some((head, rest)) => {
-            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-            format!("{head}{}", rest.trim_start_matches(','))
-        }
-        None => record,
-    };
-    records.into_iter().map(without).collect()
 }
 
 /// Nothing panics and no answer is out of range: the talk cut at every byte, byte by byte, and with
@@ -118,20 +131,19 @@ pub(super) fn endures<P: Protocol>(pieces: &[(Dir, &[u8])], datagram: bool) {
         number ^= number << 5;
         usize::try_from(number).expect("32 bits")
     };
+    let whole = talk::<P>(&flow, pieces, datagram, usize::MAX);
     for (index, (dir, piece)) in pieces.iter().enumerate() {
         for cut in 0..piece.len() {
             let (head, tail) = piece.split_at(cut);
             let _any = P::probe(head, *dir);
             let mut all = pieces.to_vec();
             all[index].1 = head;
-            talk::<P>(&flow, &all, datagram);
+            talk::<P>(&flow, &all, datagram, usize::MAX);
             if !datagram {
                 all.insert(index + 1, (*dir, tail));
-                let split = talk::<P>(&flow, &all, datagram);
-                let whole = talk::<P>(&flow, pieces, datagram);
+                let split = talk::<P>(&flow, &all, datagram, index + 1);
                 assert_eq!(
-                    timeless(split.records),
-                    timeless(whole.records),
+                    split.records, whole.records,
                     "cut at {cut} of piece {index}"
                 );
             }
@@ -146,7 +158,8 @@ pub(super) fn endures<P: Protocol>(pieces: &[(Dir, &[u8])], datagram: bool) {
             let byte = random() % piece.len().max(1);
             match random() % 4 {
                 0 => piece.truncate(byte),
-                1 => piece.extend((0..random() % 64).map(|n| u8::try_from(n).expect("small"))),
+                1 => (0..random() % 64)
+                    .for_each(|_| piece.push(u8::try_from(random() % 256).expect("a byte"))),
                 _ => {
                     if let Some(slot) = piece.get_mut(byte) {
                         *slot = u8::try_from(random() % 256).expect("a byte");
@@ -158,6 +171,6 @@ pub(super) fn endures<P: Protocol>(pieces: &[(Dir, &[u8])], datagram: bool) {
         for (dir, piece) in &changed {
             let _any = P::probe(piece, *dir);
         }
-        talk::<P>(&flow, &changed, datagram);
+        talk::<P>(&flow, &changed, datagram, usize::MAX);
     }
 }

@@ -10,7 +10,7 @@
 //! Not done: messages in compressed or binary XML; the managed mode over HTTP.
 
 use super::lines::{TEXT_LEN_MAX, add_distinct, tell, tell_software};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{ClueKind, Interval, Text, Timestamp, heap_of, text};
 
@@ -58,6 +58,7 @@ pub struct WsDiscovery {
 impl Protocol for WsDiscovery {
     const NAME: &'static str = "ws_discovery";
     const PORTS: &'static [Port] = &[Port::Udp(3702)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let window = start.get(..SENSED_LEN).unwrap_or(start);

@@ -20,7 +20,7 @@ use super::lines::{
     BothLines, NAME_LEN_MAX, Next, Reply, TEXT_LEN_MAX, begins_with_any, between, first_line,
     holds, is_binary, is_verb, tell_software, verb, word,
 };
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Endpoint, Text, Timestamp, heap, heap_of, text};
 
 /// Commands sent ahead of their replies.
@@ -77,6 +77,7 @@ pub struct Ftp {
 impl Protocol for Ftp {
     const NAME: &'static str = "ftp";
     const PORTS: &'static [Port] = &[Port::Tcp(21)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.first() {

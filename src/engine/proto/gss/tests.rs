@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::{Body, FlowRef, Observations};
+use crate::proto::testing::lines;
+use crate::types::{FlowRef, Observations};
 
 /// A value in DER, its length in one byte or in the long form of two.
 pub(in crate::proto) fn der(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -62,25 +63,6 @@ pub(in crate::proto) fn challenge() -> Vec<u8> {
     out.extend([12, 0, 12, 0, 48, 0, 0, 0]); // TargetInfoFields: 12 bytes at 48
     out.extend(b"\x01\0\x04\0D\0C\0\0\0\0\0"); // MsvAvNbComputerName, MsvAvEOL
     out
-}
-
-/// Records as JSON with the kind in front, clues as evidence and value.
-pub(in crate::proto) fn lines(seen: &Observations) -> Vec<String> {
-    let mut lines = Vec::new();
-    for observation in seen {
-        match &observation.body {
-            Body::Record(record) => {
-                let mut line = format!("{} ", record.body.kind());
-                line.push_str(&record.body.text());
-                lines.push(line);
-            }
-            Body::Clue(clue) => {
-                lines.push(format!("{:?} {}: {}", clue.kind, clue.evidence, clue.value));
-            }
-            _ => {}
-        }
-    }
-    lines
 }
 
 /// Lets tokens cross, each with who sent it, then a verdict if there is one.

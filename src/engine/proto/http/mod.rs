@@ -26,7 +26,7 @@ pub use self::record::HttpRecord;
 use self::websocket::Offer;
 pub use self::websocket::WebSocketRecord;
 use super::files::File;
-use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Requests sent ahead of their responses; browsers that pipelined sent about eight.
@@ -111,12 +111,10 @@ impl Protocol for Http {
         Port::Tcp(3128),
         Port::Tcp(5985),
     ];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let window = start.get(..LINE_LEN_MAX).unwrap_or(start);
-        if super::ssdp::is_head(window) {
-            return Probe::NotMine;
-        }
         if let Some((line, _)) = head::split_once(window, b'\n') {
             return match StartLine::read(line.trim_ascii_end()) {
                 None => Probe::NotMine,

@@ -62,26 +62,18 @@ impl Http {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::gss::tests::{authenticate, challenge, init, lines, resp};
-    use crate::proto::{Dir, Protocol as _};
-    use crate::types::{FlowRef, Observations, Timestamp};
+    use crate::proto::Dir;
+    use crate::proto::gss::tests::{authenticate, challenge, init, resp};
+    use crate::proto::testing::{stream, views};
 
     /// Sends heads in turn, the client's first.
     fn talk(heads: &[String]) -> Vec<String> {
-        let (flow, mut seen, mut http) = (FlowRef::default(), Observations::new(), Http::default());
-        for (head, dir) in heads.iter().zip([Dir::Orig, Dir::Resp].into_iter().cycle()) {
-            let ts = Timestamp::from_secs(1);
-            let input = Input {
-                ts,
-                dir,
-                data: head.as_bytes(),
-                gap: 0,
-                datagram: false,
-            };
-            http.parse(input, &mut Out::new(&flow, ts, &mut seen));
-        }
-        http.finish(&mut Out::new(&flow, Timestamp::from_secs(2), &mut seen));
-        let mut lines = lines(&seen);
+        let dirs = [Dir::Orig, Dir::Resp].into_iter().cycle();
+        let pieces: Vec<_> = dirs
+            .zip(heads)
+            .map(|(dir, head)| (dir, head.clone().into_bytes()))
+            .collect();
+        let mut lines = stream::<Http>(&views(&pieces)).lines;
         lines.retain(|line| line.starts_with("ntlm"));
         lines
     }

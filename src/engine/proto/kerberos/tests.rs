@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proto::gss::tests::{der, init, lines, resp};
+use crate::proto::gss::tests::{der, init, resp};
 use crate::proto::gss::{SignIn, Verdict};
+use crate::proto::testing::{datagrams, endures, lines, stream, views};
 use crate::types::{FlowRef, Observations};
 
 fn tagged(number: u8, inner: &[u8]) -> Vec<u8> {
@@ -135,56 +136,8 @@ fn framed(message: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// Feeds datagrams.
-fn datagrams(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
-    let (flow, mut seen, mut krb) = (FlowRef::default(), Observations::new(), Kerberos::default());
-    for (second, (dir, data)) in pieces.iter().enumerate() {
-        let ts = Timestamp::from_secs(i64::try_from(second).unwrap());
-        let input = Input {
-            ts,
-            dir: *dir,
-            data,
-            gap: 0,
-            datagram: true,
-        };
-        krb.parse(input, &mut Out::new(&flow, ts, &mut seen));
-    }
-    krb.finish(&mut Out::new(&flow, Timestamp::from_secs(99), &mut seen));
-    lines(&seen)
-}
-
-/// Feeds pieces of a stream as the flow table does.
-fn stream(pieces: &[(Dir, &[u8])]) -> Vec<String> {
-    let (flow, mut seen, mut krb) = (FlowRef::default(), Observations::new(), Kerberos::default());
-    let mut buffers = [Vec::new(), Vec::new()];
-    let ts = Timestamp::from_secs(1);
-    'pieces: for (dir, piece) in pieces {
-        let buffer = &mut buffers[usize::from(*dir == Dir::Resp)];
-        buffer.extend_from_slice(piece);
-        while !buffer.is_empty() {
-            let data = buffer.clone();
-            let input = Input {
-                ts,
-                dir: *dir,
-                data: &data,
-                gap: 0,
-                datagram: false,
-            };
-            match krb.parse(input, &mut Out::new(&flow, ts, &mut seen)) {
-                Parse::Parsed { used } => {
-                    assert!(used > 0 && used <= data.len());
-                    buffer.drain(..used);
-                }
-                Parse::NeedMore { used, need } => {
-                    assert!(used == 0 && need > 0);
-                    break;
-                }
-                Parse::SkipBytes { .. } | Parse::Skip | Parse::Broken(_) => break 'pieces,
-            }
-        }
-    }
-    krb.finish(&mut Out::new(&flow, ts, &mut seen));
-    lines(&seen)
+fn feed(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
+    datagrams::<Kerberos>(88, &views(pieces)).lines
 }
 
 const KRBTGT: [&str; 2] = ["krbtgt", "EX.ORG"];
@@ -212,6 +165,12 @@ fn conversation() -> Vec<(Dir, Vec<u8>)> {
     ]
 }
 
+/// The same over TCP.
+fn on_tcp() -> Vec<(Dir, Vec<u8>)> {
+    let framed = |(dir, message): &(Dir, Vec<u8>)| (*dir, framed(message));
+    conversation().iter().map(framed).collect()
+}
+
 #[test]
 fn each_request_is_one_record_with_its_reply() {
     let asked = r#""till":2136422885.000000"#; // date -u -d '2037-09-13 02:48:05' +%s
@@ -232,29 +191,24 @@ fn each_request_is_one_record_with_its_reply() {
             r#"kerberos {{"request_type":"TGS","client":"Eve/EX.ORG","service":"cifs/fs.ex.org","success":true,{asked},"cipher":"rc4-hmac",{options},{offered},"preauth_cipher":"rc4-hmac","reply_cipher":"aes256-cts-hmac-sha1-96","tgt_service":"krbtgt/EX.ORG","tgt_cipher":"aes256-cts-hmac-sha1-96"}}"#
         ),
     ];
-    assert_eq!(datagrams(&conversation()), expected);
-    let framed: Vec<_> = conversation()
-        .iter()
-        .map(|(d, m)| (*d, framed(m)))
-        .collect();
-    let pieces: Vec<_> = framed.iter().map(|(dir, data)| (*dir, &data[..])).collect();
-    assert_eq!(stream(&pieces), expected);
+    assert_eq!(feed(&conversation()), expected);
+    assert_eq!(stream::<Kerberos>(&views(&on_tcp())).lines, expected);
 }
 
 #[test]
 fn requests_sent_again_and_unanswered_ones_are_told_once() {
     let ask = (Dir::Orig, request(10, Some("PC7$"), &KRBTGT, &[]));
-    let rows = datagrams(&[ask.clone(), ask.clone(), ask.clone()]);
+    let rows = feed(&[ask.clone(), ask.clone(), ask.clone()]);
     assert_eq!(rows.len(), 1);
     assert!(!rows[0].contains("success"));
-    let rows = datagrams(&[ask, (Dir::Resp, reply(11, "PC7$", &KRBTGT, (18, 18)))]);
+    let rows = feed(&[ask, (Dir::Resp, reply(11, "PC7$", &KRBTGT, (18, 18)))]);
     assert!(rows.contains(&"HostName kerberos machine account: PC7".to_owned()));
     assert!(!rows.iter().any(|row| row.starts_with("User")));
 }
 
 #[test]
 fn a_reply_alone_is_told_as_far_as_it_goes() {
-    let rows = datagrams(&[(Dir::Resp, reply(13, "eve", &["http", "w"], (23, 18)))]);
+    let rows = feed(&[(Dir::Resp, reply(13, "eve", &["http", "w"], (23, 18)))]);
     let expected = r#"kerberos {"request_type":"TGS","client":"eve/EX.ORG","service":"http/w","success":true,"cipher":"rc4-hmac","reply_cipher":"aes256-cts-hmac-sha1-96"}"#;
     assert_eq!(rows.last().map(String::as_str), Some(expected));
 }
@@ -275,7 +229,7 @@ fn somebody_elses_ticket_names_no_user_of_the_machine() {
             seq(&[tagged(1, &kind), tagged(2, &der(4, &user))])
         }],
     );
-    let rows = datagrams(&[
+    let rows = feed(&[
         (Dir::Orig, asked),
         (Dir::Resp, reply(13, "boss", &["web$"], (18, 18))),
     ]);
@@ -309,7 +263,7 @@ fn a_change_of_password_shows_its_ticket() {
     let (ask, answer) = (ask.concat(), answer.concat());
     assert_eq!(Kerberos::probe(&ask, Dir::Orig), Probe::Unsure);
     assert_eq!(Kerberos::probe(&framed(&ask), Dir::Orig), Probe::Unsure);
-    let rows = datagrams(&[(Dir::Orig, ask), (Dir::Resp, answer)]);
+    let rows = feed(&[(Dir::Orig, ask), (Dir::Resp, answer)]);
     let last = rows.last().unwrap();
     assert!(last.contains(r#""request_type":"AP","service":"kadmin/changepw","success":true"#));
     assert!(last.contains(r#""mutual":true"#));
@@ -363,7 +317,7 @@ fn a_ticket_shown_in_a_token_is_a_record() {
 
 #[test]
 fn nothing_secret_is_kept() {
-    let mut rows = datagrams(&conversation());
+    let mut rows = feed(&conversation());
     rows.extend(show(&ap_reply(), None));
     assert!(!rows.iter().any(|row| row.contains("SECRET")));
 }
@@ -373,7 +327,7 @@ fn open_requests_are_bounded() {
     let asks: Vec<_> = (0..40_u8)
         .map(|n| (Dir::Orig, request(10, Some(&format!("u{n}")), &KRBTGT, &[])))
         .collect();
-    let rows = datagrams(&asks);
+    let rows = feed(&asks);
     assert_eq!(
         rows.iter()
             .filter(|row| row.starts_with("kerberos"))
@@ -411,47 +365,16 @@ fn beginnings_are_recognised() {
 }
 
 #[test]
-fn a_cut_at_any_byte_does_no_harm() {
-    for (dir, message) in conversation() {
-        for len in 0..message.len() {
-            datagrams(&[(dir, message[..len].to_vec())]);
-            stream(&[(dir, &framed(&message)[..len])]);
-        }
-    }
+fn what_is_cut_split_or_changed_does_no_harm() {
+    endures::<Kerberos>(&views(&conversation()), true);
+    endures::<Kerberos>(&views(&on_tcp()), false);
 }
 
 proptest! {
     #[test]
-    fn any_split_gives_the_same_records(sizes in prop::collection::vec(1..90_usize, 1..40)) {
-        let whole: Vec<_> = conversation().iter().map(|(d, m)| (*d, framed(m))).collect();
-        let (mut pieces, mut sizes) = (Vec::new(), sizes.iter().cycle());
-        for (dir, data) in &whole {
-            let mut rest = &data[..];
-            while !rest.is_empty() {
-                let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
-                pieces.push((*dir, piece));
-                rest = after;
-            }
-        }
-        prop_assert_eq!(stream(&pieces), datagrams(&conversation()));
-    }
-
-    #[test]
-    fn changed_bytes_never_panic(
-        changes in prop::collection::vec((0..6_usize, 0..300_usize, any::<u8>()), 1..20)
-    ) {
-        let mut pieces = conversation();
-        for (piece, at, byte) in changes {
-            if let Some(slot) = pieces[piece].1.get_mut(at) {
-                *slot = byte;
-            }
-        }
-        datagrams(&pieces);
-    }
-
-    #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        datagrams(&[(Dir::Orig, bytes.clone())]);
-        stream(&[(Dir::Resp, &framed(&[&b"\x6a\x82"[..], &bytes].concat()))]);
+        datagrams::<Kerberos>(88, &[(Dir::Orig, &bytes)]);
+        let begun = framed(&[&b"\x6a\x82"[..], &bytes].concat());
+        stream::<Kerberos>(&[(Dir::Resp, &begun)]);
     }
 }

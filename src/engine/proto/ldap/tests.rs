@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proto::gss::tests::{authenticate, challenge, der, init, lines, resp};
-use crate::types::{FlowRef, Observations};
+use crate::proto::gss::tests::{authenticate, challenge, der, init, resp};
+use crate::proto::testing::{datagrams, endures, stream, views};
 
 fn octets(text: &str) -> Vec<u8> {
     der(4, text.as_bytes())
@@ -65,66 +65,8 @@ fn equal(attribute: &str, value: &str) -> Vec<u8> {
     der(0xa3, &[octets(attribute), octets(value)].concat())
 }
 
-/// Feeds pieces of a stream as the flow table does; the last answer comes with the lines.
-fn stream(pieces: &[(Dir, &[u8])]) -> (Vec<String>, Parse) {
-    let (flow, mut seen, mut ldap) = (FlowRef::default(), Observations::new(), Ldap::default());
-    let (mut buffers, mut skips) = ([Vec::new(), Vec::new()], [0_usize; 2]);
-    let (ts, mut last) = (Timestamp::from_secs(1), Parse::Parsed { used: 0 });
-    'pieces: for (dir, piece) in pieces {
-        let at = usize::from(*dir == Dir::Resp);
-        let skipped = piece.len().min(skips[at]);
-        skips[at] -= skipped;
-        buffers[at].extend_from_slice(&piece[skipped..]);
-        while !buffers[at].is_empty() {
-            let data = buffers[at].clone();
-            let input = Input {
-                ts,
-                dir: *dir,
-                data: &data,
-                gap: 0,
-                datagram: false,
-            };
-            last = ldap.parse(input, &mut Out::new(&flow, ts, &mut seen));
-            let used = match last {
-                Parse::Parsed { used } => used,
-                Parse::NeedMore { used, need } => {
-                    assert!(used == 0 && need > 0);
-                    break;
-                }
-                Parse::SkipBytes { bytes } => {
-                    skips[at] = usize::try_from(bytes).unwrap();
-                    data.len()
-                }
-                Parse::Skip | Parse::Broken(_) => break 'pieces,
-            };
-            assert!(used > 0 && used <= data.len());
-            buffers[at].drain(..used);
-        }
-    }
-    ldap.finish(&mut Out::new(&flow, ts, &mut seen));
-    (lines(&seen), last)
-}
-
 fn feed(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
-    let pieces: Vec<_> = pieces.iter().map(|(dir, data)| (*dir, &data[..])).collect();
-    stream(&pieces).0
-}
-
-fn datagrams(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
-    let (flow, mut seen, mut ldap) = (FlowRef::default(), Observations::new(), Ldap::default());
-    let ts = Timestamp::from_secs(1);
-    for (dir, data) in pieces {
-        let input = Input {
-            ts,
-            dir: *dir,
-            data,
-            gap: 0,
-            datagram: true,
-        };
-        ldap.parse(input, &mut Out::new(&flow, ts, &mut seen));
-    }
-    ldap.finish(&mut Out::new(&flow, ts, &mut seen));
-    lines(&seen)
+    stream::<Ldap>(&views(pieces)).lines
 }
 
 /// A simple bind, a search with two entries and a referral, changes, and the end.
@@ -232,11 +174,13 @@ fn a_client_that_looks_for_its_domain_controller_names_itself() {
         message(7, &der(0x64, &octets(""))),
         message(7, &result(0x65, 0, "", &[])),
     ];
-    let rows = datagrams(&[
-        (Dir::Orig, ask.clone()),
-        (Dir::Orig, ask),
-        (Dir::Resp, answer.concat()),
-    ]);
+    let answer = answer.concat();
+    let pieces = [
+        (Dir::Orig, &ask[..]),
+        (Dir::Orig, &ask),
+        (Dir::Resp, &answer),
+    ];
+    let rows = datagrams::<Ldap>(389, &pieces).lines;
     let row = r#"ldap_search {"message_id":7,"scope":"base","deref_aliases":"never","base_object":"","result_count":1,"result":"success","filter":"(&(DnsDomain=ex.org.)(Host=PC7))","attributes":["Netlogon"]}"#;
     assert_eq!(
         rows,
@@ -279,7 +223,7 @@ fn signed_messages_are_read_and_sealed_ones_declared() {
         [&[1, 0, 0, 0][..], &[9; 12], &ask].concat(), // \[MS-NLMP\] 2.2.2.9.1
     ];
     for bytes in signed {
-        let (rows, _) = stream(&[(Dir::Orig, &token(&bytes))]);
+        let rows = feed(&[(Dir::Orig, token(&bytes))]);
         assert_eq!(rows.len(), 1, "{bytes:x?}");
         assert!(rows[0].contains(r#""filter":"(cn=*)""#));
     }
@@ -288,11 +232,9 @@ fn signed_messages_are_read_and_sealed_ones_declared() {
         [&[1, 0, 0, 0][..], &[9; 12], &[0xee; 80]].concat(),
     ];
     for bytes in sealed {
-        let (rows, last) = stream(&[(Dir::Orig, &token(&bytes))]);
-        assert_eq!(
-            (rows, last),
-            (vec![r#"ldap {"opcode":"sealed"}"#.to_owned()], Parse::Skip)
-        );
+        let told = stream::<Ldap>(&[(Dir::Orig, &token(&bytes))]);
+        assert_eq!(told.lines, [r#"ldap {"opcode":"sealed"}"#]);
+        assert_eq!(told.last(), Some(Parse::Skip));
     }
 }
 
@@ -304,10 +246,11 @@ fn behind_start_tls_comes_tls() {
         (Dir::Resp, message(1, &result(0x78, 0, "", &[]))),
         (Dir::Orig, b"\x16\x03\x01\x02\x00\x01".to_vec()),
     ];
-    let pieces: Vec<_> = pieces.iter().map(|(dir, data)| (*dir, &data[..])).collect();
-    let (rows, last) = stream(&pieces);
-    assert_eq!(last, Parse::Skip);
-    assert!(rows[1].contains(r#""opcode":"extended","result":"success","object":"StartTLS""#));
+    let told = stream::<Ldap>(&views(&pieces));
+    assert_eq!(told.last(), Some(Parse::Skip));
+    assert!(
+        told.lines[1].contains(r#""opcode":"extended","result":"success","object":"StartTLS""#)
+    );
 }
 
 #[test]
@@ -373,47 +316,15 @@ fn beginnings_are_recognised() {
 }
 
 #[test]
-fn a_cut_at_any_byte_does_no_harm() {
-    for (dir, whole) in conversation() {
-        for len in 0..whole.len() {
-            stream(&[(dir, &whole[..len])]);
-            datagrams(&[(dir, whole[..len].to_vec())]);
-        }
-    }
+fn what_is_cut_split_or_changed_does_no_harm() {
+    endures::<Ldap>(&views(&conversation()), false);
+    endures::<Ldap>(&views(&conversation()), true);
 }
 
 proptest! {
     #[test]
-    fn any_split_gives_the_same_records(sizes in prop::collection::vec(1..90_usize, 1..40)) {
-        let whole = conversation();
-        let (mut pieces, mut sizes) = (Vec::new(), sizes.iter().cycle());
-        for (dir, data) in &whole {
-            let mut rest = &data[..];
-            while !rest.is_empty() {
-                let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
-                pieces.push((*dir, piece));
-                rest = after;
-            }
-        }
-        prop_assert_eq!(stream(&pieces).0, expected());
-    }
-
-    #[test]
-    fn changed_bytes_never_panic(
-        changes in prop::collection::vec((0..11_usize, 0..300_usize, any::<u8>()), 1..20)
-    ) {
-        let mut pieces = conversation();
-        for (piece, at, byte) in changes {
-            if let Some(slot) = pieces[piece].1.get_mut(at) {
-                *slot = byte;
-            }
-        }
-        feed(&pieces);
-    }
-
-    #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        datagrams(&[(Dir::Orig, bytes.clone())]);
+        datagrams::<Ldap>(389, &[(Dir::Orig, &bytes)]);
         feed(&[(Dir::Orig, message(1, &bytes)), (Dir::Resp, token(&bytes))]);
     }
 }

@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proto::gss::tests::lines;
-use crate::types::{FlowRef, Observations};
+use crate::proto::testing::{datagrams, endures};
 
 /// The Access-Request of RFC 2865 §7.1: nemo logs in on port 3 of 192.168.1.16.
 const REQUEST: &[u8] = &[
@@ -38,20 +37,8 @@ fn message(code: u8, id: u8, attributes: &[(u8, &[u8])]) -> Vec<u8> {
 }
 
 fn run(pieces: &[&[u8]]) -> Vec<String> {
-    let (flow, mut seen, mut radius) = (FlowRef::default(), Observations::new(), Radius::default());
-    for (second, data) in pieces.iter().enumerate() {
-        let ts = Timestamp::from_secs(i64::try_from(second).unwrap());
-        let input = Input {
-            ts,
-            dir: Dir::Orig,
-            data,
-            gap: 0,
-            datagram: true,
-        };
-        radius.parse(input, &mut Out::new(&flow, ts, &mut seen));
-    }
-    radius.finish(&mut Out::new(&flow, Timestamp::from_secs(99), &mut seen));
-    lines(&seen)
+    let pieces: Vec<_> = pieces.iter().map(|data| (Dir::Orig, *data)).collect();
+    datagrams::<Radius>(1812, &pieces).lines
 }
 
 #[test]
@@ -156,7 +143,6 @@ fn beginnings_are_unsure_and_what_does_not_add_up_is_read_as_far_as_it_goes() {
         assert_eq!(Radius::probe(whole, Dir::Orig), Probe::Unsure);
         for len in 0..whole.len() {
             assert_eq!(Radius::probe(&whole[..len], Dir::Orig), Probe::NotMine);
-            run(&[&whole[..len]]);
         }
     }
     let mut broken = REQUEST.to_vec();
@@ -168,6 +154,11 @@ fn beginnings_are_unsure_and_what_does_not_add_up_is_read_as_far_as_it_goes() {
         rows[2],
         r#"radius {"username":"nemo","request_type":"access"}"#
     );
+}
+
+#[test]
+fn what_is_cut_or_changed_does_no_harm() {
+    endures::<Radius>(&[(Dir::Orig, REQUEST), (Dir::Resp, ACCEPT)], true);
 }
 
 proptest! {

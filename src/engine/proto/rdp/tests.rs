@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proto::gss::tests::lines;
-use crate::types::{FlowRef, Observations};
+use crate::proto::testing::{endures, stream, views};
 
 /// TPKT and X.224 header of the given type, then what follows.
 fn frame(kind: u8, rest: &[u8]) -> Vec<u8> {
@@ -72,41 +71,6 @@ fn connect_response() -> Vec<u8> {
     frame(0xf0, &[&head[..], b"McDn", &[len], &blocks].concat())
 }
 
-/// Feeds pieces as the flow table does; the last answer comes with the lines.
-fn run(pieces: &[(Dir, &[u8])]) -> (Vec<String>, Parse) {
-    let (flow, mut seen, mut rdp) = (FlowRef::default(), Observations::new(), Rdp::default());
-    let mut buffers = [Vec::new(), Vec::new()];
-    let (ts, mut last) = (Timestamp::from_secs(1), Parse::Parsed { used: 0 });
-    'pieces: for (dir, piece) in pieces {
-        let buffer = &mut buffers[usize::from(*dir == Dir::Resp)];
-        buffer.extend_from_slice(piece);
-        while !buffer.is_empty() {
-            let data = buffer.clone();
-            let input = Input {
-                ts,
-                dir: *dir,
-                data: &data,
-                gap: 0,
-                datagram: false,
-            };
-            last = rdp.parse(input, &mut Out::new(&flow, ts, &mut seen));
-            match last {
-                Parse::Parsed { used } => {
-                    assert!(used > 0 && used <= data.len());
-                    buffer.drain(..used);
-                }
-                Parse::NeedMore { used, need } => {
-                    assert!(used == 0 && need > 0);
-                    break;
-                }
-                _ => break 'pieces,
-            }
-        }
-    }
-    rdp.finish(&mut Out::new(&flow, ts, &mut seen));
-    (lines(&seen), last)
-}
-
 fn in_clear() -> Vec<(Dir, Vec<u8>)> {
     vec![
         (Dir::Orig, request(&[])),
@@ -116,11 +80,10 @@ fn in_clear() -> Vec<(Dir, Vec<u8>)> {
     ]
 }
 
-fn feed(pieces: &[(Dir, Vec<u8>)]) -> (Vec<String>, Parse) {
-    run(&pieces
-        .iter()
-        .map(|(dir, data)| (*dir, &data[..]))
-        .collect::<Vec<_>>())
+fn feed(pieces: &[(Dir, Vec<u8>)]) -> (Vec<String>, Option<Parse>) {
+    let told = stream::<Rdp>(&views(pieces));
+    let last = told.last();
+    (told.lines, last)
 }
 
 const IN_CLEAR: &str = r#"rdp {"cookie":"eltons","result":"Success","security_protocol":"RDP","client_channels":["rdpdr","cliprdr"],"keyboard_layout":"English - United States","client_build":"RDP 5.2","client_name":"ELTONS-DEV2","client_dig_product_id":"69712-783","desktop_width":1280,"desktop_height":1024,"requested_color_depth":"24bit","cert_type":"RSA","cert_permanent":false,"encryption_level":"Client compatible","encryption_method":"128bit"}"#;
@@ -136,7 +99,7 @@ fn a_connection_in_clear_tells_of_its_client() {
             IN_CLEAR
         ]
     );
-    assert_eq!(last, Parse::Skip);
+    assert_eq!(last, Some(Parse::Skip));
 }
 
 #[test]
@@ -148,7 +111,7 @@ fn behind_a_choice_of_tls_comes_tls() {
         (Dir::Orig, b"\x16\x03\x01\0\x05\x01".to_vec()),
     ];
     let (rows, last) = feed(&pieces);
-    assert_eq!(last, Parse::Skip);
+    assert_eq!(last, Some(Parse::Skip));
     assert_eq!(
         rows[1],
         r#"rdp {"cookie":"eltons","result":"encrypted","security_protocol":"HYBRID","requested_protocols":["SSL","HYBRID","HYBRID_EX"],"restricted_admin":true}"#
@@ -205,50 +168,15 @@ fn beginnings_are_recognised() {
 }
 
 #[test]
-fn a_cut_at_any_byte_does_no_harm() {
-    for (cut, (dir, whole)) in in_clear().iter().enumerate() {
-        for len in 0..whole.len() {
-            let mut pieces = in_clear();
-            pieces[cut] = (*dir, whole[..len].to_vec());
-            feed(&pieces);
-        }
-    }
+fn what_is_cut_split_or_changed_does_no_harm() {
+    endures::<Rdp>(&views(&in_clear()), false);
 }
 
 proptest! {
     #[test]
-    fn any_split_gives_the_same_record(sizes in prop::collection::vec(1..90_usize, 1..40)) {
-        let whole = in_clear();
-        let (mut pieces, mut sizes) = (Vec::new(), sizes.iter().cycle());
-        for (dir, data) in &whole {
-            let mut rest = &data[..];
-            while !rest.is_empty() {
-                let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
-                pieces.push((*dir, piece));
-                rest = after;
-            }
-        }
-        let rows = run(&pieces).0;
-        prop_assert_eq!(rows.last().map(String::as_str), Some(IN_CLEAR));
-    }
-
-    #[test]
-    fn changed_bytes_never_panic(
-        changes in prop::collection::vec((0..4_usize, 0..450_usize, any::<u8>()), 1..20)
-    ) {
-        let mut pieces = in_clear();
-        for (piece, at, byte) in changes {
-            if let Some(slot) = pieces[piece].1.get_mut(at) {
-                *slot = byte;
-            }
-        }
-        feed(&pieces);
-    }
-
-    #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        run(&[(Dir::Orig, &bytes)]);
+        stream::<Rdp>(&[(Dir::Orig, &bytes)]);
         let data = [&[0x7f, 0x65][..], b"Duca", &bytes].concat();
-        run(&[(Dir::Orig, &frame(0xf0, &data)), (Dir::Resp, &frame(0xf0, &bytes))]);
+        feed(&[(Dir::Orig, frame(0xf0, &data)), (Dir::Resp, frame(0xf0, &bytes))]);
     }
 }

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use self::messages::*;
 use super::*;
-use crate::types::{Body, FlowRef, Observations, Timestamp};
+use crate::proto::testing::{endures, lines, stream, views};
+use crate::types::{FlowRef, Observations, Timestamp};
 
 const CREATE: u16 = 5;
 const RESPONSE: u32 = 1;
@@ -17,65 +18,6 @@ const RELATED: u32 = 4;
 /// STATUS_ACCESS_DENIED.
 const DENIED: u32 = 0xc000_0022;
 const SHARE: &str = r"\\dc\c$";
-
-/// Feeds pieces as the flow table does and returns the records as JSON, the kind in front.
-fn run(pieces: &[(Dir, &[u8])]) -> Vec<String> {
-    let (flow, mut seen, mut smb) = (FlowRef::default(), Observations::new(), Smb::default());
-    let (mut buffers, mut skips) = ([Vec::new(), Vec::new()], [0_usize; 2]);
-    let ts = Timestamp::from_secs(1);
-    'pieces: for (dir, piece) in pieces {
-        let at = usize::from(*dir == Dir::Resp);
-        let skipped = piece.len().min(skips[at]);
-        skips[at] -= skipped;
-        buffers[at].extend(&piece[skipped..]);
-        while !buffers[at].is_empty() {
-            let data = buffers[at].clone();
-            let input = Input {
-                ts,
-                dir: *dir,
-                data: &data,
-                gap: 0,
-                datagram: false,
-            };
-            let used = match smb.parse(input, &mut Out::new(&flow, ts, &mut seen)) {
-                Parse::Parsed { used } => used,
-                Parse::NeedMore { used, need } => {
-                    assert!(used <= data.len() && need > 0);
-                    buffers[at].drain(..used);
-                    break;
-                }
-                Parse::SkipBytes { bytes } => {
-                    skips[at] = usize::try_from(bytes).unwrap();
-                    data.len()
-                }
-                Parse::Skip | Parse::Broken(_) => break 'pieces,
-            };
-            assert!(used > 0 && used <= data.len());
-            buffers[at].drain(..used);
-        }
-    }
-    smb.finish(&mut Out::new(&flow, ts, &mut seen));
-    lines(&seen)
-}
-
-/// Records as JSON with the kind in front, clues as evidence and value.
-fn lines(seen: &Observations) -> Vec<String> {
-    let mut lines = Vec::new();
-    for observation in seen {
-        match &observation.body {
-            Body::Record(record) => {
-                let mut line = format!("{} ", record.body.kind());
-                line.push_str(&record.body.text());
-                lines.push(line);
-            }
-            Body::Clue(clue) => {
-                lines.push(format!("{:?} {}: {}", clue.kind, clue.evidence, clue.value));
-            }
-            _ => {}
-        }
-    }
-    lines
-}
 
 /// A whole use of a share: connect, open, write, read, rename, delete, close.
 fn conversation() -> Vec<(Dir, Vec<u8>)> {
@@ -98,10 +40,7 @@ fn conversation() -> Vec<(Dir, Vec<u8>)> {
 }
 
 fn feed(pieces: &[(Dir, Vec<u8>)]) -> Vec<String> {
-    run(&pieces
-        .iter()
-        .map(|(dir, data)| (*dir, &data[..]))
-        .collect::<Vec<_>>())
+    stream::<Smb>(&views(pieces)).lines
 }
 
 #[test]
@@ -141,7 +80,7 @@ fn a_compound_goes_on_with_the_file_it_opened() {
         command(17, RESPONSE, 0, 12, &[2, 0]),
         command(6, RESPONSE, 0, 13, &[60, 0]),
     ]);
-    let rows = run(&[(Dir::Orig, &asked), (Dir::Resp, &told)]);
+    let rows = feed(&[(Dir::Orig, asked), (Dir::Resp, told)]);
     assert_eq!(rows.len(), 3);
     assert!(rows[0].contains("FILE_OPEN") && rows[1].contains("FILE_DELETE"));
     assert!(rows[2].contains(r#""bytes_written":4"#));
@@ -324,49 +263,14 @@ fn beginnings_are_recognised() {
 }
 
 #[test]
-fn a_cut_at_any_byte_does_no_harm() {
-    for (cut, (dir, whole)) in conversation().iter().enumerate() {
-        for len in 0..whole.len() {
-            let mut pieces = conversation();
-            pieces[cut] = (*dir, whole[..len].to_vec());
-            feed(&pieces);
-        }
-    }
+fn what_is_cut_split_or_changed_does_no_harm() {
+    endures::<Smb>(&views(&conversation()), false);
 }
 
 proptest! {
     #[test]
-    fn any_split_gives_the_same_records(sizes in prop::collection::vec(1..90_usize, 1..40)) {
-        let whole = conversation();
-        let mut pieces = Vec::new();
-        let mut sizes = sizes.iter().cycle();
-        for (dir, data) in &whole {
-            let mut rest = &data[..];
-            while !rest.is_empty() {
-                let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
-                pieces.push((*dir, piece));
-                rest = after;
-            }
-        }
-        prop_assert_eq!(run(&pieces), feed(&whole));
-    }
-
-    #[test]
-    fn changed_bytes_never_panic(
-        changes in prop::collection::vec((0..14_usize, 0..400_usize, any::<u8>()), 1..20)
-    ) {
-        let mut pieces = conversation();
-        for (piece, at, byte) in changes {
-            if let Some(slot) = pieces[piece].1.get_mut(at) {
-                *slot = byte;
-            }
-        }
-        feed(&pieces);
-    }
-
-    #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        run(&[(Dir::Orig, &bytes)]);
-        run(&[(Dir::Resp, &framed(&[&b"\xfeSMB\x40\0"[..], &bytes].concat()))]);
+        stream::<Smb>(&[(Dir::Orig, &bytes)]);
+        feed(&[(Dir::Resp, framed(&[&b"\xfeSMB\x40\0"[..], &bytes].concat()))]);
     }
 }

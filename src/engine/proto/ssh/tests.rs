@@ -3,56 +3,16 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::{Body, Endpoint, FlowRef, Observations};
-
-fn flow() -> FlowRef {
-    FlowRef {
-        orig: Endpoint::new([192, 0, 2, 1].into(), 50_000),
-        resp: Endpoint::new([192, 0, 2, 2].into(), 22),
-        proto: 6,
-        ..FlowRef::default()
-    }
-}
+use crate::proto::testing::{stream, views};
+use crate::types::Body;
 
 type Pieces = Vec<(Dir, Vec<u8>)>;
 
-/// Plays a flow engine; each record as JSON, each clue as its value, and the last answer.
+/// Each record as JSON, each clue as its value, and the answer that ended it.
 fn run(pieces: &Pieces) -> (Vec<String>, Option<Parse>) {
-    let (flow, mut seen, mut ssh) = (flow(), Observations::new(), Ssh::default());
-    let (ts, mut last) = (Timestamp::from_secs(1), None);
-    let (mut buffers, mut deaf) = ([Vec::new(), Vec::new()], [false; 2]);
-    'flow: for (dir, piece) in pieces {
-        let at = usize::from(*dir == Dir::Resp);
-        if deaf[at] {
-            continue;
-        }
-        buffers[at].extend(piece);
-        while !buffers[at].is_empty() {
-            let input = Input {
-                ts,
-                dir: *dir,
-                data: &buffers[at],
-                gap: 0,
-                datagram: false,
-            };
-            let parse = ssh.parse(input, &mut Out::new(&flow, ts, &mut seen));
-            last = Some(parse);
-            match parse {
-                Parse::Parsed { used } => drop(buffers[at].drain(..used)),
-                Parse::NeedMore { used, need } => {
-                    assert!(need > 0);
-                    buffers[at].drain(..used);
-                    break;
-                }
-                Parse::SkipBytes { .. } => {
-                    (buffers[at], deaf[at]) = (Vec::new(), true);
-                }
-                Parse::Skip | Parse::Broken(_) => break 'flow,
-            }
-        }
-    }
-    ssh.finish(&mut Out::new(&flow, Timestamp::from_secs(2), &mut seen));
-    (seen.iter().filter_map(|o| line(&o.body)).collect(), last)
+    let told = stream::<Ssh>(&views(pieces));
+    let lines = told.seen.iter().filter_map(|o| line(&o.body)).collect();
+    (lines, told.last())
 }
 
 fn line(body: &Body) -> Option<String> {
@@ -143,8 +103,8 @@ fn a_session_from_its_lines_to_the_login() {
     assert_eq!(
         lines,
         [
-            "192.0.2.1 runs SSH-2.0-OpenSSH_9.2p1",
-            "192.0.2.2 runs SSH-2.0-OpenSSH_8.4p1 Debian-5",
+            "10.0.0.1 runs SSH-2.0-OpenSSH_9.2p1",
+            "10.0.0.2 runs SSH-2.0-OpenSSH_8.4p1 Debian-5",
             record
         ]
     );

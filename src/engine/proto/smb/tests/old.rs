@@ -2,7 +2,8 @@
 
 use super::messages::{framed, wide};
 use super::piped::{answered, bind, call};
-use super::{Dir, feed, run};
+use super::{Dir, Smb, feed};
+use crate::proto::testing::{endures, views};
 
 const NT_CREATE: u8 = 0xa2;
 const WRITE: u8 = 0x2f;
@@ -350,42 +351,8 @@ fn chains_that_go_back_or_nowhere_end() {
 }
 
 #[test]
-fn a_cut_or_split_anywhere_does_no_harm() {
+fn what_is_cut_split_or_changed_does_no_harm() {
     for whole in [conversation(), piped(), vec![(Dir::Orig, sign_in().wire())]] {
-        let expected = feed(&whole);
-        for (cut, (dir, data)) in whole.iter().enumerate() {
-            for len in 0..data.len() {
-                let mut pieces = whole.clone();
-                pieces[cut] = (*dir, data[..len].to_vec());
-                feed(&pieces);
-                let (head, tail) = data.split_at(len);
-                let all = whole.iter().map(|(dir, data)| (*dir, &data[..]));
-                let mut pieces: Vec<_> = all.collect();
-                pieces.splice(cut..=cut, [(*dir, head), (*dir, tail)]);
-                assert_eq!(run(&pieces), expected);
-            }
-        }
-    }
-}
-
-#[test]
-fn changed_bytes_never_panic() {
-    let whole = [conversation(), piped()].concat();
-    // A fixed sequence of pseudo-random numbers (Knuth's MMIX multiplier).
-    let mut state = 1_u64;
-    let mut random = |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(state >> 33).unwrap() % below
-    };
-    for _ in 0..2000 {
-        let mut pieces = whole.clone();
-        for _ in 0..8 {
-            let piece = random(pieces.len());
-            let at = random(pieces[piece].1.len());
-            pieces[piece].1[at] = u8::try_from(random(256)).unwrap();
-        }
-        feed(&pieces);
+        endures::<Smb>(&views(&whole), false);
     }
 }
