@@ -215,5 +215,22 @@ def files_of_another():
     pcap("nfs-rename", ETHER, frames + dialog(2049, turns, start=5))
 
 
-for make in (dhcpv6, routers, ports, services, screen, downloads, files_of_another):
+def media():
+    """RFC 3550, RFC 3551: a call's voice both ways with its reports; a datagram that looks so once and then does not."""
+
+    def voice(sequence, ssrc, kind=8):
+        return struct.pack("!BBHII", 0x80, kind, sequence & 0xFFFF, 160 * sequence & 0xFFFFFFFF, ssrc) + b"\xd5" * 160
+
+    report = struct.pack("!BBHI", 0x80, 201, 1, 7) + struct.pack("!BBHI", 0x81, 202, 4, 7) + b"\1\x09anna@pc-a\0"
+    talk = [(True, 0x88)] + [(n % 2 == 0, 8) for n in range(9)]
+    turns = [(from_a, voice(65533 + n, 7 if from_a else 9, kind)) for n, (from_a, kind) in enumerate(talk)]
+    seed("rtp", turns[:4], True)
+    seed("rtcp", [(C, report)], True)
+    frames = [(at * 0.02, one) for at, one in datagrams(16384, turns, None, sport=4000)]
+    frames += datagrams(16385, [(C, report), (S, report)], None, sport=4001)
+    frames += [(at + 3, one) for at, one in datagrams(9999, [(C, voice(5, 7)), (C, voice(5, 8))], None, sport=5000)]
+    pcap("rtp-call", ETHER, sorted(frames))
+
+
+for make in (dhcpv6, routers, ports, services, screen, downloads, files_of_another, media):
     make()

@@ -329,6 +329,8 @@ protocols! {
         WsDiscovery in ws_discovery,
         Rfb in rfb,
         OncRpc in onc_rpc,
+        Rtcp in rtcp,
+        Rtp in rtp,
     }
     records {
         smb::SmbFile,

@@ -199,7 +199,7 @@ fn option(record: &mut NdpRecord, kind: u8, value: &[u8]) {
                 return;
             };
             let valid = u32::from_be_bytes([v0, v1, v2, v3]);
-            record.prefix_lifetime.get_or_insert(seconds(valid));
+            record.prefix_lifetime.get_or_insert_with(|| seconds(valid));
             if flags & 0x40 != 0 {
                 add(&mut record.autonomous_prefixes, text.clone());
             }

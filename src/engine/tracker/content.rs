@@ -154,7 +154,7 @@ impl Tracker {
 
     /// Takes a router's ICMPv6 message.
     #[cold]
-    pub(super) fn from_router(
+    pub(super) fn router_message(
         &mut self,
         found: Found,
         ts: Timestamp,

@@ -215,7 +215,7 @@ impl Tracker {
             (Transport::Icmp(icmp), _) => {
                 self.payload(found, ip.payload_len.saturating_sub(8));
                 if ip.proto == proto::ICMPV6 && icmp.is_from_router() {
-                    self.from_router(found, ts, ip, out);
+                    self.router_message(found, ts, ip, out);
                 }
             }
             (Transport::Sctp(_), _) => self.payload(found, ip.payload_len.saturating_sub(12)),

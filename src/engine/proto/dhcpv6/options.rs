@@ -188,7 +188,7 @@ impl<'a> Message<'a> {
     /// Option 23.
     pub(super) fn name_servers(&self) -> Option<Vec<IpAddr>> {
         let list = self.get(code::NAME_SERVERS)?.chunks_exact(16);
-        let list = list.filter_map(|octets| address(octets)).take(VALUES_MAX);
+        let list = list.filter_map(address).take(VALUES_MAX);
         Some(list.collect::<Vec<_>>()).filter(|list| !list.is_empty())
     }
 
