@@ -88,6 +88,8 @@ pub struct Tracker {
     room: Room,
     stats: TrackerStats,
     protocols: bool,
+    /// Makes numbers of secrets.
+    key: Seed,
 }
 
 impl Tracker {
@@ -113,6 +115,7 @@ impl Tracker {
             },
             stats: TrackerStats::default(),
             protocols: config.protocols,
+            key: config.seed,
         }
     }
 

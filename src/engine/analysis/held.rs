@@ -12,6 +12,7 @@ impl Analysis {
         held.extend([
             self.names.held(),
             self.oddities.held(),
+            self.secrets.held(),
             self.site.mirror.held(),
             self.ledger.held(),
             self.incidents.held(),

@@ -12,6 +12,7 @@ mod names;
 mod oddities;
 mod record;
 mod row;
+mod secrets;
 mod state;
 
 use std::collections::VecDeque;
@@ -30,6 +31,7 @@ use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
 use names::{Names, endpoint};
 use oddities::Oddities;
+use secrets::Secrets;
 
 pub use state::SavedState;
 
@@ -76,6 +78,7 @@ pub struct Analysis {
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
     oddities: Oddities,
+    secrets: Secrets,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -118,6 +121,7 @@ impl Analysis {
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
             oddities: Oddities::new(seed),
+            secrets: Secrets::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -247,11 +251,12 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 6] {
+    pub fn refused(&self) -> [(&'static str, u64); 7] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
             ("oddities", self.oddities.refused()),
+            ("secrets", self.secrets.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),

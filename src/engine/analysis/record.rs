@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use super::flow::Ends;
 use super::{Analysis, Effect};
 use crate::baseline::Feature;
-use crate::proto::{Weird, dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
+use crate::proto::{
+    Credential, Weird, dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord,
+};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
 impl Analysis {
@@ -49,6 +51,10 @@ impl Analysis {
     ) {
         (record.orig_device, record.resp_device) = self.ids(ends);
         record.local = Some((ends.orig_home, ends.resp_home));
+        let body: &mut dyn Any = &mut record.body;
+        if let Some(credential) = body.downcast_mut::<Credential>() {
+            self.secrets.number(&mut credential.secret);
+        }
         if self.is_armed()
             && let Some(last) = record.ends
         {

@@ -13,6 +13,7 @@
 )]
 
 pub(crate) mod ber;
+mod credential;
 pub(crate) mod driver;
 pub mod gss;
 mod health;
@@ -26,12 +27,16 @@ mod testing;
 mod weird;
 
 pub use crate::flow::Dir;
+pub use credential::{Credential, Secret};
 pub use driver::Talk;
 pub use health::{ParserHealth, ParsersHealth, is_guarded};
 pub use weird::Weird;
 
+use std::hash::BuildHasher as _;
+
 use crate::types::{
-    Body, Clue, FieldInfo, Fields, FlowRef, Observation, Observations, Record, Timestamp,
+    Body, Clue, FieldInfo, Fields, FlowRef, Observation, Observations, Record, Seed, Text,
+    Timestamp,
 };
 
 /// Longest piece of one direction a parser may wait for.
@@ -107,6 +112,8 @@ pub struct Out<'a> {
     pub flow: &'a FlowRef,
     /// Time of emission.
     pub ts: Timestamp,
+    /// Makes numbers of secrets.
+    key: Seed,
     pub(crate) observations: &'a mut Observations,
 }
 
@@ -117,8 +124,38 @@ impl<'a> Out<'a> {
         Self {
             flow,
             ts,
+            key: Seed(0),
             observations,
         }
+    }
+
+    /// The same with the process's own key.
+    pub(crate) fn keyed(self, key: Seed) -> Self {
+        Self { key, ..self }
+    }
+
+    /// What stands for a secret.
+    pub(crate) fn secret(&self, secret: &[u8]) -> Secret {
+        Secret::Keyed(self.key.hasher().hash_one(secret))
+    }
+
+    /// Tells of a secret that was shown. `secret` is looked at here and nowhere else.
+    pub(crate) fn credential(
+        &mut self,
+        (service, mechanism): (&'static str, &'static str),
+        username: Option<Text>,
+        secret: Option<&[u8]>,
+    ) {
+        let secret = secret.map_or(Secret::Unseen, |secret| self.secret(secret));
+        self.record(
+            self.ts,
+            Credential {
+                service,
+                username,
+                mechanism,
+                secret,
+            },
+        );
     }
 
     /// Emits a record with the record's own time (Zeek: the request's).
@@ -263,6 +300,7 @@ macro_rules! protocols {
         pub const SCHEMAS: &[(&str, &[FieldInfo])] = &[
             (<crate::flow::Conn as Fields>::KIND, <crate::flow::Conn as Fields>::FIELDS),
             (<Weird as Fields>::KIND, <Weird as Fields>::FIELDS),
+            (<Credential as Fields>::KIND, <Credential as Fields>::FIELDS),
             $( (<$record as Fields>::KIND, <$record as Fields>::FIELDS), )*
         ];
     };

@@ -10,7 +10,7 @@ use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
 use crate::proto::driver::Context;
 use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
 use crate::proto::{Kind, ParsersHealth};
-use crate::types::{Body, Observations, Timestamp};
+use crate::types::{Body, Observations, Seed, Timestamp};
 
 /// Sensing has given up on a direction for good.
 const GIVEN_UP: u8 = u8::MAX;
@@ -26,7 +26,7 @@ pub(super) fn context<'a>(
     ts: Timestamp,
     out: &'a mut Observations,
     room: &'a mut Room,
-    health: &'a mut ParsersHealth,
+    (health, key): (&'a mut ParsersHealth, Seed),
 ) -> Context<'a> {
     Context {
         flow: flow.flow_ref(),
@@ -34,6 +34,7 @@ pub(super) fn context<'a>(
         out,
         room,
         health,
+        key,
     }
 }
 
@@ -86,7 +87,13 @@ impl Tracker {
             return;
         };
         let before = out.len();
-        let mut context = context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
+        let mut context = context(
+            flow,
+            ts,
+            out,
+            &mut self.room,
+            (&mut self.stats.parsers, self.key),
+        );
         if tcp.has(flag::ACK) {
             app.acked(dir.other(), tcp.ack, &mut context);
         }
@@ -138,7 +145,13 @@ impl Tracker {
         app.datagram(
             dir,
             udp.payload,
-            &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
+            &mut context(
+                flow,
+                ts,
+                out,
+                &mut self.room,
+                (&mut self.stats.parsers, self.key),
+            ),
         );
         put_back(flow, app);
     }

@@ -252,8 +252,13 @@ impl Tracker {
         let back = flow.settle_copies();
         if let Some(mut app) = flow.app.take() {
             let before = out.len();
-            let mut context =
-                super::content::context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
+            let mut context = super::content::context(
+                flow,
+                ts,
+                out,
+                &mut self.room,
+                (&mut self.stats.parsers, self.key),
+            );
             app.finish(&mut context);
             match service_of(&app) {
                 0 => {}

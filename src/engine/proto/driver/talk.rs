@@ -2,7 +2,7 @@
 
 use super::{Call, Mouth};
 use crate::proto::{Dir, Kind, Parser, ParsersHealth, Port};
-use crate::types::{Endpoint, FlowRef, Observations, Timestamp};
+use crate::types::{Endpoint, FlowRef, Observations, Seed, Timestamp};
 
 /// What one piece takes of time.
 const STEP_NS: i64 = 1_000_000;
@@ -51,6 +51,7 @@ impl Talk {
             ts: self.now,
             out: &mut self.out,
             health: &mut self.health,
+            key: Seed(0),
         };
         if self.datagrams {
             self.mouth.datagram(dir, piece, &mut call);
@@ -66,6 +67,7 @@ impl Talk {
             ts: self.now,
             out: &mut self.out,
             health: &mut self.health,
+            key: Seed(0),
         };
         self.mouth.finish(&mut call);
         self.mouth.drop_parser();
