@@ -1,5 +1,9 @@
 //! The appliance library; names the rooms in reading order.
 
+mod allocator;
+
+pub use allocator::Allocator;
+
 pub mod config;
 
 pub mod control;

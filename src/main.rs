@@ -7,7 +7,7 @@ use tapir::cli::Cli;
 
 /// Records are made in a tracker's thread and given back in the writer's: the system's allocator locks there.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tapir::Allocator = tapir::Allocator;
 
 fn main() -> ExitCode {
     let quiet = tracing_subscriber::EnvFilter::try_from_env("TAPIR_LOG")

@@ -101,13 +101,30 @@ const fn low32(part: i64) -> u32 {
     part as u32
 }
 
+/// What [`Timestamp`]'s text is like; its digits are put in place.
+const FORM: [u8; 30] = *b"0000-00-00T00:00:00.000000000Z";
+
+/// Puts a number's digits into `place`, zeros in front.
+const fn digits(place: &mut [u8], mut number: u32) {
+    let mut at = place.len();
+    while at > 0 {
+        at -= 1;
+        place[at] = b'0' + low8((number % 10) as i64);
+        number /= 10;
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day, hour, minute, second, ns) = self.civil();
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ns:09}Z"
-        )
+        let mut text = FORM;
+        digits(&mut text[0..4], u32::try_from(year).unwrap_or(0));
+        let parts = [month, day, hour, minute, second];
+        for (at, part) in [5, 8, 11, 14, 17].into_iter().zip(parts) {
+            digits(&mut text[at..at + 2], part.into());
+        }
+        digits(&mut text[20..29], ns);
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -14,6 +14,7 @@ use tapir::store::journal::{Journal, JournalSettings};
 use tapir_capture::{FileSource, InputOptions, Source as _};
 use tapir_engine::device::Home;
 use tapir_engine::policy::{Rule, Signer, check};
+use tapir_engine::service::Catalogue;
 use tapir_engine::types::{Seed, Timestamp};
 use tapir_engine::{Analysis, AnalysisSettings, PolicySettings, SavedState};
 
@@ -99,6 +100,7 @@ pub(crate) fn state(data: &[u8]) {
     };
     let settings = AnalysisSettings {
         own: Vec::new(),
+        services: Catalogue::default(),
         sensor_id: "tapir".into(),
         home: Home::new(vec![]),
         time_zone: jiff::tz::TimeZone::UTC,

@@ -11,6 +11,8 @@ impl Analysis {
         held.extend(self.site.held());
         held.extend([
             self.names.held(),
+            self.uses.held(),
+            self.announced.held(),
             self.oddities.held(),
             self.secrets.held(),
             self.site.mirror.held(),

@@ -1,11 +1,13 @@
 //! Rows meet models; what fires becomes a breach and an incident.
 
+use std::cell::OnceCell;
+
 use super::row::Subject;
 use super::{Analysis, Effect};
 use crate::baseline::{Family, Span, Verdict};
 use crate::breach::Firing;
 use crate::device::DeviceIx;
-use crate::model::{DeviceRole, ModelIndex};
+use crate::model::{DeviceRole, Model, ModelIndex};
 use crate::types::{Ends, FlowRef, Record, RecordBody, Timestamp};
 
 /// Whom and what a row is about.
@@ -31,8 +33,8 @@ impl Analysis {
         resp: Option<DeviceIx>,
     ) {
         let (body, flow) = (&record.body, &record.flow);
-        for index in self.models.on(body.kind()).to_vec() {
-            let Some(model) = self.models.get(index) else {
+        for at in 0..self.models.on(body.kind()).len() {
+            let Some((index, model)) = self.on(body.kind(), at) else {
                 continue;
             };
             let device = match model.device {
@@ -60,7 +62,10 @@ impl Analysis {
     /// Lets the models on this kind of verdict see it.
     pub(super) fn judge_verdict(&mut self, verdict: &Verdict) {
         let body = verdict.row.as_ref();
-        for index in self.models.on(body.kind()).to_vec() {
+        for at in 0..self.models.on(body.kind()).len() {
+            let Some((index, _)) = self.on(body.kind(), at) else {
+                continue;
+            };
             let about = About {
                 ts: verdict.ts,
                 seen: verdict.seen,
@@ -75,39 +80,30 @@ impl Analysis {
         }
     }
 
+    /// One of the models on this kind of row.
+    fn on(&self, kind: &str, at: usize) -> Option<(ModelIndex, &Model)> {
+        let index = *self.models.on(kind).get(at)?;
+        Some((index, self.models.get(index)?))
+    }
+
     /// Evaluates one model on one row.
     fn judge(&mut self, index: ModelIndex, about: &About<'_>) {
-        let entry = about.device.and_then(|ix| self.devices.entry(ix));
-        let unknown = about
-            .flow
-            .map(|flow| flow.orig.ip().to_string())
-            .unwrap_or_default();
-        let (id, name) = entry.map_or(("", unknown.as_str()), |e| {
-            (e.device.id.as_str(), e.device.name.as_str())
-        });
         let Some(model) = self.models.get(index) else {
             return;
         };
+        let entry = about.device.and_then(|ix| self.devices.entry(ix));
+        let id = entry.map_or("", |entry| entry.device.id.as_str());
         let flow = about.flow.or_else(|| self.ledger.flow(id, &model.id));
-        let peer = flow.map(|flow| {
-            let answered =
-                about.device.is_some() && self.devices.by_ip(flow.resp.ip()) == about.device;
-            let ip = if answered {
-                flow.orig.ip()
-            } else {
-                flow.resp.ip()
-            };
-            super::endpoint(&self.devices, &self.names, ip)
-        });
         let subject = Subject {
             body: about.body,
             ts: about.ts,
-            device: name,
-            device_ip: about.device.and_then(|ix| self.devices.main_address(ix)),
-            peer: peer.as_deref(),
+            device: about.device,
             flow,
-            home: self.devices.home(),
+            devices: &self.devices,
+            names: &self.names,
             time_zone: &self.settings.time_zone,
+            unknown: OnceCell::new(),
+            met: OnceCell::new(),
         };
         if !model.when.eval(&subject) {
             return;
@@ -119,13 +115,13 @@ impl Analysis {
             ts: about.ts,
             seen: about.seen,
             device: id,
-            device_name: name,
+            device_name: subject.name(),
             flow,
             family: about.family,
             exposure: self.site.exposure(),
             loss: self.site.loss(about.seen),
             cumulative: about.cumulative,
-            peer: peer.as_deref(),
+            peer: subject.peer(),
             mac: entry.and_then(|e| e.device.mac),
         };
         let Some((mut breach, new)) = self.ledger.fire(&firing, &mut self.channels) else {

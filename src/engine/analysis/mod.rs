@@ -4,6 +4,7 @@
 //! baselines, rows to models, breaches to incidents. The only clock is the observations'.
 
 mod act;
+mod announced;
 mod flow;
 mod held;
 mod judge;
@@ -13,6 +14,8 @@ mod oddities;
 mod record;
 mod row;
 mod secrets;
+mod service;
+mod shown;
 mod state;
 
 use std::collections::VecDeque;
@@ -27,8 +30,10 @@ use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
+use crate::service::{Catalogue, Uses};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
+use announced::Announced;
 use names::{Names, endpoint};
 use oddities::Oddities;
 use secrets::Secrets;
@@ -53,6 +58,8 @@ pub struct AnalysisSettings {
     pub response: PolicySettings,
     /// Addresses of the sensor itself: what it sends is counted and not judged.
     pub own: Vec<IpAddr>,
+    /// Services on the internet, and what the site says of them.
+    pub services: Catalogue,
 }
 
 /// What comes out.
@@ -77,6 +84,9 @@ pub struct Analysis {
     /// Devices not yet judged as new, with their deadlines, in order.
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
+    services: Catalogue,
+    uses: Uses,
+    announced: Announced,
     oddities: Oddities,
     secrets: Secrets,
     /// Room for the text of an address.
@@ -120,6 +130,9 @@ impl Analysis {
             ),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
+            uses: Uses::new(seed, &settings.services, saved.services),
+            services: settings.services.clone(),
+            announced: Announced::new(seed),
             oddities: Oddities::new(seed),
             secrets: Secrets::new(seed),
             text: String::new(),
@@ -167,9 +180,11 @@ impl Analysis {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
                 self.site.epoch(ts);
+                self.devices.epoch();
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
+                self.announced.epoch();
                 (self.now, self.quiet_until) = (ts, Timestamp::MIN);
             }
         }
@@ -186,6 +201,7 @@ impl Analysis {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             self.site.advance(deadline);
             self.conclude();
+            self.devices.advance(deadline);
             while let Some((at, device)) = self.newcomers.pop_front_if(|(at, _)| *at <= deadline) {
                 self.newcomer(at, device);
                 self.conclude();
@@ -208,7 +224,8 @@ impl Analysis {
         // An hour without anything seen has nothing to tell at its end: it need not be waited for.
         let hour = self.site.next_deadline().filter(|_| self.site.alive());
         let question = self.policy.next_deadline();
-        [newcomer, hour, question].into_iter().flatten().min()
+        let pair = self.devices.next_deadline();
+        [newcomer, hour, question, pair].into_iter().flatten().min()
     }
 
     /// The input is over: judges what is still open.
@@ -235,8 +252,7 @@ impl Analysis {
     /// The inventory in order of first frames, then of hardware address or address.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
-        let entries = self.devices.entries().into_iter();
-        let mut all: Vec<Device> = entries.map(|entry| entry.device).collect();
+        let mut all = self.devices.devices();
         all.sort_by(|a, b| (a.first_ts, a.mac, &a.id).cmp(&(b.first_ts, b.mac, &b.id)));
         all
     }
@@ -251,15 +267,18 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 7] {
+    pub fn refused(&self) -> [(&'static str, u64); 10] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
+            ("announced_flows", self.announced.refused()),
             ("oddities", self.oddities.refused()),
             ("secrets", self.secrets.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),
+            ("service_uses", self.uses.let_go()),
+            ("service_flows", self.uses.refused()),
         ]
     }
 
@@ -287,7 +306,9 @@ impl Analysis {
 
     /// Judges a device that nobody had seen before.
     fn newcomer(&mut self, ts: Timestamp, device: DeviceIx) {
-        let Some(entry) = self.devices.entry(device) else {
+        // What turned out to be a device that is known is not new.
+        let known = self.devices.main(device) != device;
+        let Some(entry) = self.devices.entry(device).filter(|_| !known) else {
             return;
         };
         let first_ts = entry.device.first_ts;

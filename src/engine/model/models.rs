@@ -40,12 +40,10 @@ impl Models {
         let (mut found, mut errors) = (Vec::new(), Vec::new());
         for source in sources.iter().take(MODELS_MAX) {
             let mut reader = Reader::new(source.path, source.text);
-            found.extend(
-                read(&mut reader, source.text, schema).map(|(mut model, at)| {
-                    source.path.clone_into(&mut model.path);
-                    (model, at, source)
-                }),
-            );
+            found.extend(read(&mut reader, schema).map(|(mut model, at)| {
+                source.path.clone_into(&mut model.path);
+                (model, at, source)
+            }));
             errors.append(&mut reader.errors);
         }
         if let Some(beyond) = sources.get(MODELS_MAX) {
@@ -101,11 +99,11 @@ impl Models {
     /// The models evaluated on rows of `kind`, in the order of ids.
     #[must_use]
     pub fn on(&self, kind: &str) -> &[ModelIndex] {
-        let found = self.kinds.binary_search_by(|(name, _)| (*name).cmp(kind));
-        found
-            .ok()
-            .and_then(|at| self.kinds.get(at))
-            .map_or(&[], |(_, models)| models)
+        // Hardly any kind has models: length and first letter tell that at once.
+        let start = |text: &str| (text.len(), text.as_bytes().first().copied());
+        let is = |name: &str| start(name) == start(kind) && name == kind;
+        let found = self.kinds.iter().find(|(name, _)| is(name));
+        found.map_or(&[], |(_, models)| models)
     }
 
     /// The model at `index`.

@@ -11,7 +11,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, text};
 
@@ -74,6 +74,7 @@ pub struct Dhcp;
 impl Protocol for Dhcp {
     const NAME: &'static str = "dhcp";
     const PORTS: &'static [Port] = &[Port::Udp(67), Port::Udp(68)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         // op, htype and hlen: a request or a reply, any hardware, at most sixteen bytes of address.
@@ -234,8 +235,10 @@ impl<'a> Options<'a> {
     fn parameters(&self) -> Option<Text> {
         let mut out = Text::new();
         for code in self.get(55)? {
-            let comma = if out.is_empty() { "" } else { "," };
-            let _infallible = write!(out, "{comma}{code}");
+            if !out.is_empty() {
+                out.push(',');
+            }
+            out.push_str(itoa::Buffer::new().format(*code));
         }
         Some(out).filter(|list| !list.is_empty())
     }
@@ -370,6 +373,9 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
                 tell(client, kind, evidence, value.trim_end_matches('.'));
             }
         }
+        if let Some(id) = identifier(options, message.mac) {
+            tell(client, ClueKind::Software, "dhcp client id", &id);
+        }
         return;
     }
     let kind = options.get(53).and_then(<[u8]>::first).copied();
@@ -386,6 +392,26 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
             value: "dhcp".into(),
         });
     }
+}
+
+/// The client's identifier, option 61, if it is more than its hardware address: a DUID with what it belongs to left
+/// out (RFC 4361 §6.1), so that all interfaces of a machine have the same, or what else the client made up.
+fn identifier(options: &Options<'_>, mac: Option<MacAddr>) -> Option<Text> {
+    /// Shorter ones are no identifiers (RFC 2132 §9.14 knows them from two bytes on).
+    const LEN_MIN: usize = 7;
+    let id = options.get(61).filter(|id| id.len() >= LEN_MIN)?;
+    let (&kind, value) = id.split_first()?;
+    let (name, value) = match kind {
+        255 => ("duid", value.get(4..).filter(|duid| duid.len() >= LEN_MIN)?),
+        _ if mac.is_some_and(|mac| *value == mac.0) => return None,
+        _ => ("id", id),
+    };
+    let mut out = Text::from(name);
+    for (at, byte) in value.iter().enumerate() {
+        let space = if at == 0 { " " } else { "" };
+        let _infallible = write!(out, "{space}{byte:02x}");
+    }
+    Some(out)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use super::quic::Assembly;
 use super::tls::{Carried, Transport, without_cookie};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::heap_of;
 
 /// Type, version, epoch, sequence number, length.
@@ -65,6 +65,7 @@ struct Record<'a> {
 impl Protocol for Dtls {
     const NAME: &'static str = "dtls";
     const PORTS: &'static [Port] = &[Port::Udp(443), Port::Udp(4433), Port::Udp(5684)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match record(start) {

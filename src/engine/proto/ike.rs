@@ -5,7 +5,7 @@
 //! Input:    UDP datagrams, any port.
 //! Output:   the service of the flow.
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 
 /// SPIs of both sides, next payload, version, exchange, flags, message id, length.
 const HEADER_LEN: usize = 28;
@@ -17,6 +17,7 @@ pub struct Ike;
 impl Protocol for Ike {
     const NAME: &'static str = "ike";
     const PORTS: &'static [Port] = &[Port::Udp(500), Port::Udp(4500)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let message = match start {

@@ -12,7 +12,7 @@
 use super::lines::{
     BothLines, Next, TEXT_LEN_MAX, begins_with_any, first_line, is_verb, tell_software, word,
 };
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, heap_of, text};
 
@@ -63,6 +63,7 @@ impl Protocol for Irc {
         Port::Tcp(6669),
         Port::Tcp(7000),
     ];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.first() {

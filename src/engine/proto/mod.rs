@@ -53,6 +53,17 @@ pub enum Port {
     Udp(u16),
 }
 
+/// What a protocol travels over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// TCP's streams alone.
+    Streams,
+    /// Datagrams alone.
+    Datagrams,
+    /// Either.
+    Both,
+}
+
 /// What the first bytes of one direction say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
@@ -196,7 +207,10 @@ pub trait Protocol: Default + std::fmt::Debug {
     const NAME: &'static str;
     /// Where to look first.
     const PORTS: &'static [Port];
-    /// Judges the first bytes of one direction; `dir` is who sent them.
+    /// Over what else it is not even looked for.
+    const OVER: Over = Over::Both;
+    /// Judges the first bytes of one direction; `dir` is who sent them. What cannot be one of a stream's
+    /// first bytes cannot become so by those that follow.
     fn probe(start: &[u8], dir: Dir) -> Probe;
     /// Takes the next piece of one direction.
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse;
@@ -245,6 +259,12 @@ macro_rules! protocols {
             #[must_use]
             pub fn ports(self) -> &'static [Port] {
                 match self { $( Self::$variant => <$module::$variant as Protocol>::PORTS, )* }
+            }
+
+            /// See [`Protocol::OVER`].
+            #[must_use]
+            pub fn over(self) -> Over {
+                match self { $( Self::$variant => <$module::$variant as Protocol>::OVER, )* }
             }
 
             /// See [`Protocol::probe`].

@@ -10,7 +10,7 @@
 //! Not done: names behind properties longer than what is looked at; topic aliases of 5.0.
 
 use super::lines::{TEXT_LEN_MAX, add_distinct};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, Timestamp, heap_of, text};
 
@@ -111,6 +111,7 @@ fn behind_properties(bytes: &[u8], version: u8) -> Option<&[u8]> {
 impl Protocol for Mqtt {
     const NAME: &'static str = "mqtt";
     const PORTS: &'static [Port] = &[Port::Tcp(1883)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {

@@ -7,7 +7,7 @@
 //! Bounds:   16 bytes a name.
 //! Not done: fragments are not joined (announcements have none); elections, logon requests.
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Clue, ClueKind, Text, text};
 
 /// Bytes before the names.
@@ -45,6 +45,7 @@ struct Announced {
 impl Protocol for Nbdgm {
     const NAME: &'static str = "nbdgm";
     const PORTS: &'static [Port] = &[Port::Udp(138)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match header(start) {

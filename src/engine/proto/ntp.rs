@@ -9,7 +9,7 @@
 //! Not done: what modes 6 and 7 ask.
 
 use super::lines::TEXT_LEN_MAX;
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, Text, Timestamp, text};
 
@@ -65,6 +65,7 @@ pub struct Ntp {
 impl Protocol for Ntp {
     const NAME: &'static str = "ntp";
     const PORTS: &'static [Port] = &[Port::Udp(123)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.first().and_then(|first| version_and_mode(*first)) {

@@ -34,10 +34,13 @@ impl Protocol for Openvpn {
         match *start {
             [CLIENT_RESET | SERVER_RESET, ..] => packet(start),
             // A packet of TCP comes alone: nobody goes on before the other has answered.
-            [high, low, CLIENT_RESET | SERVER_RESET, ..] => {
-                let len = usize::from(u16::from_be_bytes([high, low]));
+            [0] => Probe::Unsure,
+            [0, low] if is_len(usize::from(low)) => Probe::Unsure,
+            [0, low, CLIENT_RESET | SERVER_RESET, ..] => {
+                let len = usize::from(low);
                 match start.get(2..) {
                     Some(rest) if rest.len() == len => packet(rest),
+                    Some(rest) if rest.len() < len && is_len(len) => Probe::Unsure,
                     _ => Probe::NotMine,
                 }
             }
@@ -45,9 +48,18 @@ impl Protocol for Openvpn {
         }
     }
 
-    fn parse(&mut self, _input: Input<'_>, _out: &mut Out<'_>) -> Parse {
+    fn parse(&mut self, input: Input<'_>, _out: &mut Out<'_>) -> Parse {
+        // Of a stream a beginning may have been enough.
+        if input.datagram && packet(input.data) == Probe::NotMine {
+            return Parse::Broken("openvpn_no_reset");
+        }
         Parse::Skip
     }
+}
+
+/// Whether a reset can be as long.
+fn is_len(len: usize) -> bool {
+    len == PLAIN_LEN || SEALED_LENS.contains(&len)
 }
 
 fn packet(packet: &[u8]) -> Probe {
@@ -78,7 +90,9 @@ mod tests {
         assert_eq!(Openvpn::probe(&plain, Dir::Orig), Probe::Certain);
         let tcp = [&[0, 14][..], &plain].concat();
         assert_eq!(Openvpn::probe(&tcp, Dir::Orig), Probe::Certain);
-        assert_eq!(Openvpn::probe(&tcp[..10], Dir::Orig), Probe::NotMine);
+        assert_eq!(Openvpn::probe(&tcp[..10], Dir::Orig), Probe::Unsure);
+        let longer = [&tcp[..], &[0]].concat();
+        assert_eq!(Openvpn::probe(&longer, Dir::Orig), Probe::NotMine);
         let sealed = [&plain[..9], &[0xaa; 33]].concat();
         assert_eq!(Openvpn::probe(&sealed, Dir::Orig), Probe::Unsure);
         let other = [&plain[..9], &[0xaa; 5]].concat();

@@ -16,7 +16,7 @@ use super::lines::{
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
@@ -87,6 +87,7 @@ pub struct Pop3 {
 impl Protocol for Pop3 {
     const NAME: &'static str = "pop3";
     const PORTS: &'static [Port] = &[Port::Tcp(110)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.first() {

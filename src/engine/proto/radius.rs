@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, Text, Timestamp, heap, heap_of, text};
 
@@ -96,6 +96,7 @@ impl Protocol for Radius {
         Port::Udp(1645),
         Port::Udp(1646),
     ];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {
@@ -295,7 +296,8 @@ fn read(attributes: &[u8], record: &mut RadiusRecord) -> Option<()> {
                 .map(|octets| Ipv4Addr::from(*octets))
         };
         match kind {
-            1 => record.username = words(),
+            // There is at most one (RFC 2865 §5.44); a second does not replace the first.
+            1 if record.username.is_none() => record.username = words(),
             4 => record.nas_addr = address(),
             // 255.255.255.254 and .255 ask for one to be chosen (RFC 2865 §5.8).
             8 => {

@@ -1,14 +1,19 @@
 //! Sensing: which protocol the start of a flow belongs to.
 //!
-//! The first 2 KiB of each direction are shown to every protocol in list order. The first that is certain
-//! wins; else, on one of its ports, the first that is unsure. From the eighth piece on they are shown
-//! again whenever they have grown by an eighth.
+//! The first 2 KiB of each direction are shown to every protocol: first to those whose port it is, then to the others,
+//! in list order. The first that is certain wins; else, on one of its ports, the first that is unsure. From the
+//! eighth piece on they are shown again whenever they have grown by an eighth.
+//!
+//! Nobody is asked in vain: which protocols may begin with a stream's first byte is asked once and for all, and
+//! those that only streams or only datagrams carry are not looked for elsewhere.
 //!
 //! Later: TLS begins in the middle of a stream after STARTTLS, a proxy's preamble or `CONNECT`; HTTP
 //! and SSH after SOCKS. So where nothing was found, the next 32 pieces of a direction are looked at once more,
 //! by their first bytes.
 
-use super::{Dir, Kind, Port, Probe};
+use std::sync::LazyLock;
+
+use super::{Dir, Kind, Over, Port, Probe};
 use crate::types::FlowRef;
 
 /// Bytes of one direction that are sensed.
@@ -37,14 +42,111 @@ pub(crate) enum Sensed {
     Unknown,
 }
 
+/// Some protocols: a bit each, in list order.
+type Kinds = u128;
+
+const _: () = assert!(Kind::ALL.len() <= 128, "a bit for each protocol");
+
+/// What each protocol says of itself, asked once.
+struct Known {
+    /// By direction and first byte: what a stream may be.
+    streams: [[Kinds; 256]; 2],
+    datagrams: Kinds,
+    /// In ascending order: whose port it is.
+    tcp: Vec<(u16, Kinds)>,
+    udp: Vec<(u16, Kinds)>,
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    let may_begin = |byte: usize, dir| {
+        let start = [u8::try_from(byte).unwrap_or_default()];
+        kinds(|kind| kind.over() != Over::Datagrams && kind.probe(&start, dir) != Probe::NotMine)
+    };
+    let ports = |number: fn(Port) -> Option<u16>| {
+        let of = |kind: Kind| kind.ports().iter().copied().filter_map(number);
+        let mut ports: Vec<u16> = Kind::ALL.iter().copied().flat_map(of).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        let whose = |port| (port, kinds(|kind| of(kind).any(|its| its == port)));
+        ports.into_iter().map(whose).collect()
+    };
+    Known {
+        streams: [Dir::Orig, Dir::Resp].map(|dir| std::array::from_fn(|byte| may_begin(byte, dir))),
+        datagrams: kinds(|kind| kind.over() != Over::Streams),
+        tcp: ports(|port| match port {
+            Port::Tcp(port) => Some(port),
+            Port::Udp(_) => None,
+        }),
+        udp: ports(|port| match port {
+            Port::Udp(port) => Some(port),
+            Port::Tcp(_) => None,
+        }),
+    }
+});
+
+impl Known {
+    /// What the start of a direction may be, and whose port it goes over: the responder's, with
+    /// datagrams either.
+    fn candidates(&self, start: &[u8], dir: Dir, flow: &FlowRef) -> (Kinds, Kinds) {
+        let whose = |ports: &[(u16, Kinds)], port: u16| {
+            let at = ports.binary_search_by_key(&port, |(port, _)| *port);
+            at.ok()
+                .and_then(|at| ports.get(at))
+                .map_or(0, |(_, kinds)| *kinds)
+        };
+        if flow.proto != 6 {
+            let (orig, resp) = (flow.orig.port, flow.resp.port);
+            return (
+                self.datagrams,
+                whose(&self.udp, orig) | whose(&self.udp, resp),
+            );
+        }
+        let [orig, resp] = &self.streams;
+        let by_byte = if dir == Dir::Orig { orig } else { resp };
+        let may = start
+            .first()
+            .and_then(|first| by_byte.get(usize::from(*first)));
+        (
+            may.copied().unwrap_or(Kinds::MAX),
+            whose(&self.tcp, flow.resp.port),
+        )
+    }
+}
+
+/// Those for which it holds.
+fn kinds(holds: impl Fn(Kind) -> bool) -> Kinds {
+    let mut all = 0;
+    for (number, kind) in Kind::ALL.iter().enumerate() {
+        all |= Kinds::from(holds(*kind)).wrapping_shl(u32::try_from(number).unwrap_or(0));
+    }
+    all
+}
+
+/// The same one after the other, in list order.
+fn each(mut kinds: Kinds) -> impl Iterator<Item = Kind> {
+    std::iter::from_fn(move || {
+        let first = kinds.trailing_zeros();
+        kinds &= kinds.wrapping_sub(1);
+        Kind::ALL.get(usize::try_from(first).ok()?).copied()
+    })
+}
+
 /// Shows the start of a direction to every protocol.
 #[must_use]
 pub(crate) fn sense(start: &[u8], dir: Dir, flow: &FlowRef) -> Sensed {
+    let (may, whose) = KNOWN.candidates(start, dir, flow);
     let (mut on_port, mut unsure) = (None, false);
-    for &kind in Kind::ALL {
+    for kind in each(may & whose) {
         match kind.probe(start, dir) {
             Probe::Certain => return Sensed::Found(kind),
-            Probe::Unsure if on_port.is_none() && is_on_port(kind, flow) => on_port = Some(kind),
+            Probe::Unsure if on_port.is_none() => on_port = Some(kind),
+            Probe::Unsure => unsure = true,
+            Probe::NotMine => {}
+        }
+    }
+    for kind in each(may & !whose) {
+        match kind.probe(start, dir) {
+            Probe::Certain => return Sensed::Found(kind),
             Probe::Unsure => unsure = true,
             Probe::NotMine => {}
         }
@@ -103,10 +205,54 @@ fn certain(kind: Kind, start: &[u8], dir: Dir, skip: usize) -> Option<(Kind, usi
     (kind.probe(start, dir) == Probe::Certain).then_some((kind, skip))
 }
 
-/// Whether the flow uses one of the protocol's ports: the responder's, with UDP either.
-fn is_on_port(kind: Kind, flow: &FlowRef) -> bool {
-    kind.ports().iter().any(|port| match *port {
-        Port::Tcp(port) => flow.proto == 6 && flow.resp.port == port,
-        Port::Udp(port) => flow.proto == 17 && (flow.resp.port == port || flow.orig.port == port),
-    })
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::types::Endpoint;
+
+    fn flow(proto: u8, resp: u16) -> FlowRef {
+        let end = |n: u8, port| Endpoint::new([10, 0, 0, n].into(), port);
+        FlowRef {
+            orig: end(1, 50_000),
+            resp: end(2, resp),
+            proto,
+            ..FlowRef::default()
+        }
+    }
+
+    #[test]
+    fn a_port_is_asked_first_and_content_goes_before_it() {
+        let hello = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(
+            sense(hello, Dir::Orig, &flow(6, 443)),
+            Sensed::Found(Kind::Http)
+        );
+        let banner = b"SSH-2.0-OpenSSH_9.2\r\n";
+        assert_eq!(
+            sense(banner, Dir::Resp, &flow(6, 80)),
+            Sensed::Found(Kind::Ssh)
+        );
+        assert_eq!(sense(&[], Dir::Orig, &flow(6, 80)), Sensed::Unsure);
+        let snmp = KNOWN.candidates(&[0x30], Dir::Orig, &flow(6, 161)).0;
+        assert!(
+            each(snmp).all(|kind| kind != Kind::Snmp),
+            "a stream is no place for it"
+        );
+        let snmp = KNOWN.candidates(&[0x30], Dir::Orig, &flow(17, 161)).1;
+        assert_eq!(each(snmp).collect::<Vec<_>>(), [Kind::Snmp]);
+    }
+
+    proptest! {
+        /// What the first byte rules out is ruled out by every start with that byte.
+        #[test]
+        fn no_start_is_lost_by_its_first_byte(start in proptest::collection::vec(any::<u8>(), 1..80), orig: bool) {
+            let dir = if orig { Dir::Orig } else { Dir::Resp };
+            let (may, _) = KNOWN.candidates(&start, dir, &flow(6, 1));
+            for kind in each(!may).filter(|kind| kind.over() != Over::Datagrams) {
+                prop_assert_eq!(kind.probe(&start, dir), Probe::NotMine, "{}", kind.name());
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@
 //! Not done: SNMP over TCP; encrypted v3 messages, of which only the user is told.
 
 use super::lines::{TEXT_LEN_MAX, tell_software};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, Text, Timestamp, heap_of, text};
 
@@ -77,6 +77,7 @@ struct Message<'a> {
 impl Protocol for Snmp {
     const NAME: &'static str = "snmp";
     const PORTS: &'static [Port] = &[Port::Udp(161), Port::Udp(162)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         if start.first() == Some(&SEQUENCE) && Message::read(start).is_some() {

@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, Timestamp, heap_of, text};
 
@@ -68,6 +68,7 @@ enum Taken {
 impl Protocol for Socks {
     const NAME: &'static str = "socks";
     const PORTS: &'static [Port] = &[Port::Tcp(1080)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {

@@ -17,7 +17,7 @@ use md5::{Digest as _, Md5};
 
 use self::auth::Auth;
 use self::kex::{Agreed, Offer, Way, agreed, hassh, offer, string};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Text, Timestamp, heap, heap_of, text};
 
@@ -100,6 +100,7 @@ heap!(Side: line, offer);
 impl Protocol for Ssh {
     const NAME: &'static str = "ssh";
     const PORTS: &'static [Port] = &[Port::Tcp(22)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.get(..4) {

@@ -9,7 +9,7 @@
 
 use std::net::IpAddr;
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Clue, ClueKind, Text, Timestamp, heap_of, text};
 
@@ -52,6 +52,7 @@ pub struct Stun {
 impl Protocol for Stun {
     const NAME: &'static str = "stun";
     const PORTS: &'static [Port] = &[Port::Udp(3478), Port::Udp(19_302)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         if message(start).is_some() {

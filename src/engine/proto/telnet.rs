@@ -10,7 +10,7 @@
 //!           what an encrypted session says.
 
 use super::lines::{TEXT_LEN_MAX, add_distinct, holds};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
@@ -117,6 +117,7 @@ pub struct Telnet {
 impl Protocol for Telnet {
     const NAME: &'static str = "telnet";
     const PORTS: &'static [Port] = &[Port::Tcp(23), Port::Tcp(2323)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {
@@ -249,8 +250,11 @@ impl Telnet {
         }
         let side = self.side(dir);
         if ends {
-            let line = std::mem::take(&mut side.line);
+            let mut line = std::mem::take(&mut side.line);
             self.shown(dir, line.trim_ascii());
+            // The next line has the same room.
+            line.clear();
+            self.side(dir).line = line;
         } else if byte != 0 && side.line.len() < LINE_LEN_MAX {
             side.line.push(byte);
         }

@@ -8,7 +8,7 @@
 //!           size nor success is told, but for an error on the same ports.
 
 use super::lines::NAME_LEN_MAX;
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, Timestamp, heap_of, text};
 
@@ -44,6 +44,7 @@ pub struct Tftp {
 impl Protocol for Tftp {
     const NAME: &'static str = "tftp";
     const PORTS: &'static [Port] = &[Port::Udp(69)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {

@@ -4,7 +4,7 @@
 //! Input:  UDP datagrams, any port; Tailscale speaks the same.
 //! Output: the service of the flow.
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 
 const INITIATION: (u8, usize) = (1, 148);
 const RESPONSE: (u8, usize) = (2, 92);
@@ -20,6 +20,7 @@ pub struct Wireguard;
 impl Protocol for Wireguard {
     const NAME: &'static str = "wireguard";
     const PORTS: &'static [Port] = &[Port::Udp(51_820), Port::Udp(41_641)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let [kind, 0, 0, 0, ..] = *start else {

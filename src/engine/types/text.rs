@@ -3,8 +3,6 @@
 //! Bounds: the caller names a limit in bytes; longer input is cut there. Bytes that are not UTF-8 are
 //! written `\xNN`, as Zeek does. Control characters stay and are escaped where they are printed.
 
-use std::fmt::Write as _;
-
 /// Owned text of a record.
 pub type Text = String;
 
@@ -16,10 +14,18 @@ pub fn text(bytes: &[u8], limit: usize) -> Text {
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            let _infallible = write!(out, "\\x{byte:02x}");
+            out.push_str("\\x");
+            push_hex(&mut out, *byte);
         }
     }
     out
+}
+
+/// Appends a byte in lower-case hex.
+fn push_hex(out: &mut String, byte: u8) {
+    for half in [byte >> 4, byte & 0xf] {
+        out.push(char::from_digit(u32::from(half), 16).unwrap_or('0'));
+    }
 }
 
 /// `text` as it may be shown on a terminal or a page: hostile characters become `\n`, `\r`, `\t` or
@@ -27,9 +33,15 @@ pub fn text(bytes: &[u8], limit: usize) -> Text {
 #[must_use]
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    // What needs no escape, nearly all of it, is copied as it is.
+    let mut rest = text;
+    while let Some((at, character)) = rest.char_indices().find(|(_, c)| is_hostile(*c)) {
+        let (plain, behind) = rest.split_at(at);
+        out.push_str(plain);
         push_escaped(&mut out, character);
+        rest = behind.strip_prefix(character).unwrap_or_default();
     }
+    out.push_str(rest);
     out
 }
 
@@ -42,7 +54,10 @@ pub(super) fn push_escaped(out: &mut String, character: char) {
         c if is_hostile(c) => {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                let _infallible = write!(out, "\\u{unit:04x}");
+                out.push_str("\\u");
+                for byte in unit.to_be_bytes() {
+                    push_hex(out, byte);
+                }
             }
         }
         c => out.push(c),

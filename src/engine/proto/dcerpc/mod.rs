@@ -50,12 +50,17 @@ record! {
 impl DceRpcRecord {
     /// What an interface is called.
     fn interface(interface: Option<u128>) -> Self {
+        Self::of(interface, interface.and_then(table::find))
+    }
+
+    /// The same of one that was looked up.
+    fn of(interface: Option<u128>, known: Option<table::Known>) -> Self {
         let uuid = interface.map(table::text);
-        let known = interface.and_then(table::find);
         Self {
-            endpoint: known
-                .map(|known| Text::from(known.name))
-                .or_else(|| uuid.clone()),
+            endpoint: match known {
+                Some(known) => Some(known.name.into()),
+                None => uuid.clone(),
+            },
             interface: uuid,
             ..Self::default()
         }
@@ -68,7 +73,7 @@ impl DceRpcRecord {
         Self {
             operation: Some(name.map_or_else(|| format!("unknown-{number}"), Text::from)),
             opnum: Some(number),
-            ..Self::interface(interface)
+            ..Self::of(interface, known)
         }
     }
 }

@@ -5,6 +5,8 @@
 //! Form:   `interfaces.txt` has a line `UUID name` per interface, sorted, then lines that begin with a
 //!         tab and hold its operations in the order of their numbers; `-` where there is none.
 
+use std::sync::LazyLock;
+
 /// See the module.
 static TABLE: &str = include_str!("interfaces.txt");
 
@@ -29,39 +31,46 @@ impl Known {
     }
 }
 
+/// The interfaces in ascending order of their UUIDs.
+static KNOWN: LazyLock<Vec<(u128, Known)>> = LazyLock::new(|| {
+    let head = |line: &&str| !line.starts_with('\t');
+    let known = |line: &'static str| {
+        let (uuid, name) = line.split_once(' ')?;
+        // What follows the line, up to the next interface, are its operations.
+        let at = line.as_ptr().addr().wrapping_sub(TABLE.as_ptr().addr());
+        let behind = TABLE.get(at.checked_add(line.len())?..)?;
+        let mut ends = memchr::memchr_iter(b'\n', behind.as_bytes());
+        let end = ends.find(|end| behind.as_bytes().get(end.wrapping_add(1)) != Some(&b'\t'));
+        let operations = behind.get(..end.unwrap_or(behind.len()))?;
+        Some((parsed(uuid)?, Known { name, operations }))
+    };
+    TABLE.lines().filter(head).filter_map(known).collect()
+});
+
 /// What the table says of an interface.
 pub(super) fn find(uuid: u128) -> Option<Known> {
-    let wanted = text(uuid);
-    let (mut low, mut high) = (0, TABLE.len());
-    while low < high {
-        let start = block_start(low.midpoint(high))?;
-        let block = TABLE.get(start..block_end(start)?)?;
-        match block.get(..UUID_LEN)?.cmp(wanted.as_str()) {
-            std::cmp::Ordering::Equal => return known(block),
-            std::cmp::Ordering::Less => low = block_end(start)?,
-            std::cmp::Ordering::Greater => high = start,
-        }
-    }
-    None
+    let at = KNOWN.binary_search_by_key(&uuid, |(uuid, _)| *uuid).ok()?;
+    KNOWN.get(at).map(|(_, known)| *known)
 }
 
 /// The interface that the table calls `name`, as pipes are called after what they carry.
 pub(super) fn named(name: &str) -> Option<u128> {
-    TABLE.lines().find_map(|line| {
-        let (uuid, its) = line.split_once(' ')?;
-        (its.eq_ignore_ascii_case(name) && uuid.len() == UUID_LEN).then(|| parsed(uuid))?
-    })
+    let mut known = KNOWN.iter();
+    let (uuid, _) = known.find(|(_, known)| known.name.eq_ignore_ascii_case(name))?;
+    Some(*uuid)
 }
 
 /// A UUID as it is written.
 pub(super) fn text(uuid: u128) -> String {
-    let hex = format!("{uuid:032x}");
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS.get(usize::from(half)).copied().unwrap_or(b'0'));
     let mut out = String::with_capacity(UUID_LEN);
-    for (index, digit) in hex.chars().enumerate() {
-        if matches!(index, 8 | 12 | 16 | 20) {
+    for (index, byte) in uuid.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
             out.push('-');
         }
-        out.push(digit);
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 0xf));
     }
     out
 }
@@ -70,37 +79,6 @@ pub(super) fn text(uuid: u128) -> String {
 fn parsed(text: &str) -> Option<u128> {
     let hex: String = text.chars().filter(|digit| *digit != '-').collect();
     u128::from_str_radix(&hex, 16).ok()
-}
-
-/// Where the block that `at` lies in begins.
-fn block_start(at: usize) -> Option<usize> {
-    let before = TABLE.as_bytes().get(..at)?;
-    memchr::memrchr_iter(b'\n', before)
-        .filter_map(|newline| newline.checked_add(1))
-        .find(|start| is_head(*start))
-        .or(Some(0))
-}
-
-/// Where the block that begins at `start` ends.
-fn block_end(start: usize) -> Option<usize> {
-    let behind = TABLE.as_bytes().get(start..)?;
-    memchr::memchr_iter(b'\n', behind)
-        .filter_map(|newline| start.checked_add(newline)?.checked_add(1))
-        .find(|next| is_head(*next))
-        .or(Some(TABLE.len()))
-}
-
-/// Whether an interface begins at the line that starts here; the end of the table counts as one.
-fn is_head(start: usize) -> bool {
-    TABLE.as_bytes().get(start) != Some(&b'\t')
-}
-
-fn known(block: &'static str) -> Option<Known> {
-    let (head, operations) = block.split_once('\n')?;
-    Some(Known {
-        name: head.get(UUID_LEN..)?.trim_start(),
-        operations,
-    })
 }
 
 #[cfg(test)]

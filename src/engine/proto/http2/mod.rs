@@ -18,7 +18,7 @@ mod tests;
 
 use self::hpack::{Decoder, Trouble};
 use self::stream::Streams;
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{heap, heap_of};
 
 /// What a client begins with (RFC 9113 §3.4).
@@ -81,6 +81,7 @@ struct Frame {
 impl Protocol for Http2 {
     const NAME: &'static str = "http2";
     const PORTS: &'static [Port] = &[Port::Tcp(80), Port::Tcp(8080), Port::Tcp(50051)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         if start.starts_with(PREFACE) {

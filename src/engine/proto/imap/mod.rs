@@ -23,7 +23,7 @@ use super::lines::{
 };
 use super::mail::{ATTACHMENTS_MAX, Mail};
 use super::sasl::Sasl;
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Distinct commands of a session.
@@ -128,6 +128,7 @@ pub struct Imap {
 impl Protocol for Imap {
     const NAME: &'static str = "imap";
     const PORTS: &'static [Port] = &[Port::Tcp(143)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {

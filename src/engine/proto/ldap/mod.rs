@@ -74,6 +74,7 @@ impl Protocol for Ldap {
         match start {
             [SEQUENCE, ..] => probe_message(start),
             // A token of a security layer, where the bind was not seen.
+            [0] | [0, 0 | 1] | [0, 0 | 1, _] => Probe::Unsure,
             [0, 0 | 1, _, _, token @ ..] => match token {
                 [5, 4, _, 0xff, ..] | [1, 0, 0, 0, ..] => Probe::Unsure,
                 [] | [5] | [5, 4] | [5, 4, _] | [1] | [1, 0] | [1, 0, 0] => Probe::Unsure,

@@ -25,7 +25,7 @@ use self::frames::{Frame, frames};
 use self::keys::{Keys, Side};
 use self::packet::{Kind, Packet, first, google_version};
 use super::tls::{Carried, Transport, hex};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Timestamp, heap, heap_of};
 
 /// Initials of one side that are opened.
@@ -90,6 +90,7 @@ impl Default for Quic {
 impl Protocol for Quic {
     const NAME: &'static str = "quic";
     const PORTS: &'static [Port] = &[Port::Udp(443), Port::Udp(853), Port::Udp(80)];
+    const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let Some(head) = start.first() else {

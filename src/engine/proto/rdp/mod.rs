@@ -14,7 +14,7 @@ mod record;
 pub use self::record::RdpRecord;
 use super::gss::tell;
 use super::little_endian::{u8_at, u16_at, u32_at};
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{ClueKind, Text, Timestamp, heap_of, text};
 
 /// TPKT's header.
@@ -37,6 +37,7 @@ pub struct Rdp {
 impl Protocol for Rdp {
     const NAME: &'static str = "rdp";
     const PORTS: &'static [Port] = &[Port::Tcp(3389)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {

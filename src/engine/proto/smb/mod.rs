@@ -20,7 +20,7 @@ mod wire;
 
 pub use records::{SmbFile, SmbMapping};
 
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::heap_of;
 use dialog::Dialog;
 use files::FileId;
@@ -81,6 +81,7 @@ struct Piped {
 impl Protocol for Smb {
     const NAME: &'static str = "smb";
     const PORTS: &'static [Port] = &[Port::Tcp(445), Port::Tcp(139)];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {

@@ -21,7 +21,7 @@ use super::lines::{
 };
 use super::mail::Mail;
 use super::sasl::Sasl;
-use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Recipients kept; RFC 5321 §4.5.3.1.8 wants servers to take as many.
@@ -117,6 +117,7 @@ impl Protocol for Smtp {
         Port::Tcp(465),
         Port::Tcp(2525),
     ];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start.first() {

@@ -17,7 +17,7 @@ const NAME_LEN_MAX: usize = 1024;
 /// Longest value of one part.
 const VALUE_LEN_MAX: usize = 256;
 /// The attribute that is a person's, host's or authority's own name.
-const COMMON_NAME: &str = "2.5.4.3";
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 
 /// The name in the form `CN=host,O=Owner,C=CH`.
 pub(super) fn written(name: &X509Name<'_>) -> Text {
@@ -37,8 +37,7 @@ pub(super) fn written(name: &X509Name<'_>) -> Text {
             if index > 0 {
                 out.push('+');
             }
-            let number = number(attribute.attr_type());
-            out.push_str(short_name(&number).unwrap_or(&number));
+            attribute_name(attribute.attr_type(), &mut out);
             out.push('=');
             match value(attribute) {
                 Some(value) => escape(&value, &mut out),
@@ -57,45 +56,64 @@ pub(super) fn written(name: &X509Name<'_>) -> Text {
 pub(super) fn common_name(name: &X509Name<'_>) -> Option<Text> {
     let names = name.iter_attributes();
     names
-        .filter(|a| number(a.attr_type()) == COMMON_NAME)
+        .filter(|a| a.attr_type().as_bytes() == COMMON_NAME)
         .last()
         .and_then(value)
 }
 
-/// The dotted number of an attribute, cut to a sane length.
-fn number(oid: &Oid<'_>) -> Text {
-    text(oid.to_id_string().as_bytes(), VALUE_LEN_MAX)
+/// An attribute's name: OpenSSL's short one, else its dotted number, cut to a sane length.
+fn attribute_name(oid: &Oid<'_>, out: &mut String) {
+    match short_name(oid.as_bytes()) {
+        Some(name) => out.push_str(name),
+        None => out.push_str(&text(oid.to_id_string().as_bytes(), VALUE_LEN_MAX)),
+    }
 }
 
-/// OpenSSL's short name of an attribute.
-fn short_name(number: &str) -> Option<&'static str> {
-    Some(match number {
-        COMMON_NAME => "CN",
-        "2.5.4.4" => "SN",
-        "2.5.4.5" => "serialNumber",
-        "2.5.4.6" => "C",
-        "2.5.4.7" => "L",
-        "2.5.4.8" => "ST",
-        "2.5.4.9" => "street",
-        "2.5.4.10" => "O",
-        "2.5.4.11" => "OU",
-        "2.5.4.12" => "title",
-        "2.5.4.13" => "description",
-        "2.5.4.15" => "businessCategory",
-        "2.5.4.17" => "postalCode",
-        "2.5.4.41" => "name",
-        "2.5.4.42" => "GN",
-        "2.5.4.43" => "initials",
-        "2.5.4.46" => "dnQualifier",
-        "2.5.4.65" => "pseudonym",
-        "2.5.4.97" => "organizationIdentifier",
-        "0.9.2342.19200300.100.1.1" => "UID",
-        "0.9.2342.19200300.100.1.25" => "DC",
-        "1.2.840.113549.1.9.1" => "emailAddress",
-        "1.2.840.113549.1.9.2" => "unstructuredName",
-        "1.3.6.1.4.1.311.60.2.1.1" => "jurisdictionL",
-        "1.3.6.1.4.1.311.60.2.1.2" => "jurisdictionST",
-        "1.3.6.1.4.1.311.60.2.1.3" => "jurisdictionC",
+/// OpenSSL's short name of an attribute, by its number as DER has it (X.690 §8.19).
+fn short_name(oid: &[u8]) -> Option<&'static str> {
+    Some(match oid {
+        // 2.5.4.n of X.520.
+        [0x55, 4, attribute] => match attribute {
+            3 => "CN",
+            4 => "SN",
+            5 => "serialNumber",
+            6 => "C",
+            7 => "L",
+            8 => "ST",
+            9 => "street",
+            10 => "O",
+            11 => "OU",
+            12 => "title",
+            13 => "description",
+            15 => "businessCategory",
+            17 => "postalCode",
+            41 => "name",
+            42 => "GN",
+            43 => "initials",
+            46 => "dnQualifier",
+            65 => "pseudonym",
+            97 => "organizationIdentifier",
+            _ => return None,
+        },
+        // 0.9.2342.19200300.100.1.n of RFC 4519.
+        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, attribute] => match attribute {
+            1 => "UID",
+            25 => "DC",
+            _ => return None,
+        },
+        // 1.2.840.113549.1.9.n of PKCS #9.
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, attribute] => match attribute {
+            1 => "emailAddress",
+            2 => "unstructuredName",
+            _ => return None,
+        },
+        // 1.3.6.1.4.1.311.60.2.1.n, Microsoft's.
+        [0x2b, 6, 1, 4, 1, 0x82, 0x37, 60, 2, 1, attribute] => match attribute {
+            1 => "jurisdictionL",
+            2 => "jurisdictionST",
+            3 => "jurisdictionC",
+            _ => return None,
+        },
         _ => return None,
     })
 }
@@ -186,6 +204,25 @@ mod tests {
     fn text_of(tag: u8, value: &[u8]) -> Text {
         let der = name(tag, value);
         written(&X509Name::from_der(&der).unwrap().1)
+    }
+
+    /// Numbers as they are written lead to the names that OpenSSL gives them.
+    #[test]
+    fn attributes_are_known_by_their_numbers() {
+        for (number, name) in [
+            (&[2, 5, 4, 3][..], "CN"),
+            (&[2, 5, 4, 97], "organizationIdentifier"),
+            (&[0, 9, 2342, 19_200_300, 100, 1, 1], "UID"),
+            (&[0, 9, 2342, 19_200_300, 100, 1, 25], "DC"),
+            (&[1, 2, 840, 113_549, 1, 9, 1], "emailAddress"),
+            (&[1, 3, 6, 1, 4, 1, 311, 60, 2, 1, 3], "jurisdictionC"),
+            (&[2, 5, 4, 99], "2.5.4.99"),
+            (&[1, 2, 840, 113_549, 1, 9, 7], "1.2.840.113549.1.9.7"),
+        ] {
+            let mut out = String::new();
+            attribute_name(&Oid::from(number).unwrap(), &mut out);
+            assert_eq!(out, name);
+        }
     }
 
     #[test]

@@ -313,13 +313,14 @@ impl Session {
                 self.weird("ssl_certificate_chain_too_long", None, out);
                 break;
             }
-            fingerprints.push(fingerprint(der));
             let host_cert = index == 0;
             let Some(parsed) = certificate(der) else {
-                let fingerprint = fingerprints.last().cloned();
-                self.weird("x509_unparsable", fingerprint, out);
+                let fingerprint = fingerprint(der);
+                self.weird("x509_unparsable", Some(fingerprint.clone()), out);
+                fingerprints.push(fingerprint);
                 continue;
             };
+            fingerprints.push(parsed.record.fingerprint.clone());
             if host_cert {
                 self.own_certificate(&parsed, is_client);
             }

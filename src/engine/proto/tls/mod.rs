@@ -33,7 +33,7 @@ pub(super) use hello::without_cookie;
 
 use self::handshake::Session;
 use self::hello::{ssl2_hello, ssl2_is_client, ssl2_len};
-use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Timestamp, heap, heap_of};
 
 /// Name of this parser in `weird`.
@@ -117,6 +117,7 @@ impl Protocol for Tls {
         Port::Tcp(5986),
         Port::Tcp(8883),
     ];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let Some(kind) = start.first() else {

@@ -1,0 +1,119 @@
+//! The allocator, mimalloc, asked without an alignment wherever its blocks have it anyway.
+//!
+//! A request with an alignment takes another way there as soon as the next block of its size does not lie
+//! ready: up to 15 bytes more, of another size, with a mark that makes giving back slower too. A record is
+//! made in one thread and given back in another, so that its next block hardly ever lies ready: this
+//! was nearly all of them.
+
+#![expect(unsafe_code, reason = "an allocator cannot be declared without it")]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::c_void;
+
+use libmimalloc_sys::{
+    mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_zalloc,
+    mi_zalloc_aligned,
+};
+
+/// Blocks of this size and larger are aligned to it, smaller ones to a word (`MI_MAX_ALIGN_SIZE`, as
+/// C's `malloc` promises for `max_align_t`).
+const ALIGN_MAX: usize = 16;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Allocator;
+
+/// Whether every block of this size is aligned enough.
+#[inline]
+const fn is_natural(size: usize, align: usize) -> bool {
+    align <= ALIGN_MAX && align <= size
+}
+
+// SAFETY: the functions are an allocator's: blocks live until they are given back, do not overlap, have
+// the size and the alignment asked for, and failure is a null pointer. None of them unwinds.
+// JUSTIFICATION: a global allocator is this trait.
+unsafe impl GlobalAlloc for Allocator {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
+        // SAFETY: any size will do; an alignment of a `Layout` is a power of two.
+        // JUSTIFICATION: the functions are C's.
+        unsafe {
+            if is_natural(size, align) {
+                mi_malloc(size).cast()
+            } else {
+                mi_malloc_aligned(size, align).cast()
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
+        // SAFETY: as for `alloc`.
+        // JUSTIFICATION: the functions are C's.
+        unsafe {
+            if is_natural(size, align) {
+                mi_zalloc(size).cast()
+            } else {
+                mi_zalloc_aligned(size, align).cast()
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+        // SAFETY: the caller got the block here and gives it back once.
+        // JUSTIFICATION: the function is C's.
+        unsafe { mi_free(block.cast::<c_void>()) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let align = layout.align();
+        // SAFETY: the caller got the block here; its contents move with it.
+        // JUSTIFICATION: the functions are C's.
+        unsafe {
+            if is_natural(size, align) {
+                mi_realloc(block.cast::<c_void>(), size).cast()
+            } else {
+                mi_realloc_aligned(block.cast::<c_void>(), size, align).cast()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_aligned_and_keep_what_is_in_them() {
+        for align in [1, 2, 4, 8, 16, 32, 64, 4096] {
+            for size in [
+                1, 7, 8, 15, 16, 17, 24, 40, 72, 100, 424, 1000, 1025, 5000, 70_000,
+            ] {
+                let layout = Layout::from_size_align(size, align).unwrap();
+                let blocks: Vec<*mut u8> = (0..20)
+                    // SAFETY: the size is not zero.
+                    // JUSTIFICATION: the trait's functions are unsafe.
+                    .map(|_| unsafe { Allocator.alloc_zeroed(layout) })
+                    .collect();
+                for block in blocks {
+                    assert_eq!(block.addr() % align, 0, "{size} bytes aligned to {align}");
+                    // SAFETY: the block has `size` bytes, and twice as many once it has grown.
+                    // JUSTIFICATION: what was written is read back through the block.
+                    unsafe {
+                        assert!((0..size).all(|at| *block.add(at) == 0));
+                        *block.add(size - 1) = 7;
+                        let block = Allocator.realloc(block, layout, size * 2);
+                        assert_eq!(block.addr() % align, 0, "grown from {size}");
+                        assert_eq!(*block.add(size - 1), 7);
+                        let grown = Layout::from_size_align(size * 2, align).unwrap();
+                        Allocator.dealloc(block, grown);
+                    }
+                }
+            }
+        }
+    }
+}
