@@ -36,7 +36,7 @@ pub use stats::{Numbers, TrackerStats};
 
 use crate::decode::{self, Network, Refused};
 use crate::flow::{Carrier, Carriers, Fragments, Index, NonIp, Recent, Room, Table};
-use crate::proto::driver::App;
+use crate::proto::driver::{App, Reading};
 use crate::proto::link_discovery::LinkProtocol;
 use crate::types::{
     Body, FlowKey, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp,
@@ -96,7 +96,7 @@ pub struct Tracker {
     room: Room,
     stats: TrackerStats,
     protocols: bool,
-    files: bool,
+    reading: Reading,
 }
 
 impl Tracker {
@@ -123,7 +123,10 @@ impl Tracker {
             },
             stats: TrackerStats::default(),
             protocols: config.protocols,
-            files: config.files,
+            reading: Reading {
+                files: config.files,
+                key: config.seed,
+            },
         }
     }
 

@@ -13,6 +13,7 @@
 )]
 
 pub(crate) mod ber;
+mod credential;
 pub(crate) mod driver;
 pub mod files;
 pub mod gss;
@@ -31,12 +32,16 @@ mod tpkt;
 mod weird;
 
 pub use crate::flow::Dir;
+pub use credential::{Credential, Secret};
 pub use driver::Talk;
 pub use health::{ParserHealth, ParsersHealth, is_guarded};
 pub use weird::Weird;
 
+use std::hash::BuildHasher as _;
+
 use crate::types::{
-    Body, Clue, FieldInfo, Fields, FlowRef, Observation, Observations, Record, Timestamp,
+    Body, Clue, FieldInfo, Fields, FlowRef, Observation, Observations, Record, Seed, Text,
+    Timestamp,
 };
 
 /// Longest piece of one direction a parser may wait for.
@@ -137,6 +142,8 @@ pub struct Out<'a> {
     pub ts: Timestamp,
     /// Whether files are followed.
     pub files: bool,
+    /// Makes numbers of secrets.
+    key: Seed,
     pub(crate) observations: &'a mut Observations,
 }
 
@@ -148,8 +155,39 @@ impl<'a> Out<'a> {
             flow,
             ts,
             files: true,
+            key: Seed(0),
             observations,
         }
+    }
+
+    /// The same with what is told of the run.
+    pub(crate) fn reading(self, reading: driver::Reading) -> Self {
+        let driver::Reading { files, key } = reading;
+        Self { files, key, ..self }
+    }
+
+    /// What stands for a secret.
+    pub(crate) fn secret(&self, secret: &[u8]) -> Secret {
+        Secret::Keyed(self.key.hasher().hash_one(secret))
+    }
+
+    /// Tells of a secret that was shown. `secret` is looked at here and nowhere else.
+    pub(crate) fn credential(
+        &mut self,
+        (service, mechanism): (&'static str, &'static str),
+        username: Option<Text>,
+        secret: Option<&[u8]>,
+    ) {
+        let secret = secret.map_or(Secret::Unseen, |secret| self.secret(secret));
+        self.record(
+            self.ts,
+            Credential {
+                service,
+                username,
+                mechanism,
+                secret,
+            },
+        );
     }
 
     /// Emits a record with the record's own time (Zeek: the request's).
@@ -303,6 +341,7 @@ macro_rules! protocols {
         pub const SCHEMAS: &[(&str, &[FieldInfo])] = &[
             (<crate::flow::Conn as Fields>::KIND, <crate::flow::Conn as Fields>::FIELDS),
             (<Weird as Fields>::KIND, <Weird as Fields>::FIELDS),
+            (<Credential as Fields>::KIND, <Credential as Fields>::FIELDS),
             $( (<$record as Fields>::KIND, <$record as Fields>::FIELDS), )*
         ];
     };

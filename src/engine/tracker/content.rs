@@ -7,7 +7,7 @@ use super::flow::{Found, service_of};
 use super::{App, Tracker};
 use crate::decode::{Ip, Tcp, Udp, flag, proto};
 use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
-use crate::proto::driver::Context;
+use crate::proto::driver::{Context, Reading};
 use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
 use crate::proto::{Kind, ParsersHealth};
 use crate::types::{Body, Observations, Timestamp};
@@ -27,13 +27,13 @@ pub(super) fn context<'a>(
     flow: &Flow<App>,
     ts: Timestamp,
     out: &'a mut Observations,
-    (room, files): (&'a mut Room, bool),
+    (room, reading): (&'a mut Room, Reading),
     health: &'a mut ParsersHealth,
 ) -> Context<'a> {
     Context {
         flow: flow.flow_ref(),
         ts,
-        files,
+        reading,
         out,
         room,
         health,
@@ -93,7 +93,7 @@ impl Tracker {
             flow,
             ts,
             out,
-            (&mut self.room, self.files),
+            (&mut self.room, self.reading),
             &mut self.stats.parsers,
         );
         if tcp.has(flag::ACK) {
@@ -141,7 +141,7 @@ impl Tracker {
         if flow.app.is_none() && !open_datagrams(flow, dir, udp.payload) {
             return;
         }
-        let room = (&mut self.room, self.files);
+        let room = (&mut self.room, self.reading);
         hear(
             flow,
             (dir, ts),
@@ -175,7 +175,7 @@ impl Tracker {
             app.start(Kind::Ndp);
             flow.app = Some(Box::new(app));
         }
-        let (at, room) = ((found.dir, ts), (&mut self.room, self.files));
+        let (at, room) = ((found.dir, ts), (&mut self.room, self.reading));
         hear(flow, at, ip.payload, out, room, &mut self.stats.parsers);
     }
 }
@@ -187,7 +187,7 @@ fn hear(
     (dir, ts): (Dir, Timestamp),
     data: &[u8],
     out: &mut Observations,
-    room: (&mut Room, bool),
+    room: (&mut Room, Reading),
     health: &mut ParsersHealth,
 ) {
     if let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) {

@@ -261,7 +261,7 @@ impl Tracker {
                 flow,
                 ts,
                 out,
-                (&mut self.room, self.files),
+                (&mut self.room, self.reading),
                 &mut self.stats.parsers,
             );
             app.finish(&mut context);

@@ -2,12 +2,17 @@
 
 use std::net::IpAddr;
 
-use super::{Call, Mouth};
+use super::{Call, Mouth, Reading};
 use crate::proto::{Dir, Kind, Parser, ParsersHealth, Port};
-use crate::types::{Endpoint, FlowRef, Observations, Timestamp};
+use crate::types::{Endpoint, FlowRef, Observations, Seed, Timestamp};
 
 /// What one piece takes of time.
 const STEP_NS: i64 = 1_000_000;
+
+const READING: Reading = Reading {
+    files: true,
+    key: Seed(0),
+};
 
 /// A flow of one protocol, without packets around it.
 #[derive(Debug)]
@@ -60,7 +65,7 @@ impl Talk {
             ts: self.now,
             out: &mut self.out,
             health: &mut self.health,
-            files: true,
+            reading: READING,
         };
         if self.datagrams {
             self.mouth.datagram(dir, piece, &mut call);
@@ -76,7 +81,7 @@ impl Talk {
             ts: self.now,
             out: &mut self.out,
             health: &mut self.health,
-            files: true,
+            reading: READING,
         };
         self.mouth.finish(&mut call);
         self.mouth.drop_parser();

@@ -28,7 +28,7 @@ pub(super) use self::target::uri;
 use self::websocket::Offer;
 pub use self::websocket::WebSocketRecord;
 use super::files::File;
-use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
+use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Over, Parse, Port, Probe, Protocol, Secret};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Requests sent ahead of their responses; browsers that pipelined sent about eight.
@@ -100,6 +100,8 @@ pub struct Http {
     server_told: bool,
     sure: bool,
     tunnel: bool,
+    /// Last secret shown by `Basic`.
+    shown: Secret,
     /// Who signs in by NTLM or Kerberos, once somebody does.
     sign_in: Option<Box<super::gss::SignIn>>,
 }
@@ -337,6 +339,9 @@ impl Http {
         let offer = Offer::of(&mut fields);
         if fields.conflict {
             out.weird("HTTP_conflicting_lengths", None, Self::NAME);
+        }
+        if let Some(basic) = fields.basic.take() {
+            basic.tell(&mut self.shown, out);
         }
         self.signs_in(fields.token, input, out);
         self.told_agent(input.dir, fields.user_agent.as_deref(), out);

@@ -70,7 +70,9 @@ impl Flow {
             let Body::Record(record) = &observation.body else {
                 continue;
             };
-            lines.push(record.body.text());
+            if record.body.kind() != "credentials" {
+                lines.push(record.body.text());
+            }
         }
         lines
     }

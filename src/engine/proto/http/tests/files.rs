@@ -70,10 +70,16 @@ fn what_is_lost_or_cut_has_no_hash() {
     flow.feed(Resp, &PROGRAM[12..], 4);
     let lines = flow.close();
     let lost = file(&lines).expect("a file");
-    assert!(lost.contains(r#""seen_bytes":8,"total_bytes":22,"missing_bytes":4}"#), "{lost}");
+    assert!(
+        lost.contains(r#""seen_bytes":8,"total_bytes":22,"missing_bytes":4}"#),
+        "{lost}"
+    );
     let lines = run(&[(Orig, ASK), (Resp, &head)]);
     let cut = file(&lines).expect("a file");
-    assert!(cut.contains(r#""seen_bytes":8,"total_bytes":22,"missing_bytes":0}"#), "{cut}");
+    assert!(
+        cut.contains(r#""seen_bytes":8,"total_bytes":22,"missing_bytes":0}"#),
+        "{cut}"
+    );
 }
 
 #[test]
@@ -81,7 +87,10 @@ fn what_is_long_or_of_no_interest_is_passed_over() {
     let long = answer("Content-Length: 9000000\r\n", PROGRAM);
     let lines = run(&[(Orig, ASK), (Resp, &long)]);
     let long = file(&lines).expect("a file");
-    assert!(long.contains(r#""total_bytes":9000000,"missing_bytes":0}"#), "{long}");
+    assert!(
+        long.contains(r#""total_bytes":9000000,"missing_bytes":0}"#),
+        "{long}"
+    );
     let page = answer("Content-Length: 22\r\n", b"<html>22 bytes</html>\n");
     let coded = answer("Content-Encoding: gzip\r\nContent-Length: 22\r\n", PROGRAM);
     let part = [b"HTTP/1.1 206 Part\r\nContent-Length: 22\r\n\r\n", PROGRAM].concat();
