@@ -55,6 +55,26 @@ pub(crate) fn config(data: &[u8]) {
     }
 }
 
+/// A catalogue of services; one that is read is asked for every line of its own text.
+pub(crate) fn services(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    match Catalogue::load("services.toml", text) {
+        Ok(catalogue) => {
+            let mut names = text.split(['"', '\'', '\n']);
+            assert!(names.all(|name| {
+                catalogue
+                    .find(name)
+                    .is_none_or(|ix| catalogue.get(ix).is_some())
+            }));
+            let mut ids = catalogue.services().iter().map(|service| &service.id);
+            assert!(ids.all(|id| catalogue.by_id(id).is_some()));
+        }
+        Err(mistakes) => assert!(mistakes.iter().all(|one| !one.to_string().is_empty())),
+    }
+}
+
 /// A rule of engagement and its signature, behind a zero byte.
 pub(crate) fn rules(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {

@@ -21,11 +21,12 @@ type Target = (&'static str, fn(&[u8]), usize);
 const MANY: usize = 10_000;
 const SOME: usize = 2_000;
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     ("frames", drive::frames, MANY),
     ("models", drive::models, MANY),
     ("captures", formats::captures, MANY),
     ("config", formats::config, MANY),
+    ("services", formats::services, MANY),
     ("rules", formats::rules, MANY),
     ("journal", formats::journal, SOME),
     ("decisions", formats::decisions, SOME),

@@ -45,7 +45,10 @@ pub(super) fn judge(device: &mut Device, done: &[Done]) {
     }
     hits.extend(self::hits(&facts, begin));
     // What a hypervisor made up is no sign of a phone.
-    if hits.iter().any(|hit| hit.path == GUEST && hit.source == "mac") {
+    if hits
+        .iter()
+        .any(|hit| hit.path == GUEST && hit.source == "mac")
+    {
         hits.retain(|hit| hit.source != "hardware address");
     }
     // A virtual machine is something else first: only one of which nothing else is known is told of as such.

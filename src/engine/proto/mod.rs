@@ -21,8 +21,10 @@ pub(crate) mod little_endian;
 mod mail;
 mod sasl;
 pub(crate) mod sense;
+mod sql;
 #[cfg(test)]
 mod testing;
+mod tpkt;
 mod weird;
 
 pub use crate::flow::Dir;
@@ -109,6 +111,18 @@ pub enum Parse {
     Skip,
     /// Not this protocol after all, or broken beyond repair: drop the parser.
     Broken(&'static str),
+}
+
+impl Parse {
+    /// A message of `whole` bytes is done with, of which `data` has the beginning or more.
+    pub(crate) fn past(whole: usize, data: &[u8]) -> Self {
+        match whole.checked_sub(data.len()) {
+            None | Some(0) => Self::Parsed { used: whole },
+            Some(beyond) => Self::SkipBytes {
+                bytes: u64::try_from(beyond).unwrap_or(u64::MAX),
+            },
+        }
+    }
 }
 
 /// Where a parser puts what it found.
@@ -325,6 +339,16 @@ protocols! {
         Radius in radius,
         Socks in socks,
         Nbdgm in nbdgm,
+        S7comm in s7comm,
+        Bacnet in bacnet,
+        Enip in enip,
+        Tds in tds,
+        Mysql in mysql,
+        Postgresql in postgresql,
+        Redis in redis,
+        Stratum in stratum,
+        Tailscale in tailscale,
+        Teamviewer in teamviewer,
     }
     records {
         smb::SmbFile,
@@ -360,5 +384,15 @@ protocols! {
         rdp::RdpRecord,
         radius::RadiusRecord,
         socks::SocksRecord,
+        s7comm::S7commRecord,
+        bacnet::BacnetRecord,
+        enip::EnipRecord,
+        enip::CipRecord,
+        enip::CipIdentityRecord,
+        tds::TdsRecord,
+        mysql::MysqlRecord,
+        postgresql::PostgresqlRecord,
+        redis::RedisRecord,
+        stratum::StratumRecord,
     }
 }

@@ -191,12 +191,6 @@ impl Catalogue {
         self.services.is_empty()
     }
 
-    /// How many domains.
-    #[must_use]
-    pub fn domains(&self) -> usize {
-        self.domains.all.len()
-    }
-
     /// All services, in order of their ids.
     #[must_use]
     pub fn services(&self) -> &[Service] {
