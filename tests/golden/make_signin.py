@@ -1,4 +1,4 @@
-"""Writes the captures of the golden cases about sign-ins, and the fuzz seeds of their protocols.
+"""Writes the captures of the golden cases about sign-ins.
 
 Usage: python3 tests/golden/make_signin.py
 Every message is built here after its standard; secrets in them say so.
@@ -7,23 +7,7 @@ Every message is built here after its standard; secrets in them say so.
 import base64
 import struct
 
-from make import A, ACK, B, ETHER, FIN, HERE, PROTOCOLS, PSH, SYN, frame, ip4, labels, pcap, tcp, udp
-
-SEEDS = HERE.parent / "fuzz" / "seeds" / "streams"
-# A seed begins with its protocol's place in the list.
-KERBEROS, LDAP, RDP, RADIUS, SOCKS, DNS = (
-    PROTOCOLS.index(name) for name in ("kerberos", "ldap", "rdp", "radius", "socks", "dns")
-)
-
-
-def seed(name, place, steps):
-    """Pieces of at most 64 bytes, each behind a byte with its direction and length."""
-    out = bytes([place])
-    for from_a, data in steps:
-        for at in range(0, len(data), 64):
-            piece = data[at : at + 64]
-            out += bytes([(0 if from_a else 0x80) | len(piece) - 1]) + piece
-    (SEEDS / f"{name}.bin").write_bytes(out)
+from make import A, ACK, B, ETHER, FIN, PSH, SYN, frame, ip4, labels, pcap, tcp, udp
 
 
 def exchange(steps, sport, dport, start=0.0):
@@ -151,7 +135,6 @@ def kerberos():
     framed = [(up, struct.pack("!I", len(m)) + m) for up, m in signed_in + used]
     machine = [(True, kdc_request(10, "PC5$", tgt, [padata(2, encrypted(18))])), (False, kdc_reply(11, "PC5$", tgt, 18, 18))]
     pcap("kerberos-sign-in", ETHER, datagrams(refused, 50010, 88) + exchange(framed, 50011, 88, 1.0) + datagrams(machine, 50012, 88, 2.0))
-    seed("kerberos", KERBEROS, framed)
 
 
 # --- SPNEGO and NTLM, RFC 4178 §4.2, [MS-NLMP] 2.2.1 ---
@@ -245,7 +228,6 @@ def name_server():
     ]
     framed = [[(up, struct.pack("!H", len(m)) + m) for up, m in steps] for steps in (let_in, refused)]
     pcap("dns-sign-in", ETHER, exchange(framed[0], 50030, 53) + exchange(framed[1], 50031, 53, 1.0))
-    seed("dns_sign_in", DNS, framed[0])
 
 
 # --- LDAP, RFC 4511 §4 ---
@@ -301,8 +283,6 @@ def ldap():
     ]
     frames = datagrams(ping, 50030, 389) + exchange(steps, 50031, 389, 1.0) + exchange(sealed, 50032, 389, 2.0)
     pcap("ldap-search-and-seal", ETHER, frames)
-    seed("ldap", LDAP, steps)
-    seed("ldap_sealed", LDAP, sealed)
 
 
 # --- RDP, [MS-RDPBCGR] 2.2.1 ---
@@ -338,7 +318,6 @@ def rdp():
         (False, connect(0xD0, struct.pack("<BBHI", 3, 0, 8, 5))),
     ]
     pcap("rdp-in-clear", ETHER, exchange(clear, 50040, 3389) + exchange(refused, 50041, 3389, 1.0))
-    seed("rdp", RDP, clear)
 
 
 # --- RADIUS, RFC 2865 §5, RFC 2866 §5 ---
@@ -363,7 +342,6 @@ def radius():
         (False, radius_message(5, 3)),
     ]
     pcap("radius-access", ETHER, datagrams(good, 50050, 1812) + datagrams(account, 50051, 1813, 1.0))
-    seed("radius", RADIUS, good)
 
 
 # --- SOCKS, RFC 1928, RFC 1929, SOCKS 4A ---
@@ -390,8 +368,6 @@ def socks():
         (False, page),
     ]
     pcap("socks-web", ETHER, exchange(five, 50060, 1080) + exchange(four, 50061, 1080, 1.0))
-    seed("socks5", SOCKS, five)
-    seed("socks4", SOCKS, four)
 
 
 for make in (kerberos, http, name_server, ldap, rdp, radius, socks):
