@@ -45,10 +45,8 @@ pub(super) fn judge(device: &mut Device, done: &[Done]) {
     }
     hits.extend(self::hits(&facts, begin));
     // A virtual machine is something else first: only one of which little else is known is told of as such.
-    if hits
-        .iter()
-        .any(|hit| hit.about == About::Kind && hit.path != GUEST)
-    {
+    let says = |hit: &Hit| hit.about == About::Kind && hit.path != GUEST && hit.weight > ELSE;
+    if hits.iter().any(says) {
         hits.retain(|hit| hit.path != GUEST);
     }
     let kind = conclude(About::Kind, &hits, &facts);
