@@ -338,6 +338,10 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
         });
     };
     if !message.reply {
+        // First, as it tells machines of one name apart.
+        if let Some(id) = identifier(options, message.mac) {
+            tell(client, ClueKind::Software, "dhcp client id", &id);
+        }
         let said = [
             (&record.host_name, ClueKind::HostName, "dhcp option 12"),
             (&record.client_fqdn, ClueKind::HostName, "dhcp option 81"),
@@ -356,9 +360,6 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
             if let Some(value) = value {
                 tell(client, kind, evidence, value.trim_end_matches('.'));
             }
-        }
-        if let Some(id) = identifier(options, message.mac) {
-            tell(client, ClueKind::Software, "dhcp client id", &id);
         }
         return;
     }
@@ -390,12 +391,8 @@ fn identifier(options: &Options<'_>, mac: Option<MacAddr>) -> Option<Text> {
         _ if mac.is_some_and(|mac| *value == mac.0) => return None,
         _ => ("id", id),
     };
-    let mut out = Text::from(name);
-    for (at, byte) in value.iter().enumerate() {
-        let space = if at == 0 { " " } else { "" };
-        let _infallible = write!(out, "{space}{byte:02x}");
-    }
-    Some(out)
+    let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(format!("{name} {hex}"))
 }
 
 #[cfg(test)]
