@@ -25,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub(crate) ts: Timestamp,
     /// Where observations go.
     pub(crate) out: &'a mut Observations,
+    /// Whether files are followed.
+    pub(crate) files: bool,
     /// Bytes all flows may still hold.
     pub(crate) room: &'a mut Room,
     /// How the parsers fare.
@@ -169,6 +171,7 @@ impl App {
         let Context {
             flow,
             ts,
+            files,
             out,
             room,
             health,
@@ -176,6 +179,7 @@ impl App {
         let mut call = Call {
             flow,
             ts: *ts,
+            files: *files,
             out,
             health,
         };
@@ -206,6 +210,7 @@ impl App {
         let Context {
             flow,
             ts,
+            files,
             out,
             health,
             ..
@@ -213,6 +218,7 @@ impl App {
         let mut call = Call {
             flow,
             ts: *ts,
+            files: *files,
             out,
             health,
         };
@@ -227,6 +233,7 @@ impl App {
         let mut call = Call {
             flow: &context.flow,
             ts: context.ts,
+            files: context.files,
             out: context.out,
             health: context.health,
         };
@@ -241,6 +248,7 @@ impl App {
         let Context {
             flow,
             ts,
+            files,
             out,
             health,
             ..
@@ -248,6 +256,7 @@ impl App {
         let mut call = Call {
             flow,
             ts: *ts,
+            files: *files,
             out,
             health,
         };

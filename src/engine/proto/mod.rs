@@ -14,9 +14,12 @@
 
 pub(crate) mod ber;
 pub(crate) mod driver;
+pub mod files;
 pub mod gss;
 mod health;
+mod labels;
 mod lines;
+pub mod link_discovery;
 pub(crate) mod little_endian;
 mod mail;
 mod sasl;
@@ -132,6 +135,8 @@ pub struct Out<'a> {
     pub flow: &'a FlowRef,
     /// Time of emission.
     pub ts: Timestamp,
+    /// Whether files are followed.
+    pub files: bool,
     pub(crate) observations: &'a mut Observations,
 }
 
@@ -142,6 +147,7 @@ impl<'a> Out<'a> {
         Self {
             flow,
             ts,
+            files: true,
             observations,
         }
     }
@@ -349,6 +355,14 @@ protocols! {
         Stratum in stratum,
         Tailscale in tailscale,
         Teamviewer in teamviewer,
+        Dhcpv6 in dhcpv6,
+        Ndp in ndp,
+        Ssdp in ssdp,
+        WsDiscovery in ws_discovery,
+        Rfb in rfb,
+        OncRpc in onc_rpc,
+        Rtcp in rtcp,
+        Rtp in rtp,
     }
     records {
         smb::SmbFile,
@@ -357,8 +371,10 @@ protocols! {
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
+        dhcpv6::Dhcpv6Record,
         http::HttpRecord,
         http::WebSocketRecord,
+        files::FileRecord,
         tls::SslRecord,
         tls::X509Record,
         dcerpc::DceRpcRecord,
@@ -394,5 +410,11 @@ protocols! {
         postgresql::PostgresqlRecord,
         redis::RedisRecord,
         stratum::StratumRecord,
+        ndp::NdpRecord,
+        ssdp::SsdpRecord,
+        ws_discovery::WsDiscoveryRecord,
+        rfb::RfbRecord,
+        onc_rpc::OncRpcRecord,
+        link_discovery::LinkDiscoveryRecord,
     }
 }

@@ -71,6 +71,7 @@ pub(super) struct Engine {
     health: Health,
     prepared: Prepared,
     key: u64,
+    hash_files: bool,
     reached: Timestamp,
     /// Whether anything was observed.
     begun: bool,
@@ -139,6 +140,7 @@ impl Engine {
             },
             prepared,
             key,
+            hash_files: settings.sensor.hash_files,
             reached: Timestamp::MIN,
             begun: false,
             state_every: Duration::from_secs(settings.store.state_every_s.into()),
@@ -188,6 +190,7 @@ impl Engine {
     pub(super) fn tracker(&self) -> TrackerConfig {
         TrackerConfig {
             seed: Seed(self.key),
+            files: self.hash_files,
             ..TrackerConfig::default()
         }
     }

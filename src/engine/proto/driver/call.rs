@@ -9,6 +9,7 @@ use crate::types::{Body, FlowRef, Observations, Timestamp};
 pub(super) struct Call<'a> {
     pub(super) flow: &'a FlowRef,
     pub(super) ts: Timestamp,
+    pub(super) files: bool,
     pub(super) out: &'a mut Observations,
     pub(super) health: &'a mut ParsersHealth,
 }
@@ -21,6 +22,7 @@ impl Mouth {
         };
         let before = call.out.len();
         let mut out = Out::new(call.flow, call.ts, call.out);
+        out.files = call.files;
         let answer = guarded(|| parser.parse(input, &mut out));
         let new = call.out.iter().skip(before);
         self.told = self.told || new.into_iter().any(|o| matches!(o.body, Body::Record(_)));
