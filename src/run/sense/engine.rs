@@ -309,7 +309,6 @@ impl Engine {
                 }
                 Command::TellAll => {
                     self.told.forget();
-                    self.analysis.tell_all_uses();
                     (self.at.health, self.at.devices) = (None, None);
                 }
                 Command::End if self.stopping => {}
@@ -384,16 +383,14 @@ impl Engine {
         self.out.message(ToServe::Health(Box::new(health.clone())));
     }
 
-    /// Tells of the devices that changed, and of merges.
     /// Tells of devices, merges and uses of services that changed.
     fn tell_devices(&mut self) {
         let (devices, merges) = (self.analysis.devices(), self.analysis.merges());
         for news in self.told.news(devices, merges) {
             self.out.message(news);
         }
-        let changed = self.analysis.take_changed_uses();
-        if !changed.is_empty() {
-            self.out.message(ToServe::Services(changed));
+        if let Some(news) = self.told.uses(self.analysis.service_uses()) {
+            self.out.message(news);
         }
     }
 
