@@ -77,7 +77,7 @@ impl Site {
             own: recorded.map_or_else(Vec::new, |header| header.own.clone()),
             hash_files: options
                 .hash_files
-                .or(recorded.map(|header| header.hash_files))
+                .or_else(|| recorded.map(|header| header.hash_files))
                 .unwrap_or(true),
             inputs: match recorded {
                 Some(header) => vec![header.interface.clone()],
