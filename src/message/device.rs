@@ -133,3 +133,27 @@ pub struct Device {
     /// VLANs it was seen in.
     pub vlans: Vec<u16>,
 }
+
+impl Device {
+    /// Whether `id` is this device's, or that of one that turned out to be it.
+    #[must_use]
+    pub fn goes_by(&self, id: &str) -> bool {
+        self.id == id || self.merged.iter().any(|merged| merged == id)
+    }
+}
+
+/// Two devices that are held to be one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merge {
+    /// Since when.
+    pub ts: Timestamp,
+    /// Id of the device that stays.
+    pub into: String,
+    /// Id of the device that is part of it.
+    pub other: String,
+    /// Who said so; absent if the evidence alone did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// On what grounds, in words.
+    pub why: String,
+}

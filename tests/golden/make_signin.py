@@ -7,12 +7,12 @@ Every message is built here after its standard; secrets in them say so.
 import base64
 import struct
 
-from make import A, ACK, B, ETHER, FIN, HERE, PROTOCOLS, PSH, SYN, frame, ip4, pcap, tcp, udp
+from make import A, ACK, B, ETHER, FIN, HERE, PROTOCOLS, PSH, SYN, frame, ip4, labels, pcap, tcp, udp
 
 SEEDS = HERE.parent / "fuzz" / "seeds" / "streams"
 # A seed begins with its protocol's place in the list.
-KERBEROS, LDAP, RDP, RADIUS, SOCKS = (
-    PROTOCOLS.index(name) for name in ("kerberos", "ldap", "rdp", "radius", "socks")
+KERBEROS, LDAP, RDP, RADIUS, SOCKS, DNS = (
+    PROTOCOLS.index(name) for name in ("kerberos", "ldap", "rdp", "radius", "socks", "dns")
 )
 
 
@@ -217,6 +217,37 @@ def http():
     pcap("http-negotiate", ETHER, frames)
 
 
+# --- TKEY, RFC 2930 §2 and RFC 3645 §3.1: a sign-in at a name server ---
+
+
+def tkey(response, rcode, name, key):
+    """A message about the key `name`, whose one record carries a token in mode 3."""
+    rdata = labels("gss-tsig") + struct.pack("!IIHHH", 1_800_000_000, 1_800_086_400, 3, 0, len(key)) + key + b"\0\0"
+    counts = (1, 1, 0, 0) if response else (1, 0, 0, 1)
+    head = struct.pack("!HHHHHH", 0x77, (0x8000 if response else 0) | rcode, *counts)
+    record = b"\xc0\x0c" + struct.pack("!HHIH", 249, 255, 0, len(rdata)) + rdata
+    return head + labels(name) + struct.pack("!HH", 249, 255) + record
+
+
+def name_server():
+    oid = der(6, bytes.fromhex("2a864886f712010202"))
+    shown = der(0x60, oid, b"\x01\0", ap_request(("DNS", "dc.kontor.example"), 18, 18))
+    proved = der(0x60, oid, b"\x02\0", ap_reply())
+    let_in = [
+        (True, tkey(False, 0, "1-ms-7.1-a.kontor", negotiate(shown))),
+        (False, tkey(True, 0, "1-ms-7.1-a.kontor", negotiated(0, proved))),
+    ]
+    refused = [
+        (True, tkey(False, 0, "2-ms-7.1-b.kontor", negotiate(b"NTLMSSP\0\x01\0\0\0" + bytes(24)))),
+        (False, tkey(True, 0, "2-ms-7.1-b.kontor", negotiated(1, ntlm_challenge()))),
+        (True, tkey(False, 0, "2-ms-7.1-b.kontor", negotiated(1, ntlm_authenticate("gast")))),
+        (False, tkey(True, 5, "2-ms-7.1-b.kontor", b"")),
+    ]
+    framed = [[(up, struct.pack("!H", len(m)) + m) for up, m in steps] for steps in (let_in, refused)]
+    pcap("dns-sign-in", ETHER, exchange(framed[0], 50030, 53) + exchange(framed[1], 50031, 53, 1.0))
+    seed("dns_sign_in", DNS, framed[0])
+
+
 # --- LDAP, RFC 4511 §4 ---
 
 
@@ -363,5 +394,5 @@ def socks():
     seed("socks4", SOCKS, four)
 
 
-for make in (kerberos, http, ldap, rdp, radius, socks):
+for make in (kerberos, http, name_server, ldap, rdp, radius, socks):
     make()

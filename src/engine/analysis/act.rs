@@ -105,10 +105,7 @@ impl Analysis {
 
     /// The aim at a flow. Hardware addresses are those last seen; where the flow is over, the devices'.
     fn target(&self, flow: &FlowRef, ends: Option<Ends>) -> Target {
-        let known = |ip: IpAddr| {
-            let entry = self.devices.by_ip(ip).and_then(|ix| self.devices.entry(ix));
-            entry.and_then(|e| e.device.mac).unwrap_or_default()
-        };
+        let known = |ip: IpAddr| self.devices.mac_of(ip).unwrap_or_default();
         let mac = |seen: Option<MacAddr>, ip: IpAddr| {
             seen.filter(|mac| mac.is_station())
                 .unwrap_or_else(|| known(ip))
@@ -128,11 +125,9 @@ impl Analysis {
 
     /// An end of a flow, and whether the site depends on it.
     fn party(&self, addr: IpAddr) -> Party {
-        let entry = self
-            .devices
-            .by_ip(addr)
-            .and_then(|ix| self.devices.entry(ix));
-        let claimed = entry.and_then(|entry| never::by_claims(&entry.device));
+        let device = self.devices.by_ip(addr);
+        let device = device.and_then(|ix| self.devices.whole(ix));
+        let claimed = device.and_then(|device| never::by_claims(&device));
         Party {
             addr,
             name: super::endpoint(&self.devices, &self.names, addr).into_owned(),

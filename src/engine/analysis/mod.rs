@@ -4,13 +4,17 @@
 //! baselines, rows to models, breaches to incidents. The only clock is the observations'.
 
 mod act;
+mod announced;
 mod flow;
 mod held;
 mod judge;
 mod mirror;
 mod names;
+mod oddities;
 mod record;
 mod row;
+mod service;
+mod shown;
 mod state;
 
 use std::collections::VecDeque;
@@ -25,9 +29,12 @@ use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
+use crate::service::{Catalogue, Uses};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
+use announced::Announced;
 use names::{Names, endpoint};
+use oddities::Oddities;
 
 pub use state::SavedState;
 
@@ -49,6 +56,8 @@ pub struct AnalysisSettings {
     pub response: PolicySettings,
     /// Addresses of the sensor itself: what it sends is counted and not judged.
     pub own: Vec<IpAddr>,
+    /// Services on the internet, and what the site says of them.
+    pub services: Catalogue,
 }
 
 /// What comes out.
@@ -73,6 +82,10 @@ pub struct Analysis {
     /// Devices not yet judged as new, with their deadlines, in order.
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
+    services: Catalogue,
+    uses: Uses,
+    announced: Announced,
+    oddities: Oddities,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -114,6 +127,10 @@ impl Analysis {
             ),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
+            uses: Uses::new(seed, &settings.services, saved.services),
+            services: settings.services.clone(),
+            announced: Announced::new(seed),
+            oddities: Oddities::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -159,9 +176,11 @@ impl Analysis {
                 // Their deadlines belong to the old time, which does not go on.
                 self.introduce_all();
                 self.site.epoch(ts);
+                self.devices.epoch();
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
+                self.announced.epoch();
                 (self.now, self.quiet_until) = (ts, Timestamp::MIN);
             }
         }
@@ -178,6 +197,7 @@ impl Analysis {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             self.site.advance(deadline);
             self.conclude();
+            self.devices.advance(deadline);
             while let Some((at, device)) = self.newcomers.pop_front_if(|(at, _)| *at <= deadline) {
                 self.newcomer(at, device);
                 self.conclude();
@@ -200,7 +220,8 @@ impl Analysis {
         // An hour without anything seen has nothing to tell at its end: it need not be waited for.
         let hour = self.site.next_deadline().filter(|_| self.site.alive());
         let question = self.policy.next_deadline();
-        [newcomer, hour, question].into_iter().flatten().min()
+        let pair = self.devices.next_deadline();
+        [newcomer, hour, question, pair].into_iter().flatten().min()
     }
 
     /// The input is over: judges what is still open.
@@ -227,8 +248,7 @@ impl Analysis {
     /// The inventory in order of first frames, then of hardware address or address.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
-        let entries = self.devices.entries().into_iter();
-        let mut all: Vec<Device> = entries.map(|entry| entry.device).collect();
+        let mut all = self.devices.devices();
         all.sort_by(|a, b| (a.first_ts, a.mac, &a.id).cmp(&(b.first_ts, b.mac, &b.id)));
         all
     }
@@ -243,14 +263,23 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 5] {
+    pub fn refused(&self) -> [(&'static str, u64); 9] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
+            ("announced_flows", self.announced.refused()),
+            ("oddities", self.oddities.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),
+            ("service_uses", self.uses.let_go()),
+            ("service_flows", self.uses.refused()),
         ]
+    }
+
+    /// Oddities seen by name, in order; not each of them is told.
+    pub fn oddities(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.oddities.counts()
     }
 
     /// Whether decisions are made at all.
@@ -272,7 +301,9 @@ impl Analysis {
 
     /// Judges a device that nobody had seen before.
     fn newcomer(&mut self, ts: Timestamp, device: DeviceIx) {
-        let Some(entry) = self.devices.entry(device) else {
+        // What turned out to be a device that is known is not new.
+        let known = self.devices.main(device) != device;
+        let Some(entry) = self.devices.entry(device).filter(|_| !known) else {
             return;
         };
         let first_ts = entry.device.first_ts;

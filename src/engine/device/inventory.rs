@@ -5,20 +5,22 @@
 //! has no address of that family yet: a second one means the sender is a router, and the address
 //! becomes a device of its own, known by address, behind that router.
 
+mod bind;
 mod held;
+mod traffic;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use tapir_message::{Address, Device};
+use tapir_message::Device;
 
 use super::Home;
-use super::entry::{Entry, name, strength};
-use super::live::{Again, Table};
+use super::entry::{Entry, main_address, name, strength};
+use super::fuse::Fusion;
+use super::live::Table;
+use super::table;
 use crate::proto::dhcpv6::GUESSED;
-use crate::types::{
-    Clue, ClueKind, FlowEvent, MacAddr, Map, Phase, Seed, ShortId, Sighting, Timestamp, ip_bits,
-};
+use crate::types::{Clue, ClueKind, MacAddr, Map, Seed, ShortId, Sighting, Timestamp, ip_bits};
 
 /// Devices at most.
 const DEVICES_MAX: usize = 20_000;
@@ -43,12 +45,14 @@ impl DeviceIx {
 pub struct Inventory {
     sensor_id: String,
     home: Home,
-    table: Table,
+    pub(super) table: Table,
     by_mac: Map<MacAddr, DeviceIx>,
     /// Who was asked for last: behind a router it is always the same.
     last_mac: Option<(MacAddr, DeviceIx)>,
     born: Vec<DeviceIx>,
     refused: u64,
+    /// Who may be one machine with whom.
+    pub(super) fusion: Fusion,
 }
 
 impl Inventory {
@@ -63,7 +67,10 @@ impl Inventory {
             last_mac: None,
             born: Vec::new(),
             refused: 0,
+            fusion: Fusion::new(seed),
         };
+        table::prepare();
+        inventory.remember_traits();
         for ix in (0..).map(DeviceIx).take(inventory.table.len()) {
             if let Some(mac) = inventory.table.peek(ix).and_then(|entry| entry.device.mac) {
                 inventory.by_mac.insert(mac, ix);
@@ -72,7 +79,7 @@ impl Inventory {
         inventory
     }
 
-    /// All entries in order of their first frames.
+    /// All entries in order of their first frames, merged or not: what the next run should know.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
         self.table.all()
@@ -100,28 +107,31 @@ impl Inventory {
     #[inline]
     #[must_use]
     pub fn at(&self, bits: u128) -> Option<DeviceIx> {
-        self.table.at(bits)
+        Some(self.table.main(self.table.at(bits)?))
     }
 
-    /// What the device at `ix` is called, and what is claimed of it; times and sums are in [`Self::whole`].
+    /// The hardware address that `ip` was last tied to.
+    #[must_use]
+    pub fn mac_of(&self, ip: IpAddr) -> Option<MacAddr> {
+        let holder = self.table.at(ip_bits(ip))?;
+        self.table.peek(holder)?.device.mac
+    }
+
+    /// What the device of the entry at `ix` is called; its times and sums, and what was merged into it, are
+    /// in [`Self::whole`].
     #[must_use]
     pub fn entry(&self, ix: DeviceIx) -> Option<&Entry> {
-        self.table.peek(ix)
+        self.table.peek(self.table.main(ix))
     }
 
-    /// A copy of the entry at `ix` with its times and sums.
-    #[must_use]
-    pub fn whole(&self, ix: DeviceIx) -> Option<Entry> {
-        self.table.whole(ix)
-    }
-
-    /// The address that the device at `ix` is shown with.
+    /// The address that the device of the entry at `ix` is shown with.
     #[must_use]
     pub fn main_address(&self, ix: DeviceIx) -> Option<IpAddr> {
-        match self.table.peek(ix)?.device.addresses.as_slice() {
+        let main = self.table.main(ix);
+        match self.table.peek(main)?.device.addresses.as_slice() {
+            one @ ([] | [_]) if self.table.is_alone(main) => Some(one.first()?.addr),
             // Which of several it is depends on when each was last heard of.
-            [_, _, ..] => self.table.whole(ix)?.main_address(),
-            one => Some(one.first()?.addr),
+            _ => main_address(&self.whole(main)?),
         }
     }
 
@@ -159,7 +169,8 @@ impl Inventory {
         self.met(ts, ix, sighting.vlan);
         let foreign = |ip: IpAddr| !ip.is_unspecified() && !ip.is_multicast();
         if ours.is_none() && mac.is_some() && sighting.ip.is_some_and(foreign) {
-            self.table.again(ts, ix, Again::Forwards);
+            let foreign = sighting.ip.map_or(0, ip_bits);
+            self.table.forwards(ts, ix, foreign);
         }
     }
 
@@ -202,69 +213,38 @@ impl Inventory {
                 let protocol = clue.evidence.split(' ').next();
                 self.by_mac_or_new(ts, mac, protocol.unwrap_or_default())
             }
-            (_, None, Some(ip)) => self.by_ip(ip),
+            (_, None, Some(ip)) => self.table.at(ip_bits(ip)),
             _ => None,
         };
-        let Some(entry) = ix.and_then(|ix| self.table.entry_mut(ix)) else {
+        let Some(ix) = ix else { return };
+        let Some(entry) = self.table.entry_mut(ix) else {
             return;
         };
-        match clue.kind {
-            ClueKind::HostName if !clue.value.is_empty() => {
-                name(&mut entry.device, ts, &clue.value, clue.evidence);
-                entry.rename();
+        let (value, evidence) = (clue.value.as_str(), clue.evidence);
+        let news = match clue.kind {
+            ClueKind::HostName if !value.is_empty() => {
+                let news = name(&mut entry.device, ts, value, evidence);
+                // A name heard again may be the latest now.
+                if news || entry.device.name != value || !self.table.is_alone(ix) {
+                    self.renew(ix);
+                }
+                news
             }
-            ClueKind::Software => {
-                entry.claim(ts, &clue.value, clue.evidence);
-            }
+            ClueKind::Software => entry
+                .claim(ts, ("", value), evidence)
+                .is_some_and(|(new, _)| new),
             ClueKind::Serves => {
-                entry.claim(ts, &format!("serves {}", clue.value), clue.evidence);
+                entry.claim(ts, ("serves ", value), evidence);
+                false
             }
             ClueKind::User => {
-                entry.claim(ts, &format!("used by {}", clue.value), clue.evidence);
+                entry.user(ts, value, evidence);
+                false
             }
-            _ => {}
-        }
-    }
-
-    /// Counts a flow's traffic for the devices at its ends: each end's address, and who holds it.
-    pub fn flow(
-        &mut self,
-        ts: Timestamp,
-        (orig, orig_device): (u128, Option<DeviceIx>),
-        (resp, resp_device): (u128, Option<DeviceIx>),
-        event: &FlowEvent,
-    ) {
-        let new = u32::from(event.phase == Phase::New);
-        let sent = (event.orig_bytes, event.resp_bytes);
-        if let Some(ix) = orig_device {
-            self.spoke(ts, (orig, ix), sent, event.orig_pkts, (new, 0));
-        }
-        let sent = (event.resp_bytes, event.orig_bytes);
-        if let Some(ix) = resp_device {
-            self.spoke(ts, (resp, ix), sent, event.resp_pkts, (0, new));
-        }
-    }
-
-    /// Counts bytes sent and received, packets sent, and flows begun and met, of the device that holds
-    /// `addr`.
-    fn spoke(
-        &mut self,
-        ts: Timestamp,
-        (addr, ix): (u128, DeviceIx),
-        (sent, received): (u32, u32),
-        pkts: u32,
-        (orig, resp): (u32, u32),
-    ) {
-        let Some(live) = self.table.live_mut(ix) else {
-            return;
+            _ => false,
         };
-        live.bytes_sent = live.bytes_sent.saturating_add(sent.into());
-        live.bytes_received = live.bytes_received.saturating_add(received.into());
-        live.flows_orig = live.flows_orig.saturating_add(orig);
-        live.flows_resp = live.flows_resp.saturating_add(resp);
-        if pkts > 0 {
-            live.last_ts = live.last_ts.max(ts);
-            self.table.heard_of(ts, ix, addr);
+        if news {
+            self.told(ts, ix, evidence);
         }
     }
 
@@ -282,125 +262,12 @@ impl Inventory {
         if let Some(entry) = self.table.entry_mut(ix) {
             entry.device.mac = Some(mac);
             entry.device.vendor = super::vendor(mac).map(str::to_owned);
+            if mac.is_local() {
+                entry.claim(ts, ("made up locally", ""), "hardware address");
+            }
             entry.rename();
         }
         Some(ix)
-    }
-
-    /// Binds an address by ARP, NDP or DHCP: `mac` holds it, whoever held it before.
-    fn bind_strong(
-        &mut self,
-        ts: Timestamp,
-        mac: MacAddr,
-        ip: IpAddr,
-        evidence: &str,
-    ) -> Option<DeviceIx> {
-        let ix = self.by_mac_or_new(ts, mac, evidence)?;
-        self.release_weak(ts, ix, ip);
-        self.hold(ts, ix, ip, evidence);
-        Some(ix)
-    }
-
-    /// Binds an address by a frame alone: see the rules at the top.
-    fn bind_weak(&mut self, ts: Timestamp, mac: Option<MacAddr>, ip: IpAddr) -> Option<DeviceIx> {
-        if let Some(ix) = self.by_ip(ip) {
-            self.table.heard_of(ts, ix, ip_bits(ip));
-            return Some(ix);
-        }
-        let Some(mac) = mac else {
-            return self.known_by_address(ts, ip, None);
-        };
-        let ix = self.by_mac_or_new(ts, mac, "frame")?;
-        let entry = self.table.peek(ix)?;
-        let same_family = |a: &Address| a.addr.is_ipv4() == ip.is_ipv4();
-        if ip.is_ipv4() && entry.device.addresses.iter().any(same_family) {
-            self.table.again(ts, ix, Again::Router);
-            return self.known_by_address(ts, ip, Some(mac));
-        }
-        self.hold(ts, ix, ip, "frame");
-        Some(ix)
-    }
-
-    /// A device known by its address only.
-    fn known_by_address(
-        &mut self,
-        ts: Timestamp,
-        ip: IpAddr,
-        behind: Option<MacAddr>,
-    ) -> Option<DeviceIx> {
-        let ix = self.create(ts, ip, "frame")?;
-        if let Some(entry) = self.table.entry_mut(ix) {
-            entry.device.behind = behind;
-        }
-        self.hold(ts, ix, ip, "frame");
-        Some(ix)
-    }
-
-    /// When a device proves one address, those it was only guessed to hold become devices of their own.
-    fn release_weak(&mut self, ts: Timestamp, ix: DeviceIx, proven: IpAddr) {
-        let Some(entry) = self.table.entry_mut(ix) else {
-            return;
-        };
-        let mac = entry.device.mac;
-        let guessed = |a: &Address| {
-            a.addr != proven && a.addr.is_ipv4() && proven.is_ipv4() && a.evidence == "frame"
-        };
-        let loose: Vec<Address> = entry
-            .device
-            .addresses
-            .extract_if(.., |a| guessed(a))
-            .collect();
-        for address in loose {
-            self.table.unbind(ip_bits(address.addr));
-            if let Some(new) = self.known_by_address(address.first_ts, address.addr, mac)
-                && let Some(entry) = self.table.entry_mut(new)
-            {
-                entry.device.last_ts = address.last_ts.min(ts);
-            }
-        }
-    }
-
-    /// Notes that the device at `ix` holds `ip`.
-    fn hold(&mut self, ts: Timestamp, ix: DeviceIx, ip: IpAddr, evidence: &str) {
-        if let Some(before) = self.by_ip(ip).filter(|before| *before != ix)
-            && let Some(entry) = self.table.entry_mut(before)
-        {
-            entry.claim(ts, &format!("lost address {ip}"), evidence);
-        }
-        if !self.table.bind(ip_bits(ip), ix) {
-            return;
-        }
-        let Some(entry) = self.table.entry_mut(ix) else {
-            return;
-        };
-        let mut gone = None;
-        let held = &mut entry.device.addresses;
-        if let Some(old) = held.iter_mut().find(|a| a.addr == ip) {
-            old.last_ts = old.last_ts.max(ts);
-            if strength(evidence) > strength(&old.evidence) {
-                old.evidence = evidence.to_owned();
-            }
-        } else {
-            if held.len() >= DEVICE_ADDRESSES_MAX
-                && let Some(oldest) =
-                    (0..held.len()).min_by_key(|i| held.get(*i).map(|a| a.last_ts))
-            {
-                gone = Some(held.remove(oldest));
-            }
-            let evidence = evidence.to_owned();
-            // Nearly all devices have one address, and there are many devices.
-            held.reserve_exact(1);
-            held.push(Address {
-                addr: ip,
-                evidence,
-                first_ts: ts,
-                last_ts: ts,
-            });
-        }
-        entry.rename();
-        if let Some(gone) = gone {
-            self.table.unbind(ip_bits(gone.addr));
-        }
     }
 
     /// A new entry, unless the inventory is full.
@@ -414,7 +281,6 @@ impl Inventory {
             self.refused = self.refused.saturating_add(1);
             return None;
         }
-        let ix = DeviceIx(u32::try_from(self.table.len()).ok()?);
         let id = device_id(&self.sensor_id, &key.to_string());
         let device = Device {
             name: id.clone(),
@@ -439,10 +305,13 @@ impl Inventory {
             bytes_received: 0,
             vlans: vec![],
         };
-        self.table.push(Entry {
+        let ix = self.table.push(Entry {
             device,
             first_evidence: evidence.to_owned(),
-        });
+            link: None,
+            apart: Vec::new(),
+            done: Vec::new(),
+        })?;
         self.born.push(ix);
         Some(ix)
     }

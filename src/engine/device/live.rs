@@ -3,6 +3,7 @@
 //! An entry lies in a dozen places of memory, and a flow has four events of two devices each. What they
 //! change is noted here and folded into the entry before anything else looks at it or changes it.
 
+use super::duty::Done;
 use super::entry::Entry;
 use super::inventory::DeviceIx;
 use crate::types::{ByAddr, Seed, ShortId, Timestamp, ip_bits};
@@ -17,6 +18,12 @@ pub(super) enum Again {
     Forwards,
     /// Frames of several addresses of ours come from it.
     Router,
+    /// Frames with several addresses of other networks come from it.
+    ForwardsMany,
+}
+
+impl Again {
+    const COUNT: usize = 3;
 }
 
 impl Again {
@@ -25,6 +32,7 @@ impl Again {
         match self {
             Self::Forwards => ("forwards for other networks", "frame"),
             Self::Router => ("router", "frames of several addresses"),
+            Self::ForwardsMany => ("forwards for many addresses", "frame"),
         }
     }
 }
@@ -45,17 +53,31 @@ pub(super) struct Live {
     pub(super) bytes_received: u64,
     pub(super) flows_orig: u32,
     pub(super) flows_resp: u32,
-    /// By [`Again`]: one more than the claim's place among the device's, which never changes; and when
-    /// it was last made.
-    claims: [(u8, Timestamp); 2],
+    /// By [`Again`]: when the claim was last made.
+    claimed: [Timestamp; Again::COUNT],
+    /// And one more than its place among the device's, which never changes.
+    places: [u8; Again::COUNT],
     /// A VLAN the device is known to be in.
     pub(super) vlan: u16,
+    /// The low half of an address of another network that it forwarded for.
+    foreign: u64,
+    /// The device that this one is part of: itself, if of none.
+    pub(super) main: DeviceIx,
+    /// The next of those that are one machine, in a ring.
+    pub(super) next: DeviceIx,
 }
 
+const _: () = assert!(
+    size_of::<Live>() <= 128,
+    "two cache lines, of which every event of a flow touches two devices'"
+);
+
 impl Live {
-    pub(super) fn new(id: &str) -> Self {
+    pub(super) fn new(id: &str, ix: DeviceIx) -> Self {
         Self {
             id: ShortId::new(id),
+            main: ix,
+            next: ix,
             addr: 0,
             addr_ts: Timestamp::MIN,
             last_ts: Timestamp::MIN,
@@ -63,7 +85,9 @@ impl Live {
             bytes_received: 0,
             flows_orig: 0,
             flows_resp: 0,
-            claims: [(0, Timestamp::MIN); 2],
+            claimed: [Timestamp::MIN; Again::COUNT],
+            places: [0; Again::COUNT],
+            foreign: 0,
             vlan: 0,
         }
     }
@@ -86,20 +110,19 @@ impl Live {
     /// Notes that a claim was made again; false if it is not known where it stands.
     #[inline]
     pub(super) fn again(&mut self, ts: Timestamp, claim: Again) -> bool {
-        let Some((place, last_ts)) = self.claims.get_mut(claim as usize) else {
-            return false;
-        };
-        if *place > 0 {
+        let known = self.places.get(claim as usize).is_some_and(|at| *at > 0);
+        if let Some(last_ts) = self.claimed.get_mut(claim as usize).filter(|_| known) {
             *last_ts = ts;
         }
-        *place > 0
+        known
     }
 
     /// Remembers where a claim stands that was just made.
     pub(super) fn found(&mut self, ts: Timestamp, claim: Again, place: usize) {
-        let place = u8::try_from(place.saturating_add(1)).unwrap_or(0);
-        if let Some(slot) = self.claims.get_mut(claim as usize) {
-            *slot = (place, ts);
+        let slots = self.places.get_mut(claim as usize);
+        if let Some((at, last_ts)) = slots.zip(self.claimed.get_mut(claim as usize)) {
+            *at = u8::try_from(place.saturating_add(1)).unwrap_or(0);
+            *last_ts = ts;
         }
     }
 
@@ -121,7 +144,7 @@ impl Live {
                 held.last_ts = held.last_ts.max(self.addr_ts);
             }
         }
-        for (place, last_ts) in self.claims {
+        for (place, last_ts) in self.places.into_iter().zip(self.claimed) {
             let claim = usize::from(place).checked_sub(1);
             if let Some(claim) = claim.and_then(|at| device.claims.get_mut(at)) {
                 claim.last_ts = last_ts;
@@ -150,15 +173,18 @@ impl Table {
                 by_ip.insert(ip_bits(address.addr), ix);
             }
         }
-        let live = entries.iter().map(|entry| Live::new(&entry.device.id));
-        Self {
+        let each = (0..).map(DeviceIx).zip(&entries);
+        let live = each.map(|(ix, entry)| Live::new(&entry.device.id, ix));
+        let mut table = Self {
             live: live.collect(),
             entries,
             by_ip,
-        }
+        };
+        table.relink();
+        table
     }
 
-    /// Who holds the address of these bits.
+    /// Whose own evidence holds the address of these bits.
     #[inline]
     pub(super) fn at(&self, bits: u128) -> Option<DeviceIx> {
         self.by_ip.get(bits).copied()
@@ -183,9 +209,12 @@ impl Table {
         self.entries.len()
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
-        self.live.push(Live::new(&entry.device.id));
+    /// Takes in a new entry, and says where it stands.
+    pub(super) fn push(&mut self, entry: Entry) -> Option<DeviceIx> {
+        let ix = DeviceIx(u32::try_from(self.entries.len()).ok()?);
+        self.live.push(Live::new(&entry.device.id, ix));
         self.entries.push(entry);
+        Some(ix)
     }
 
     /// The entry at `ix` but for what its row holds: names, claims' texts, addresses without their times.
@@ -220,6 +249,11 @@ impl Table {
         Some(entry)
     }
 
+    /// What the device at `ix` does for others, which its row does not change.
+    pub(super) fn done_mut(&mut self, ix: DeviceIx) -> Option<&mut Vec<Done>> {
+        Some(&mut self.entries.get_mut(ix.index())?.done)
+    }
+
     /// Copies of all entries, whole, in order.
     pub(super) fn all(&self) -> Vec<Entry> {
         let whole = |(entry, live): (&Entry, &Live)| {
@@ -247,6 +281,18 @@ impl Table {
         }
     }
 
+    /// The device at `ix` forwarded a frame of `addr`, which lies in another network.
+    pub(super) fn forwards(&mut self, ts: Timestamp, ix: DeviceIx, addr: u128) {
+        let low = u64::try_from(addr & u128::from(u64::MAX)).unwrap_or(0);
+        self.again(ts, ix, Again::Forwards);
+        if let Some(live) = self.live.get_mut(ix.index()) {
+            let first = std::mem::replace(&mut live.foreign, low);
+            if first != 0 && first != low {
+                self.again(ts, ix, Again::ForwardsMany);
+            }
+        }
+    }
+
     /// The device at `ix` is once more what `claim` says.
     pub(super) fn again(&mut self, ts: Timestamp, ix: DeviceIx, claim: Again) {
         let live = self.live.get_mut(ix.index());
@@ -254,11 +300,12 @@ impl Table {
             return;
         }
         let (text, evidence) = claim.text();
+        let text = (text, "");
         let Some(entry) = self.entry_mut(ix) else {
             return;
         };
         let place = entry.claim(ts, text, evidence);
-        if let (Some(place), Some(live)) = (place, self.live.get_mut(ix.index())) {
+        if let (Some((_, place)), Some(live)) = (place, self.live.get_mut(ix.index())) {
             live.found(ts, claim, place);
         }
     }

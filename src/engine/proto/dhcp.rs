@@ -8,6 +8,7 @@
 //! Bounds:   64 options of 255 bytes in the options, `file` and `sname` fields together.
 //! Not done: RFC 3396 long options are not joined.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
@@ -356,6 +357,9 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
                 tell(client, kind, evidence, value.trim_end_matches('.'));
             }
         }
+        if let Some(id) = identifier(options, message.mac) {
+            tell(client, ClueKind::Software, "dhcp client id", &id);
+        }
         return;
     }
     let kind = options.get(53).and_then(<[u8]>::first).copied();
@@ -372,6 +376,26 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
             value: "dhcp".into(),
         });
     }
+}
+
+/// The client's identifier, option 61, if it is more than its hardware address: a DUID with what it belongs to left
+/// out (RFC 4361 §6.1), so that all interfaces of a machine have the same, or what else the client made up.
+fn identifier(options: &Options<'_>, mac: Option<MacAddr>) -> Option<Text> {
+    /// Shorter ones are no identifiers (RFC 2132 §9.14 knows them from two bytes on).
+    const LEN_MIN: usize = 7;
+    let id = options.get(61).filter(|id| id.len() >= LEN_MIN)?;
+    let (&kind, value) = id.split_first()?;
+    let (name, value) = match kind {
+        255 => ("duid", value.get(4..).filter(|duid| duid.len() >= LEN_MIN)?),
+        _ if mac.is_some_and(|mac| *value == mac.0) => return None,
+        _ => ("id", id),
+    };
+    let mut out = Text::from(name);
+    for (at, byte) in value.iter().enumerate() {
+        let space = if at == 0 { " " } else { "" };
+        let _infallible = write!(out, "{space}{byte:02x}");
+    }
+    Some(out)
 }
 
 #[cfg(test)]

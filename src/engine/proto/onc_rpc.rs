@@ -137,7 +137,9 @@ impl Protocol for OncRpc {
     fn finish(&mut self, out: &mut Out<'_>) {
         for talk in self.talks.drain(..) {
             let mut record = talk.record;
-            record.duration = Some(Interval(talk.last.nanos().saturating_sub(talk.first.nanos())));
+            record.duration = Some(Interval(
+                talk.last.nanos().saturating_sub(talk.first.nanos()),
+            ));
             out.record(talk.first, record);
         }
     }
@@ -246,7 +248,13 @@ impl OncRpc {
                 let machine = text(machine, TEXT_LEN_MAX);
                 if !std::mem::replace(name_told, true) {
                     let kind = ClueKind::HostName;
-                    tell(input.dir, kind, "onc rpc machine name", machine.clone(), out);
+                    tell(
+                        input.dir,
+                        kind,
+                        "onc rpc machine name",
+                        machine.clone(),
+                        out,
+                    );
                 }
                 record.machine_name = Some(machine);
             }
@@ -262,7 +270,8 @@ impl OncRpc {
 
     /// The place of the talk that a call belongs to, begun if it is new; none if there are too many.
     fn talk(&mut self, ts: Timestamp, call: &Call<'_>) -> Option<usize> {
-        let same = |talk: &Talk| (talk.program, talk.record.version) == (call.program, call.version);
+        let same =
+            |talk: &Talk| (talk.program, talk.record.version) == (call.program, call.version);
         if let Some(at) = self.talks.iter().position(same) {
             return Some(at);
         }

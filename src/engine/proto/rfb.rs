@@ -94,7 +94,9 @@ impl Protocol for Rfb {
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match version(start) {
             Some(_) => Probe::Certain,
-            None if start.len() < VERSION_LEN && b"RFB ".starts_with(start.get(..4).unwrap_or(start)) => {
+            None if start.len() < VERSION_LEN
+                && b"RFB ".starts_with(start.get(..4).unwrap_or(start)) =>
+            {
                 Probe::Unsure
             }
             None => Probe::NotMine,
@@ -327,7 +329,11 @@ fn more(data: &[u8], len: usize) -> Parse {
 fn digits(number: &[u8]) -> Text {
     let digits = text(number, 3);
     let short = digits.trim_start_matches('0');
-    if short.is_empty() { "0".into() } else { short.into() }
+    if short.is_empty() {
+        "0".into()
+    } else {
+        short.into()
+    }
 }
 
 #[cfg(test)]
@@ -382,7 +388,10 @@ mod tests {
             (C, b"\0"),
             (S, INIT),
         ]);
-        assert!(told.records[0].contains(r#""authentication_method":"None","auth":true,"share_flag":false"#));
+        assert!(
+            told.records[0]
+                .contains(r#""authentication_method":"None","auth":true,"share_flag":false"#)
+        );
         assert!(told.records[0].contains(r#""width":1280"#));
         // 3.3: the server decides.
         let told = stream::<Rfb>(&[

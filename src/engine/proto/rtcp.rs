@@ -23,7 +23,9 @@ pub struct Rtcp;
 fn packet(data: &[u8]) -> Option<(u8, &[u8])> {
     let &[first, kind, l0, l1] = data.first_chunk()?;
     // In words, less one.
-    let len = usize::from(u16::from_be_bytes([l0, l1])).saturating_add(1).saturating_mul(4);
+    let len = usize::from(u16::from_be_bytes([l0, l1]))
+        .saturating_add(1)
+        .saturating_mul(4);
     let rest = data.get(len..)?;
     (first >> 6 == 2 && (SENDER_REPORT..=LAST).contains(&kind)).then_some((kind, rest))
 }

@@ -80,7 +80,11 @@ impl Start {
             }
         }
         let status = line.strip_prefix(b"HTTP/1.")?.get(1..)?.trim_ascii_start();
-        str::from_utf8(status.get(..3)?).ok()?.parse().ok().map(Self::Answer)
+        str::from_utf8(status.get(..3)?)
+            .ok()?
+            .parse()
+            .ok()
+            .map(Self::Answer)
     }
 }
 
@@ -162,13 +166,7 @@ impl Protocol for Ssdp {
 
 impl Ssdp {
     /// Takes one field.
-    fn field(
-        &mut self,
-        dir: Dir,
-        start: Start,
-        (name, value): (&[u8], &[u8]),
-        out: &mut Out<'_>,
-    ) {
+    fn field(&mut self, dir: Dir, start: Start, (name, value): (&[u8], &[u8]), out: &mut Out<'_>) {
         let record = &mut self.record;
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         let said = || text(value, TEXT_LEN_MAX);
@@ -226,7 +224,9 @@ impl Ssdp {
 /// `InternetGatewayDevice:1` out of `urn:schemas-upnp-org:device:InternetGatewayDevice:1`.
 fn short(urn: &str) -> &str {
     let behind = |kind| urn.split_once(kind).map(|(_, rest)| rest);
-    behind(":device:").or_else(|| behind(":service:")).unwrap_or(urn)
+    behind(":device:")
+        .or_else(|| behind(":service:"))
+        .unwrap_or(urn)
 }
 
 #[cfg(test)]
@@ -309,7 +309,12 @@ mod tests {
     #[test]
     fn a_flow_keeps_no_more_than_its_bounds() {
         let many: Vec<Vec<u8>> = (0..100)
-            .map(|n| format!("NOTIFY * HTTP/1.1\r\nNT: urn:x:device:{n}{}\r\n\r\n", "y".repeat(999)))
+            .map(|n| {
+                format!(
+                    "NOTIFY * HTTP/1.1\r\nNT: urn:x:device:{n}{}\r\n\r\n",
+                    "y".repeat(999)
+                )
+            })
             .map(String::into_bytes)
             .collect();
         let many: Vec<(Dir, &[u8])> = many.iter().map(|one| (C, &one[..])).collect();

@@ -93,7 +93,10 @@ impl Protocol for WsDiscovery {
         let mut offers = false;
         for (name, value) in Elements(window).take(ELEMENTS_MAX) {
             if name == b"Action" {
-                let action = value.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                let action = value
+                    .rsplit(|byte| *byte == b'/')
+                    .next()
+                    .unwrap_or_default();
                 offers = matches!(action, b"Hello" | b"ProbeMatches" | b"ResolveMatches");
                 add_distinct(&mut self.record.actions, text(action, 32), VALUES_MAX);
             } else if !value.is_empty() {
@@ -124,11 +127,16 @@ impl WsDiscovery {
         (name, value): (&[u8], &[u8]),
         out: &mut Out<'_>,
     ) {
-        let words = value.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty());
+        let words = value
+            .split(u8::is_ascii_whitespace)
+            .filter(|w| !w.is_empty());
         let words = words.take(VALUES_MAX);
         match name {
             b"Address" if value.starts_with(b"urn:") || value.starts_with(b"uuid:") => {
-                let id = value.rsplit(|byte| *byte == b':').next().unwrap_or_default();
+                let id = value
+                    .rsplit(|byte| *byte == b':')
+                    .next()
+                    .unwrap_or_default();
                 let id = || text(id, TEXT_LEN_MAX);
                 self.record.endpoint.get_or_insert_with(id);
             }

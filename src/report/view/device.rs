@@ -1,9 +1,10 @@
 //! The inventory: each device with what is known of it and why.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tapir_message::Device;
+use tapir_message::{Device, Judgement};
 
 use super::super::band::Band;
 use super::super::findings::{Findings, sure};
@@ -24,6 +25,8 @@ pub(super) struct DeviceView<'a> {
     worst: Option<(u8, Band)>,
     addresses: Vec<String>,
     addresses_more: usize,
+    /// Type, system and roles, as far as they are concluded.
+    is: String,
     /// Vendor and VLANs.
     hardware: String,
     first: Time,
@@ -45,7 +48,7 @@ pub(super) struct DeviceView<'a> {
 struct Evidence<'a> {
     kind: &'static str,
     value: String,
-    source: &'a str,
+    source: Cow<'a, str>,
     first: Time,
     last: Time,
 }
@@ -66,9 +69,12 @@ impl<'a> DeviceView<'a> {
             .max()
             .unwrap_or(0);
         let view = |device: &'a Device| {
-            let worst = worst
-                .get(device.id.as_str())
-                .map(|(score, sure)| (*score, Band::of(*sure)));
+            // Breaches of what was merged into it later are its own.
+            let ids = std::iter::once(&device.id).chain(&device.merged);
+            let worst = ids
+                .filter_map(|id| worst.get(id.as_str()).copied())
+                .reduce(|(score, sure), other| (score.max(other.0), sure.max(other.1)))
+                .map(|(score, sure)| (score, Band::of(sure)));
             Self::new(device, worst, busiest, summary.time_zone)
         };
         summary.devices.iter().take(DEVICES_MAX).map(view).collect()
@@ -96,6 +102,7 @@ impl<'a> DeviceView<'a> {
                 .map(|a| a.addr.to_string())
                 .collect(),
             addresses_more: device.addresses.len().saturating_sub(ADDRESSES_MAX),
+            is: is(device),
             hardware: hardware(device),
             first: Time::new(device.first_ts, zone),
             last: Time::new(device.last_ts, zone),
@@ -110,12 +117,27 @@ impl<'a> DeviceView<'a> {
             evidence_words: [
                 plural(device.names.len(), "name", "names"),
                 plural(device.addresses.len(), "address", "addresses"),
+                plural(device.users.len(), "user", "users"),
                 plural(device.claims.len(), "statement", "statements"),
             ]
             .join(", "),
             device,
         }
     }
+}
+
+/// `pc · Windows 10 22H2 · dns server`, as far as it is concluded.
+fn is(device: &Device) -> String {
+    let judged = device.kind.iter().chain(&device.os).chain(&device.roles);
+    let mut values: Vec<&str> = judged.map(|judged| judged.value.as_str()).collect();
+    // A printer's role is that of a printer.
+    let mut seen = Vec::new();
+    values.retain(|value| {
+        let new = !seen.contains(value);
+        seen.push(*value);
+        new
+    });
+    values.join(" · ")
 }
 
 /// `Lenovo · VLAN 8, 12`, as far as it is known.
@@ -132,28 +154,49 @@ fn hardware(device: &Device) -> String {
     known.join(" · ")
 }
 
-/// Names first, then addresses, then what else is claimed.
+/// What is concluded first, then names, users, addresses, and what else is claimed.
 fn evidence<'a>(device: &'a Device, zone: Zone<'_>) -> Vec<Evidence<'a>> {
-    let names = device.names.iter().map(|n| Evidence {
-        kind: "name",
-        value: n.name.clone(),
-        source: &n.evidence,
-        first: Time::new(n.first_ts, zone),
-        last: Time::new(n.last_ts, zone),
+    let concluded = |kind: &'static str, judged: &'a Judgement| {
+        let seen = judged.reasons.iter().map(|reason| reason.last_ts);
+        let (first, last) = (seen.clone().min(), seen.max());
+        let grounds: Vec<&str> = judged.reasons.iter().map(|r| r.what.as_str()).collect();
+        Evidence {
+            kind,
+            value: format!("{}, {} % sure", judged.value, judged.confidence),
+            source: grounds.join("; ").into(),
+            first: Time::new(first.unwrap_or(device.first_ts), zone),
+            last: Time::new(last.unwrap_or(device.last_ts), zone),
+        }
+    };
+    let fact = |kind, value: String, source: &'a str, first, last| Evidence {
+        kind,
+        value,
+        source: source.into(),
+        first: Time::new(first, zone),
+        last: Time::new(last, zone),
+    };
+    let kind = device.kind.iter().map(|kind| concluded("type", kind));
+    let os = device.os.iter().map(|os| concluded("system", os));
+    let roles = device.roles.iter().map(|role| concluded("role", role));
+    let names = device.names.iter();
+    let names = names.map(|n| fact("name", n.name.clone(), &n.evidence, n.first_ts, n.last_ts));
+    let users = device.users.iter();
+    let users = users.map(|u| fact("user", u.user.clone(), &u.evidence, u.first_ts, u.last_ts));
+    let addresses = device.addresses.iter().map(|a| {
+        let addr = a.addr.to_string();
+        fact("address", addr, &a.evidence, a.first_ts, a.last_ts)
     });
-    let addresses = device.addresses.iter().map(|a| Evidence {
-        kind: "address",
-        value: a.addr.to_string(),
-        source: &a.evidence,
-        first: Time::new(a.first_ts, zone),
-        last: Time::new(a.last_ts, zone),
+    let hardware = device.other_macs.iter().map(|mac| {
+        let (first, last) = (device.first_ts, device.last_ts);
+        fact("hardware address", mac.to_string(), "merged", first, last)
     });
-    let claims = device.claims.iter().map(|c| Evidence {
-        kind: "is",
-        value: c.claim.clone(),
-        source: &c.evidence,
-        first: Time::new(c.first_ts, zone),
-        last: Time::new(c.last_ts, zone),
-    });
-    names.chain(addresses).chain(claims).collect()
+    let claims = device.claims.iter();
+    let claims = claims.map(|c| fact("is", c.claim.clone(), &c.evidence, c.first_ts, c.last_ts));
+    let concluded = kind.chain(os).chain(roles);
+    let known = names
+        .chain(users)
+        .chain(addresses)
+        .chain(hardware)
+        .chain(claims);
+    concluded.chain(known).collect()
 }

@@ -20,10 +20,14 @@ impl Inventory {
             .saturating_mul(each)
             .saturating_add(Map::<MacAddr, DeviceIx>::table_bound(DEVICES_MAX))
             .saturating_add(Table::ADDRESSES_BYTES_MAX);
+        let (fusion, fusion_bound) = self.fusion.held();
         Held::new(
             "devices",
-            self.table.allocated().saturating_add(by_mac),
-            bound,
+            self.table
+                .allocated()
+                .saturating_add(by_mac)
+                .saturating_add(fusion),
+            bound.saturating_add(fusion_bound),
         )
     }
 }

@@ -13,7 +13,9 @@ pub(super) const CALL_LEN: usize = 32;
 pub(super) enum Kind<'a> {
     Call(Call<'a>),
     /// `accepted` if the call was carried out.
-    Reply { accepted: bool },
+    Reply {
+        accepted: bool,
+    },
 }
 
 /// A call.
@@ -156,7 +158,9 @@ impl<'a> Xdr<'a> {
 
     /// Bytes behind their length, at most `max`.
     pub(super) fn opaque(&mut self, max: usize) -> Option<&'a [u8]> {
-        let len = usize::try_from(self.word()?).ok().filter(|len| *len <= max)?;
+        let len = usize::try_from(self.word()?)
+            .ok()
+            .filter(|len| *len <= max)?;
         self.fixed(len)
     }
 

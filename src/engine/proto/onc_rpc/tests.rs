@@ -15,7 +15,12 @@ fn words(words: &[u32]) -> Vec<u8> {
 }
 
 /// A call of procedure `number` with this credential and these arguments.
-fn call(xid: u32, (program, version, number): (u32, u32, u32), auth: &[u8], args: &[u8]) -> Vec<u8> {
+fn call(
+    xid: u32,
+    (program, version, number): (u32, u32, u32),
+    auth: &[u8],
+    args: &[u8],
+) -> Vec<u8> {
     let head = words(&[xid, 0, 2, program, version, number]);
     [&head[..], auth, NO_AUTH, args].concat()
 }
@@ -56,7 +61,11 @@ fn a_port_is_asked_for() {
     assert_eq!(clues(&told), [("onc rpc reply", "portmap")]);
     let rpcbind = [words(&[100_005, 3]), opaque(b"udp6"), opaque(b"")].concat();
     let told = datagrams::<OncRpc>(111, &[(C, &call(8, (100_000, 4, 3), NO_AUTH, &rpcbind))]);
-    assert!(told.records[0].contains(r#""asked":["mount 3 udp6"]"#), "{:?}", told.records);
+    assert!(
+        told.records[0].contains(r#""asked":["mount 3 udp6"]"#),
+        "{:?}",
+        told.records
+    );
 }
 
 #[test]
@@ -70,7 +79,12 @@ fn files_are_named_and_so_is_the_machine() {
     let write = [handle, words(&[0, 0, 3000, 2]), opaque(&[0xaa; 3000])].concat();
     asked.extend(marked(&call(3, (100_003, 3, 7), SYS, &write)));
     asked.extend(marked(&call(4, (100_227, 3, 0), NO_AUTH, b"")));
-    let answers = [marked(&reply(1)), marked(&words(&[2, 1, 1, 1, 1])), marked(&reply(4))].concat();
+    let answers = [
+        marked(&reply(1)),
+        marked(&words(&[2, 1, 1, 1, 1])),
+        marked(&reply(4)),
+    ]
+    .concat();
     let pieces: [(Dir, &[u8]); 2] = [(C, &asked), (S, &answers)];
     let told = stream::<OncRpc>(&pieces);
     assert_eq!(
@@ -104,9 +118,15 @@ fn a_message_in_several_fragments_is_one_call() {
     let ask = call(7, (100_005, 3, 1), SYS, &opaque(b"/export"));
     let (head, tail) = ask.split_at(72);
     let first = [&words(&[72])[..], head].concat();
-    let last = [&words(&[1 << 31 | u32::try_from(tail.len()).expect("short")])[..], tail].concat();
+    let last = [
+        &words(&[1 << 31 | u32::try_from(tail.len()).expect("short")])[..],
+        tail,
+    ]
+    .concat();
     let told = stream::<OncRpc>(&[(C, &first), (C, &last), (C, &marked(&ask))]);
-    assert!(told.records[0].contains(r#""program":"mount","version":3,"procedures":["MNT"],"calls":2"#));
+    assert!(
+        told.records[0].contains(r#""program":"mount","version":3,"procedures":["MNT"],"calls":2"#)
+    );
     assert!(told.records[0].contains(r#""names":["/export"]"#));
     let endless = words(&[u32::MAX, 0, 0]);
     let told = stream::<OncRpc>(&[(C, &endless)]);
