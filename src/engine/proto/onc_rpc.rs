@@ -15,7 +15,7 @@ mod program;
 
 use std::collections::VecDeque;
 
-use self::message::{Call, Kind};
+use self::message::{Begins, Call, Kind};
 use super::lines::{NAME_LEN_MAX, TEXT_LEN_MAX, add_distinct, tell};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
@@ -101,23 +101,30 @@ impl Protocol for OncRpc {
     ];
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
-        let datagram = message::judge(start);
         // A stream's first fragment is its last one as well, and short; in streams alone is it looked for behind a mark.
-        match start {
-            [0x80] => Probe::Unsure,
-            _ if datagram == Probe::Certain => datagram,
-            [0x80, 0, rest @ ..] if rest.len() < 2 => Probe::Unsure,
-            [0x80, 0, _, _, rest @ ..] => match message::judge(rest) {
-                Probe::NotMine => datagram,
-                stream => stream,
-            },
-            _ => datagram,
+        if let [0x80, rest @ ..] = start {
+            let behind = match rest {
+                [0, _, _, message @ ..] => message::begins(message),
+                _ if rest.len() < 3 => Some(Begins::Unsure),
+                _ => None,
+            };
+            match behind {
+                Some(Begins::Call | Begins::Ping) => return Probe::Certain,
+                Some(_) => return Probe::Unsure,
+                None => {}
+            }
+        }
+        match message::begins(start) {
+            Some(Begins::Call) => Probe::Certain,
+            Some(Begins::Ping | Begins::Reply) => Probe::Unsure,
+            Some(Begins::Unsure) | None => Probe::NotMine,
         }
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         if input.datagram {
-            if !self.message(&input, input.data, out) {
+            // What is none among datagrams that are says nothing; before them it is no RPC.
+            if !self.message(&input, input.data, out) && self.talks.is_empty() {
                 return Parse::Broken("onc_rpc_malformed");
             }
             return Parse::Parsed {
@@ -156,7 +163,8 @@ impl OncRpc {
         let side = self.side(input.dir);
         side.lost |= input.gap > 0;
         if side.lost {
-            if Self::probe(data, input.dir) != Probe::Certain {
+            let message = data.get(4..).unwrap_or_default();
+            if matches!(message::begins(message), None | Some(Begins::Unsure)) {
                 return Parse::Parsed { used: data.len() };
             }
             (side.lost, side.continues) = (false, false);
@@ -168,7 +176,7 @@ impl OncRpc {
         let marker = u32::from_be_bytes(*marker);
         let len = usize::try_from(marker & 0x7fff_ffff).unwrap_or(usize::MAX);
         if len > FRAGMENT_LEN_MAX {
-            return Parse::Broken("onc_rpc_fragment_too_long");
+            return self.astray(input, "onc_rpc_fragment_too_long");
         }
         if !side.continues {
             let wanted = len.min(HEAD_LEN_MAX);
@@ -178,7 +186,7 @@ impl OncRpc {
             }
             let head = rest.get(..len).unwrap_or(rest);
             if !self.message(input, head, out) {
-                return Parse::Broken("onc_rpc_malformed");
+                return self.astray(input, "onc_rpc_malformed");
             }
         }
         self.side(input.dir).continues = marker >> 31 == 0;
@@ -189,6 +197,17 @@ impl OncRpc {
             _ => Parse::Parsed {
                 used: len.saturating_add(4),
             },
+        }
+    }
+
+    /// No message is where one should be: waits for the next, if there were any before.
+    fn astray(&mut self, input: &Input<'_>, name: &'static str) -> Parse {
+        if self.talks.is_empty() {
+            return Parse::Broken(name);
+        }
+        self.side(input.dir).lost = true;
+        Parse::Parsed {
+            used: input.data.len(),
         }
     }
 

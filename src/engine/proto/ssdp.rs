@@ -127,8 +127,13 @@ impl Protocol for Ssdp {
         if !input.datagram {
             return Parse::Broken("ssdp_over_stream");
         }
+        let used = input.data.len();
         let Some(start) = Start::read(input.data) else {
-            return Parse::Broken("ssdp_no_start_line");
+            // Among heads it says nothing, before them it is no SSDP.
+            return match self.first {
+                Some(_) => Parse::Parsed { used },
+                None => Parse::Broken("ssdp_no_start_line"),
+            };
         };
         self.first.get_or_insert(input.ts);
         self.last = input.ts;
@@ -144,9 +149,7 @@ impl Protocol for Ssdp {
                 self.field(input.dir, start, (name, value), out);
             }
         }
-        Parse::Parsed {
-            used: input.data.len(),
-        }
+        Parse::Parsed { used }
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {

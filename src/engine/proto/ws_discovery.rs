@@ -78,8 +78,13 @@ impl Protocol for WsDiscovery {
             // The same envelopes go over HTTP, which knows what they lie in.
             return Parse::Skip;
         }
+        let used = input.data.len();
         if Self::probe(input.data, input.dir) != Probe::Certain {
-            return Parse::Broken("ws_discovery_no_envelope");
+            // Among envelopes it says nothing, before them it is no WS-Discovery.
+            return match self.first {
+                Some(_) => Parse::Parsed { used },
+                None => Parse::Broken("ws_discovery_no_envelope"),
+            };
         }
         self.first.get_or_insert(input.ts);
         self.last = input.ts;
@@ -98,9 +103,7 @@ impl Protocol for WsDiscovery {
                 self.element(input.dir, offers, (name, value), out);
             }
         }
-        Parse::Parsed {
-            used: input.data.len(),
-        }
+        Parse::Parsed { used }
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {

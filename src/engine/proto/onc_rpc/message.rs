@@ -1,13 +1,12 @@
 //! Calls and replies: RFC 5531 §9, as XDR has them (RFC 4506): words of four bytes, opaque bytes with their length before
 //! them and padding behind.
 
-use super::super::Probe;
 use crate::types::Text;
 
 /// Longest credential or verifier (RFC 5531 §8.2).
 const AUTH_LEN_MAX: usize = 400;
 /// Words of a call up to its credential's length.
-const CALL_LEN: usize = 32;
+pub(super) const CALL_LEN: usize = 32;
 
 /// A message.
 #[derive(Debug)]
@@ -104,27 +103,40 @@ fn accepted(mut xdr: Xdr<'_>) -> Option<bool> {
     }
 }
 
-/// Whether a message begins so. A reply has too little of its own: it could be another's.
-pub(super) fn judge(start: &[u8]) -> Probe {
+/// What a message begins as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// A call that wants something.
+    Call,
+    /// One that only asks whether the program is there, as scanners do at any port.
+    Ping,
+    /// A reply has too little of its own: it could be another's.
+    Reply,
+    /// More bytes may tell.
+    Unsure,
+}
+
+/// What a message begins as; `None` if it is none.
+pub(super) fn begins(start: &[u8]) -> Option<Begins> {
     let mut xdr = Xdr(start);
     let (Some(_xid), Some(kind)) = (xdr.word(), xdr.word()) else {
-        return Probe::NotMine;
+        return Some(Begins::Unsure);
     };
     match kind {
-        0 if start.len() >= CALL_LEN => {
-            let Some(call) = call(xdr).filter(|call| is_program(call.program)) else {
-                return Probe::NotMine;
-            };
+        0 if start.len() < CALL_LEN => Some(Begins::Unsure),
+        0 => {
+            let call = call(xdr).filter(|call| is_program(call.program))?;
             // No credential is empty, the others are not.
             let fits = (call.flavor == 0) == call.credential.is_empty();
-            if fits && call.flavor <= 7 {
-                Probe::Certain
+            let begins = if call.procedure == 0 {
+                Begins::Ping
             } else {
-                Probe::NotMine
-            }
+                Begins::Call
+            };
+            (fits && call.flavor <= 7).then_some(begins)
         }
-        1 if accepted(xdr).is_some() => Probe::Unsure,
-        _ => Probe::NotMine,
+        1 => accepted(xdr).map(|_| Begins::Reply),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of ONC RPC: messages laid out after RFC 5531, RFC 1833 and RFC 1813.
 
 use super::super::testing::{Told, datagrams, endures, stream};
+use super::message::CALL_LEN;
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -128,11 +129,14 @@ fn a_message_in_several_fragments_is_one_call() {
     );
     assert!(told.records[0].contains(r#""names":["/export"]"#));
     let endless = words(&[u32::MAX, 0, 0]);
-    let told = stream::<OncRpc>(&[(C, &marked(&ask)), (C, &endless)]);
+    let told = stream::<OncRpc>(&[(C, &endless)]);
     assert_eq!(
         told.end.map(|(end, _)| end),
         Some(Parse::Broken("onc_rpc_fragment_too_long"))
     );
+    // Behind nonsense it goes on with the next message.
+    let told = stream::<OncRpc>(&[(C, &marked(&ask)), (C, &endless), (C, &marked(&ask))]);
+    assert!(told.records[0].contains(r#""calls":2"#) && told.end.is_none());
 }
 
 #[test]
@@ -152,7 +156,13 @@ fn sensing_wants_a_whole_call() {
     assert_eq!(OncRpc::probe(&ask, C), Probe::Certain);
     assert_eq!(OncRpc::probe(&marked(&ask), C), Probe::Certain);
     assert_eq!(OncRpc::probe(&ask[..30], C), Probe::NotMine);
-    assert_eq!(OncRpc::probe(&marked(&ask)[..2], C), Probe::Unsure);
+    for cut in 1..CALL_LEN + 4 {
+        assert_eq!(OncRpc::probe(&marked(&ask)[..cut], C), Probe::Unsure, "{cut}");
+    }
+    // Whether anybody is there is asked at any port.
+    let ping = call(7, (100_000, 2, 0), NO_AUTH, b"");
+    assert_eq!(OncRpc::probe(&ping, C), Probe::Unsure);
+    assert_eq!(OncRpc::probe(&marked(&ping), C), Probe::Certain);
     assert_eq!(OncRpc::probe(&reply(7), S), Probe::Unsure);
     // Another version of RPC; a program that nobody has; a credential that is none and not empty.
     let version = [&ask[..11], &[3], &ask[12..]].concat();
