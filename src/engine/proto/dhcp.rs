@@ -8,7 +8,6 @@
 //! Bounds:   64 options of 255 bytes in the options, `file` and `sname` fields together.
 //! Not done: RFC 3396 long options are not joined.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
