@@ -1,5 +1,5 @@
 # Every target is one script; nothing is decided here.
-.PHONY: help setup demo test bench bench-live check-deep clean
+.PHONY: help setup demo test bench bench-live check-deep data clean
 
 help:
 	@echo 'make setup       install the few Debian packages that building needs'
@@ -8,6 +8,7 @@ help:
 	@echo 'make bench       CPU a packet and a flow beside Suricata and others, hostile traffic; half an hour'
 	@echo 'make bench-live  rate without loss and time to a reset on a live port; needs root; 5 minutes'
 	@echo 'make check-deep  slow checks with tools that are not always there'
+	@echo 'make data        build every shipped table from its source and record its licence (packaging/DATA-LICENCES)'
 	@echo 'make clean       remove what was built and measured'
 
 setup:
@@ -27,6 +28,9 @@ bench-live:
 
 check-deep:
 	@tests/deep.sh
+
+data:
+	@packaging/data.py
 
 clean:
 	@packaging/clean.sh

@@ -18,5 +18,6 @@ fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
+    tapir::run::tell_parser_faults_once();
     Cli::parse().run()
 }

@@ -16,6 +16,8 @@ mod memory;
 mod mutations;
 mod operate;
 mod oracle;
+mod secrets;
+mod services;
 mod state;
 mod support;
 mod tidy;

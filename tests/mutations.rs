@@ -14,6 +14,7 @@ use tapir_capture::leap::Clock;
 use tapir_capture::{FileSource, InputOptions, LinkType, Source, deal};
 use tapir_engine::decode::{self, Network};
 use tapir_engine::device::Home;
+use tapir_engine::service::Catalogue;
 use tapir_engine::types::{
     Body, Endpoint, FlowRef, Json, Mark, Observation, Observations, Seed, Timestamp, Value,
     is_hostile,
@@ -32,6 +33,9 @@ const TUNNEL_FRAMES: usize = 10_000;
 /// Frames of one shared capture, and which of the captures: every so many.
 const SHARED_FRAMES: usize = 1_000;
 const SHARED_STEP: usize = 6;
+/// So that names of the frames meet the shipped catalogue.
+const SERVICES: &str = include_str!("../catalogue/services.toml");
+
 /// Frames between two looks at the watermark.
 const ROUND: usize = 256;
 
@@ -286,6 +290,9 @@ fn run(frames: &[Owned]) {
     let stats = engine.tracker.stats();
     let placed = engine.in_flows + stats.without_flow();
     assert_eq!(stats.packets + stats.carried, placed, "{stats:?}");
+    for (kind, health) in stats.parsers.iter() {
+        assert_eq!(health.panicked, 0, "faults of {}", kind.name());
+    }
     engine.analysis.finish(last);
     engine.drain();
 }
@@ -294,6 +301,7 @@ impl Engine {
     fn new() -> Self {
         let settings = AnalysisSettings {
             own: Vec::new(),
+            services: Catalogue::load("services.toml", SERVICES).expect("the catalogue"),
             sensor_id: "tapir".into(),
             home: Home::new(vec![]),
             time_zone: jiff::tz::TimeZone::UTC,

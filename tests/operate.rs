@@ -3,6 +3,7 @@
 //! What it shows: exit codes, one-line errors, JSON that programs can rely on.
 //! How: the daemon is the library's server in this process, its knowledge made by hand.
 
+mod devices;
 mod files;
 
 use std::fs;
@@ -17,19 +18,20 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tapir::control::{
-    Desk, Event, Refusal, ResponseEntry, Server, Serving, Site, Status, Watch, Watchers, Why,
+    Desk, Event, Refusal, ResponseEntry, Ruled, Server, Serving, Site, Status, Watch, Watchers, Why,
 };
-use tapir_message::{Breach, Device, Incident};
+use tapir_message::{Breach, Device, Incident, Merge, ServiceUse};
 use tempfile::TempDir;
 
 use crate::support::{Ran, run, tapir, tapir_command};
 
 const BREACH: &str = "04b7x2c9q4m8t1v6k3z5j0hwdr";
 
-/// A daemon that knows one breach.
+/// A daemon that knows one breach and two devices.
 struct Fake {
     watchers: Watchers,
     subscribed: Mutex<Sender<()>>,
+    merges: Mutex<Vec<Merge>>,
 }
 
 fn breach() -> Breach {
@@ -56,6 +58,19 @@ impl Desk for Fake {
     }
 
     fn devices(&self) -> Vec<Device> {
+        let mut all = devices::two();
+        for merge in self.merges() {
+            all.retain(|device| device.id != merge.other);
+            all[0].merged.push(merge.other);
+        }
+        all
+    }
+
+    fn merges(&self) -> Vec<Merge> {
+        self.merges.lock().expect("a lock").clone()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
         Vec::new()
     }
 
@@ -88,6 +103,19 @@ impl Desk for Fake {
 
     fn revert(&self, who: &str, decision: Option<&str>) -> Result<String, Refusal> {
         Ok(format!("{} reverted by {who}", decision.unwrap_or("all")))
+    }
+
+    fn merge_devices(&self, who: &str, into: &str, other: &str) -> Result<Ruled, Refusal> {
+        assert_eq!((into, other), ("d-1", "d-2"));
+        let merge = devices::merge(who);
+        self.merges.lock().expect("a lock").push(merge);
+        Ok(Ruled::Done)
+    }
+
+    fn split_device(&self, _: &str, id: &str) -> Result<Ruled, Refusal> {
+        let mut merges = self.merges.lock().expect("a lock");
+        merges.retain(|merge| merge.other != id);
+        Ok(Ruled::Done)
     }
 
     fn stop_responses(&self, who: &str) -> Result<String, Refusal> {
@@ -123,6 +151,7 @@ impl Bench {
         let desk = Arc::new(Fake {
             watchers: Watchers::new(),
             subscribed: Mutex::new(told),
+            merges: Mutex::default(),
         });
         let server = Server::bind(&bench.socket()).expect("a socket");
         let serving = server.serve(Arc::clone(&desk) as Arc<dyn Desk>);
@@ -377,7 +406,12 @@ fn a_stranger_is_refused_by_the_kernels_word() {
         &["may not use", "group tapir"],
     );
     open(&bench.socket(), 0o666);
-    for words in [&["show", "status"][..], &["stop-responses"], &["watch"]] {
+    for words in [
+        &["show", "status"][..],
+        &["stop-responses"],
+        &["watch"],
+        &["device", "merge", "d-1", "d-2"],
+    ] {
         let ran = as_nobody(words);
         assert_one_line(
             &ran,

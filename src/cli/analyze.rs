@@ -32,6 +32,15 @@ pub(crate) struct Args {
     /// Use the models of this folder instead of those shipped.
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
+    /// Use this catalogue of services instead of the one shipped.
+    #[arg(long, value_name = "FILE")]
+    services: Option<PathBuf>,
+    /// Services or categories of the catalogue that the site allows; none, or what the record of a live run says.
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    sanctioned: Vec<String>,
+    /// Those that it does not allow.
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    unsanctioned: Vec<String>,
     /// Carry baselines from run to run in this folder.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -81,6 +90,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
         out: args.out,
         workers: usize::from(args.workers),
         models: args.models,
+        services: args.services,
+        sanctioned: (!args.sanctioned.is_empty()).then_some(args.sanctioned),
+        unsanctioned: (!args.unsanctioned.is_empty()).then_some(args.unsanctioned),
         state: args.state,
         home: (!args.home.is_empty()).then_some(args.home),
         force: args.force,

@@ -12,7 +12,7 @@ use super::rule::verified;
 use crate::config::{DEFAULT_PATH, Overrides, Settings};
 use crate::report::json_line;
 use crate::report::words::plural;
-use crate::run::load_models;
+use crate::run::{configured_services, load_models};
 
 /// What is checked.
 #[derive(Debug, ClapArgs)]
@@ -79,6 +79,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
                 "models",
                 models
                     .map(|models| plural(models.len(), "model", "models"))
+                    .map_err(|error| error.to_string()),
+            );
+            let services = configured_services(&settings);
+            note(
+                "services",
+                services
+                    .map(|found| plural(found.len(), "service", "services"))
                     .map_err(|error| error.to_string()),
             );
         }

@@ -6,8 +6,10 @@ pub(crate) mod view;
 mod analyze;
 mod approve;
 mod check;
+mod device;
 mod explain;
 mod kill_switch;
+mod results;
 mod revert;
 mod rule;
 mod run;
@@ -38,6 +40,9 @@ enum Command {
     Show(show::Show),
     /// Say why a breach got its score, what was done about it and what to do next.
     Explain(explain::Args),
+    /// Say which devices are one machine, and which are not.
+    #[command(subcommand)]
+    Device(device::Device),
     /// Follow breaches, decisions and responses as they happen, a line each.
     Watch(watch::Args),
     /// Approve a decision that asks, with its one-time code.
@@ -65,6 +70,7 @@ impl Cli {
             Command::Run(args) => run::run(args),
             Command::Show(show) => show::run(show),
             Command::Explain(args) => explain::run(args),
+            Command::Device(device) => device::run(device),
             Command::Watch(args) => watch::run(&args),
             Command::Approve(args) => approve::run(args),
             Command::Revert(args) => revert::run(args),

@@ -1,14 +1,17 @@
 //! `tapir show …`: what the daemon knows.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args as ClapArgs, Subcommand};
-use tapir_message::{Stats, Timestamp};
+use tapir_engine::model::did_you_mean;
+use tapir_engine::service::CATEGORIES;
+use tapir_message::Timestamp;
 
 use super::daemon::{Daemon, fail};
-use crate::control::{Answer, ProtocolEntry, Request, Site};
+use super::results::Folder;
+use crate::control::{self, Answer, DeviceFilter, ProtocolEntry, Request, ServiceFilter};
 
 /// Entries of a list that are shown unless told otherwise.
 const LIMIT: usize = 50;
@@ -18,6 +21,10 @@ const LIMIT: usize = 50;
 pub(crate) enum Show {
     /// Who is on the network, the latest seen first.
     Devices(Devices),
+    /// Everything about one device on one screen: what it is and why, addresses, users, breaches.
+    Device(Device),
+    /// Which services on the internet are used and by whom, those that were sent most to first.
+    Services(Services),
     /// What was not usual, the newest first.
     Breaches(Listed),
     /// Breaches that belong together, as stories.
@@ -38,11 +45,52 @@ pub(crate) struct Devices {
     /// Only devices with this in their id, name or hardware address, or of this address.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
+    /// Only devices of a type with this in its name, such as printer or camera.
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Only devices that do this for others, such as dns or gateway.
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// Only devices used by accounts with this in their name.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[command(flatten)]
-    daemon: Daemon,
+    results: Results,
+}
+
+/// Which device.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Device {
+    /// Id, name, address or hardware address, or a part of id or name that only it has.
+    #[arg(value_name = "DEVICE")]
+    device: String,
+    #[command(flatten)]
+    results: Results,
+}
+
+/// Which services.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Services {
+    /// Only services with this in their id or name; if it is one, who uses it is shown as well.
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+    /// Only those of this category.
+    #[arg(long, value_name = "NAME", value_parser = category)]
+    category: Option<String>,
+    /// Only what devices with this in their id or name use.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Only those first used in the last time, such as 24h, or since a time in UTC.
+    #[arg(long, value_name = "TIME", value_parser = since, num_args = 0..=1, default_missing_value = "7d")]
+    new: Option<Since>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = LIMIT)]
+    limit: usize,
+    #[command(flatten)]
+    results: Results,
 }
 
 /// Which breaches or incidents.
@@ -120,14 +168,9 @@ impl Since {
 /// Runs the command.
 pub(crate) fn run(show: Show) -> ExitCode {
     match show {
-        Show::Devices(args) => {
-            let filtered = args.device.is_some();
-            let request = Request::Devices {
-                device: args.device,
-                limit: args.limit,
-            };
-            args.daemon.show(&request, filtered)
-        }
+        Show::Devices(args) => args.show(),
+        Show::Device(args) => args.show(),
+        Show::Services(args) => args.show(),
         Show::Breaches(args) => {
             let filtered = args.filtered();
             let request = Request::Breaches {
@@ -149,13 +192,17 @@ pub(crate) fn run(show: Show) -> ExitCode {
             args.daemon.show(&request, filtered)
         }
         Show::Status(args) => args.daemon.show(&Request::Status, false),
-        Show::Mirror(args) => args.show(&Request::Mirror, |site, stats| Answer::Mirror {
-            site,
-            mirror: Box::new(stats.mirror),
+        Show::Mirror(args) => args.show(&Request::Mirror, false, |folder| {
+            Ok(Answer::Mirror {
+                site: folder.site(0),
+                mirror: Box::new(folder.stats()?.mirror),
+            })
         }),
-        Show::Protocols(args) => args.show(&Request::Protocols, |site, stats| Answer::Protocols {
-            site,
-            protocols: ProtocolEntry::all(&stats),
+        Show::Protocols(args) => args.show(&Request::Protocols, false, |folder| {
+            Ok(Answer::Protocols {
+                site: folder.site(0),
+                protocols: ProtocolEntry::all(&folder.stats()?),
+            })
         }),
         Show::Responses(args) => {
             let request = Request::Responses {
@@ -167,40 +214,115 @@ pub(crate) fn run(show: Show) -> ExitCode {
     }
 }
 
+impl Devices {
+    fn show(self) -> ExitCode {
+        let filter = DeviceFilter {
+            device: self.device,
+            kind: self.kind,
+            role: self.role,
+            user: self.user,
+            limit: self.limit,
+        };
+        let all = DeviceFilter {
+            limit: filter.limit,
+            ..DeviceFilter::default()
+        };
+        let request = Request::Devices(filter.clone());
+        self.results.show(&request, filter != all, |folder| {
+            let devices = folder.known()?.devices;
+            let site = folder.site(devices.len());
+            Ok(control::devices(site, devices, &filter))
+        })
+    }
+}
+
+impl Device {
+    fn show(self) -> ExitCode {
+        let request = Request::Device {
+            device: self.device.clone(),
+        };
+        self.results.show(&request, false, |folder| {
+            let known = folder.known()?;
+            let site = folder.site(known.devices.len());
+            let portrait = known.portrait(&self.device);
+            Ok(Answer::Device {
+                site,
+                portrait: Box::new(portrait.map_err(|refusal| refusal.text)?),
+            })
+        })
+    }
+}
+
 impl Results {
     /// Shows what the daemon answers to `request`, or what `of` makes of the results in the folder.
-    fn show(&self, request: &Request, of: impl FnOnce(Site, Stats) -> Answer) -> ExitCode {
-        match &self.from {
-            None => self.daemon.show(request, false),
-            Some(folder) => match results(folder) {
-                Ok((site, stats)) => self.daemon.tell(&of(site, stats), false),
-                Err(error) => fail(&error),
-            },
+    fn show(
+        self,
+        request: &Request,
+        filtered: bool,
+        of: impl FnOnce(&Folder) -> Result<Answer, String>,
+    ) -> ExitCode {
+        let Some(folder) = self.from.map(Folder) else {
+            return self.daemon.show(request, filtered);
+        };
+        match of(&folder) {
+            Ok(answer) => self.daemon.tell(&answer, filtered),
+            Err(error) => fail(&error),
         }
     }
 }
 
-/// The counters of the results in `folder`.
-fn results(folder: &Path) -> Result<(Site, Stats), String> {
-    let path = folder.join("stats.json");
-    let unread = |error: &dyn std::fmt::Display| {
-        let path = path.display();
-        format!("{path}: {error}; give a folder that `tapir analyze --out` wrote")
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| unread(&error))?;
-    let stats = serde_json::from_str(&text).map_err(|error| unread(&error))?;
-    let site = Site {
-        sensor_id: folder.display().to_string(),
-        time_zone: "UTC".to_owned(),
-        devices: 0,
-    };
-    Ok((site, stats))
+impl Services {
+    fn show(self) -> ExitCode {
+        let filtered = self.service.is_some()
+            || self.category.is_some()
+            || self.device.is_some()
+            || self.new.is_some();
+        let filter = |new_since| ServiceFilter {
+            service: self.service,
+            category: self.category,
+            device: self.device,
+            new_since,
+            limit: Some(self.limit),
+        };
+        let Some(folder) = self.results.from.as_ref().map(|from| Folder(from.clone())) else {
+            let request = Request::Services(filter(self.new.map(Since::time)));
+            return self.results.daemon.show(&request, filtered);
+        };
+        match folder.stats().and_then(|stats| Ok((stats, folder.uses()?))) {
+            Ok((stats, uses)) => {
+                // Results are as old as their last packet.
+                let new_since = self.new.map(|new| match (new, stats.last_ts) {
+                    (Since::Ago(secs), Some(last)) => {
+                        last.plus(-secs.saturating_mul(1_000_000_000))
+                    }
+                    _ => new.time(),
+                });
+                let answer = Answer::services(folder.site(0), uses, &filter(new_since));
+                self.results.daemon.tell(&answer, filtered)
+            }
+            Err(error) => fail(&error),
+        }
+    }
 }
 
 impl Listed {
     const fn filtered(&self) -> bool {
         self.score.is_some() || self.since.is_some() || self.device.is_some()
     }
+}
+
+/// A category of services.
+fn category(text: &str) -> Result<String, String> {
+    let all = || CATEGORIES.iter().map(|(category, _)| *category);
+    if all().any(|category| category == text) {
+        return Ok(text.to_owned());
+    }
+    let hint = did_you_mean(text, all());
+    let all: Vec<&str> = all().collect();
+    Err(format!(
+        "no such category{hint} (there are: {})",
+        all.join(", ")
+    ))
 }
 
 /// `24h`, or `2026-01-31T06:00:00Z`.

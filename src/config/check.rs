@@ -14,8 +14,8 @@ use toml::de::DeTable;
 use super::Overrides;
 use super::reader::{Reader, Table, path_of, shown};
 use super::settings::{
-    Capture, CaptureSource, Control, Facility, Forward, ModelsFrom, Response, Sensor, Settings,
-    Store, Syslog,
+    Capture, CaptureSource, Control, Facility, Forward, ModelsFrom, Response, Sensor, Services,
+    Settings, Store, Syslog, Word,
 };
 
 /// Longest name of an interface that the kernel takes.
@@ -25,6 +25,7 @@ const SOCKET_LEN_MAX: usize = 107;
 /// Memory of all rings together.
 const RINGS_KIB_MAX: u64 = 16 * 1024 * 1024;
 const NETS_MAX: usize = 256;
+const WORDS_MAX: usize = 256;
 const RULES_MAX: usize = 64;
 const OUTPUTS_MAX: usize = 8;
 const NET_WANTED: &str = "write a network like 10.0.0.0/8 or fd00::/8, or an address";
@@ -44,6 +45,7 @@ pub(super) fn settings(
     let folder = reader
         .parsed(models, "folder", "name a folder", not_empty)
         .map(|folder| from_file(path, &folder));
+    let services = services(reader, one(reader, root, "services")?, path);
     let response = response(reader, one(reader, root, "response")?, path, overrides);
     let store = store(reader, one(reader, root, "store")?, path);
     let control = control(reader, one(reader, root, "control")?, overrides);
@@ -53,6 +55,7 @@ pub(super) fn settings(
         sensor: sensor?,
         capture: capture?,
         models: ModelsFrom { folder },
+        services,
         response: response?,
         store: store?,
         control: control?,
@@ -167,6 +170,27 @@ fn capture(
         retire_ms: retire_ms?,
         record: overrides.record.clone(),
     })
+}
+
+/// Whether there are such services is seen when the catalogue is read.
+fn services(reader: &mut Reader<'_>, table: Table<'_, '_>, path: Option<&Path>) -> Services {
+    let file = reader.parsed(table, "file", "name a file", not_empty);
+    let mut words = |key| {
+        let wanted = "write a service's id or a category: small letters, digits and dashes";
+        let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let texts = reader.list(table, key, WORDS_MAX, wanted, |text| {
+            let right = !text.is_empty() && text.chars().all(fine);
+            right.then(|| text.to_owned())
+        });
+        let lines = reader.lines(table, key);
+        let word = |(text, line)| Word { text, line };
+        texts.into_iter().zip(lines).map(word).collect()
+    };
+    Services {
+        sanctioned: words("sanctioned"),
+        unsanctioned: words("unsanctioned"),
+        file: file.map(|file| from_file(path, &file)),
+    }
 }
 
 fn response(

@@ -90,6 +90,15 @@ sections! {
         /// Folder of model files; those shipped in the program if not given.
         folder ? "\"models\"";
     }
+    /// Services on the internet that devices use, as `tapir show services` tells them.
+    ["services", false] {
+        /// Catalogue of services; the one shipped in the program if not given.
+        file ? "\"services.toml\"";
+        /// Services or categories of the catalogue that the site allows, such as ["onedrive", "mail"]. At most 256.
+        sanctioned = "[]";
+        /// Those that it does not; what is said of a service goes before what is said of its category. At most 256.
+        unsanctioned = "[]";
+    }
     /// How far the sensor may go. Nothing acts without a signed rule of engagement.
     ["response", false] {
         /// "off", "shadow" (says what it would have cut), "confirm" (asks) or "autonomous"; --response goes before it.

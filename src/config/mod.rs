@@ -23,8 +23,8 @@ use toml::de::DeTable;
 pub use error::{ConfigError, ConfigErrors};
 pub use keys::default_file;
 pub use settings::{
-    Capture, CaptureSource, Control, Facility, Forward, ModelsFrom, Response, Sensor, Settings,
-    Store, Syslog,
+    Capture, CaptureSource, Control, Facility, Forward, ModelsFrom, Response, Sensor, Services,
+    Settings, Store, Syslog, Word,
 };
 
 use reader::{FILE_BYTES_MAX, Reader};

@@ -48,10 +48,9 @@ impl<'a> Reader<'a> {
 
     /// Keeps a mistake at byte `at` of the file.
     pub(super) fn error(&mut self, at: usize, key: impl Into<String>, text: impl Into<String>) {
-        let before = self.text.get(..self.text.floor_char_boundary(at));
         self.errors.push(ConfigError {
             path: self.path.map(Path::to_owned),
-            line: before.unwrap_or_default().matches('\n').count() + 1,
+            line: self.line(at),
             key: key.into(),
             text: text.into(),
         });
@@ -238,6 +237,19 @@ impl<'a> Reader<'a> {
             }
         }
         found
+    }
+
+    /// The lines in which the entries of a list stand.
+    pub(super) fn lines(&self, table: Table<'_, '_>, key: &str) -> Vec<usize> {
+        let items = Self::value(table, key).and_then(|value| value.get_ref().as_array());
+        let items = items.into_iter().flat_map(|items| items.iter());
+        items.map(|item| self.line(item.span().start)).collect()
+    }
+
+    /// The line of byte `at` of the file.
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.get(..self.text.floor_char_boundary(at));
+        before.unwrap_or_default().matches('\n').count() + 1
     }
 
     /// A whole number from a range, or its default.

@@ -18,6 +18,8 @@ pub struct Settings {
     pub capture: Capture,
     /// What counts as unusual.
     pub models: ModelsFrom,
+    /// What the site says of services on the internet.
+    pub services: Services,
     /// How far the sensor may go.
     pub response: Response,
     /// What is kept on disk.
@@ -78,6 +80,26 @@ pub struct Capture {
 pub struct ModelsFrom {
     /// Folder; those shipped if none.
     pub folder: Option<PathBuf>,
+}
+
+/// What the site says of services on the internet.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// The catalogue; the one shipped if none.
+    pub file: Option<PathBuf>,
+    /// Services or categories that are allowed.
+    pub sanctioned: Vec<Word>,
+    /// Those that are not.
+    pub unsanctioned: Vec<Word>,
+}
+
+/// A word that is checked against the catalogue, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// The word.
+    pub text: String,
+    /// Its line in the file, from 1.
+    pub line: usize,
 }
 
 /// How far the sensor may go.

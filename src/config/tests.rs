@@ -210,6 +210,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     ("capture", "retire_ms = 0", "from 1 to 1000"),
     ("models", "folder = \"\"", "name a folder"),
+    ("services", "file = \"\"", "name a file"),
+    (
+        "services",
+        "sanctioned = [\"One Drive\"]",
+        "write a service's id or a category",
+    ),
     ("response", "mode = \"on\"", "use \"off\", \"shadow\""),
     (
         "response",

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use tapir_message::{
-    Breach, Decision, Device, Incident, Mirror, Mode, ProtocolStats, Response, Stats,
+    Breach, Decision, Device, Incident, Merge, Mirror, Mode, ProtocolStats, Response, ServiceTotal,
+    ServiceUse, Stats,
 };
 
-use super::Status;
+use super::desk::first;
+use super::device::{Portrait, has};
+use super::{ServiceFilter, Status};
 
 /// Whose answer it is, and what is needed to read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,16 @@ pub struct Explanation {
     pub mode: Mode,
     /// Whether a person has stopped all responses.
     pub stopped: bool,
+}
+
+/// A device that is held to be part of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeEntry {
+    /// Which, since when, and why.
+    #[serde(flatten)]
+    pub merge: Merge,
+    /// Name of the machine.
+    pub name: String,
 }
 
 /// One application protocol of the run so far.
@@ -128,7 +141,7 @@ pub enum Event {
         /// The whole status.
         status: Box<Status>,
     },
-    /// A person did something: approved, took back, stopped, resumed.
+    /// A person did something: approved, took back, stopped, resumed, merged, split.
     Command {
         /// Who.
         who: String,
@@ -155,6 +168,33 @@ pub enum Answer {
         total: usize,
         /// The latest seen first.
         devices: Vec<Device>,
+    },
+    /// One device.
+    #[serde(rename = "tapir.device/1")]
+    Device {
+        /// Whose.
+        site: Site,
+        /// All about it.
+        #[serde(flatten)]
+        portrait: Box<Portrait>,
+    },
+    /// Devices that are held to be one machine.
+    #[serde(rename = "tapir.merges/1")]
+    Merges {
+        /// Whose.
+        site: Site,
+        /// The newest first.
+        merges: Vec<MergeEntry>,
+    },
+    /// Services on the internet.
+    #[serde(rename = "tapir.services/1")]
+    Services {
+        /// Whose.
+        site: Site,
+        /// How many there are that match, shown or not.
+        total: usize,
+        /// Those that were sent most to first.
+        services: Vec<ServiceTotal>,
     },
     /// Breaches.
     #[serde(rename = "tapir.breaches/1")]
@@ -264,6 +304,29 @@ impl ProtocolEntry {
 }
 
 impl Answer {
+    /// The services among `uses` that are meant.
+    #[must_use]
+    pub fn services(site: Site, mut uses: Vec<ServiceUse>, filter: &ServiceFilter) -> Self {
+        let fits = |wanted: &Option<String>, names: [&str; 2]| {
+            let wanted = wanted.as_deref();
+            wanted.is_none_or(|wanted| names.iter().any(|name| has(name, wanted)))
+        };
+        uses.retain(|one| {
+            fits(&filter.service, [&one.service, &one.name])
+                && fits(&filter.device, [&one.device, &one.device_name])
+                && filter.category.as_ref().is_none_or(|c| *c == one.category)
+        });
+        let mut all = ServiceTotal::of(uses);
+        let since = filter.new_since;
+        all.retain(|total| since.is_none_or(|since| total.first_ts >= since));
+        let (total, services) = first(all, filter.limit);
+        Self::Services {
+            site,
+            total,
+            services,
+        }
+    }
+
     /// A refusal as an answer.
     #[must_use]
     pub const fn refused(refusal: Refusal) -> Self {

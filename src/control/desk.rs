@@ -1,10 +1,12 @@
 //! What the daemon knows and does, as the socket needs it; and how a request becomes an answer.
 
-use tapir_message::{Breach, Device, Incident};
+use tapir_message::{Breach, Device, Incident, Judgement, Merge, ServiceUse};
 
 use super::answer::{Answer, Explanation, ProtocolEntry, Refusal, ResponseEntry, Site, Why};
+use super::device::{Known, has, typed};
+use super::merge::{merge, merges, split};
 use super::peer::Rights;
-use super::request::Request;
+use super::request::{DeviceFilter, Request};
 use super::{Status, Watch};
 
 /// The state of the daemon. Lists come in any order; `who` names a person for the decision log, which
@@ -14,6 +16,10 @@ pub trait Desk: Send + Sync {
     fn site(&self) -> Site;
     /// The inventory.
     fn devices(&self) -> Vec<Device>;
+    /// Every merge of devices that holds.
+    fn merges(&self) -> Vec<Merge>;
+    /// Who used which service.
+    fn services(&self) -> Vec<ServiceUse>;
     /// Last state of every breach that is kept.
     fn breaches(&self) -> Vec<Breach>;
     /// Last state of every incident that is kept.
@@ -34,6 +40,16 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// There is nothing to take back.
     fn revert(&self, who: &str, decision: Option<&str>) -> Result<String, Refusal>;
+    /// Holds two devices (their whole ids) to be one machine from now on.
+    ///
+    /// # Errors
+    /// It cannot be, or could not be kept.
+    fn merge_devices(&self, who: &str, into: &str, other: &str) -> Result<Ruled, Refusal>;
+    /// Takes what was merged (its whole id) out of the device that it is part of.
+    ///
+    /// # Errors
+    /// It cannot be, or could not be kept.
+    fn split_device(&self, who: &str, id: &str) -> Result<Ruled, Refusal>;
     /// Stops all responses; says what was done.
     ///
     /// # Errors
@@ -44,6 +60,15 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// It could not be passed on.
     fn resume_responses(&self, who: &str) -> Result<String, Refusal>;
+}
+
+/// What became of a ruling on devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruled {
+    /// It was carried out.
+    Done,
+    /// It is on disk, and carried out when `sense` is there again.
+    Kept,
 }
 
 /// Most entries of a list in one answer.
@@ -73,6 +98,8 @@ fn acted(desk: &dyn Desk, request: &Request, who: &str) -> Option<Answer> {
         Request::Revert {
             decision: Some(decision),
         } => whole(decision).and_then(|id| desk.revert(who, Some(&id))),
+        Request::MergeDevices { into, other } => merge(desk, who, into, other),
+        Request::SplitDevice { device } => split(desk, who, device),
         Request::StopResponses => desk.stop_responses(who),
         Request::ResumeResponses => desk.resume_responses(who),
         _ => return None,
@@ -87,17 +114,15 @@ fn acted(desk: &dyn Desk, request: &Request, who: &str) -> Option<Answer> {
 fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
     let site = desk.site();
     match request {
-        Request::Devices { device, limit } => {
-            let mut all = desk.devices();
-            all.retain(|found| matches_device(found, device.as_deref()));
-            all.sort_by(|a, b| (b.last_ts, &a.id).cmp(&(a.last_ts, &b.id)));
-            let (total, devices) = first(all, *limit);
-            Answer::Devices {
+        Request::Devices(filter) => devices(site, desk.devices(), filter),
+        Request::Device { device } => match known(desk).portrait(device) {
+            Ok(portrait) => Answer::Device {
                 site,
-                total,
-                devices,
-            }
-        }
+                portrait: Box::new(portrait),
+            },
+            Err(refusal) => Answer::refused(refusal),
+        },
+        Request::Merges => merges(desk, site),
         Request::Breaches {
             min_score,
             since,
@@ -105,10 +130,13 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
             limit,
         } => {
             let mut all = desk.breaches();
+            let machine = machine(desk, device.as_deref());
             all.retain(|breach| {
                 min_score.is_none_or(|least| breach.score >= Some(least))
                     && since.is_none_or(|since| breach.last_ts >= since)
-                    && device.as_deref().is_none_or(|name| is_of(breach, name))
+                    && device.as_deref().is_none_or(|name| {
+                        is_of(breach, name) || is_part(machine.as_ref(), &breach.device)
+                    })
             });
             all.sort_by(|a, b| (b.last_ts, &a.id).cmp(&(a.last_ts, &b.id)));
             let (total, breaches) = first(all, *limit);
@@ -118,6 +146,7 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
                 breaches,
             }
         }
+        Request::Services(filter) => Answer::services(site, desk.services(), filter),
         Request::Incidents { .. } => incidents(desk, site, request),
         Request::Responses { since, limit } => {
             let mut all = responses(desk, rights);
@@ -155,6 +184,30 @@ fn looked(desk: &dyn Desk, request: &Request, rights: Rights) -> Answer {
     }
 }
 
+/// The devices of an inventory that are asked for, the latest seen first.
+#[must_use]
+pub fn devices(site: Site, mut all: Vec<Device>, filter: &DeviceFilter) -> Answer {
+    all.retain(|device| matches_device(device, filter));
+    all.sort_by(|a, b| (b.last_ts, &a.id).cmp(&(a.last_ts, &b.id)));
+    let (total, devices) = first(all, filter.limit);
+    Answer::Devices {
+        site,
+        total,
+        devices,
+    }
+}
+
+/// Everything of which a portrait takes its part.
+fn known(desk: &dyn Desk) -> Known {
+    Known {
+        now: desk.status().health.and_then(|health| health.ts),
+        devices: desk.devices(),
+        breaches: desk.breaches(),
+        incidents: desk.incidents(),
+        merges: desk.merges(),
+    }
+}
+
 /// The incidents that are asked for.
 fn incidents(desk: &dyn Desk, site: Site, request: &Request) -> Answer {
     let mut all = desk.incidents();
@@ -167,13 +220,18 @@ fn incidents(desk: &dyn Desk, site: Site, request: &Request) -> Answer {
     } = request
     {
         most = *limit;
-        all.retain(|incident: &Incident| {
+        let machine = machine(desk, device.as_deref());
+        let takes_part = |incident: &Incident, wanted: &str| {
             let mut names = incident.devices.iter().chain(&incident.device_names);
+            let mut ids = incident.devices.iter();
+            names.any(|name| has(name, wanted)) || ids.any(|id| is_part(machine.as_ref(), id))
+        };
+        all.retain(|incident: &Incident| {
             min_score.is_none_or(|least| incident.score >= Some(least))
                 && since.is_none_or(|since| incident.last_ts >= since)
                 && device
                     .as_deref()
-                    .is_none_or(|name| names.any(|n| has(n, name)))
+                    .is_none_or(|wanted| takes_part(incident, wanted))
         });
     }
     all.sort_by(|a, b| (b.last_ts, &a.id).cmp(&(a.last_ts, &b.id)));
@@ -183,6 +241,17 @@ fn incidents(desk: &dyn Desk, site: Site, request: &Request) -> Answer {
         total,
         incidents,
     }
+}
+
+/// The machine that is meant, if it is by the id of one; what was merged into it is asked for, too.
+fn machine(desk: &dyn Desk, wanted: Option<&str>) -> Option<Device> {
+    let wanted = wanted?;
+    let mut all = desk.devices().into_iter();
+    all.find(|device| device.goes_by(wanted))
+}
+
+fn is_part(machine: Option<&Device>, id: &str) -> bool {
+    machine.is_some_and(|machine| machine.goes_by(id))
 }
 
 /// Everything about one breach.
@@ -202,7 +271,10 @@ fn explain(desk: &dyn Desk, site: Site, id: &str, rights: Rights) -> Answer {
     let incidents = desk.incidents();
     let explanation = Explanation {
         incident: incidents.into_iter().find(|i| i.id == breach.incident),
-        device: desk.devices().into_iter().find(|d| d.id == breach.device),
+        device: desk
+            .devices()
+            .into_iter()
+            .find(|d| d.goes_by(&breach.device)),
         responses,
         breach,
         mode: status.mode,
@@ -250,7 +322,7 @@ fn the_one<'a>(
             found = found.or(Some(id));
         }
     }
-    let shown: String = given.chars().take(40).collect();
+    let shown = typed(given);
     match found {
         Some(id) if more == 0 => Ok(id.to_owned()),
         Some(_) => Err(Refusal::new(
@@ -268,23 +340,36 @@ fn the_one<'a>(
 }
 
 /// The first of a list, and how many there were.
-fn first<T>(mut all: Vec<T>, limit: Option<usize>) -> (usize, Vec<T>) {
+pub(super) fn first<T>(mut all: Vec<T>, limit: Option<usize>) -> (usize, Vec<T>) {
     let total = all.len();
     all.truncate(limit.unwrap_or(LIST_MAX).min(LIST_MAX));
     (total, all)
 }
 
-fn matches_device(device: &Device, wanted: Option<&str>) -> bool {
-    wanted.is_none_or(|wanted| {
+fn matches_device(device: &Device, filter: &DeviceFilter) -> bool {
+    let named = |wanted: &str| {
+        let mut macs = device.mac.iter().chain(&device.other_macs);
+        let mut addresses = device.addresses.iter();
         has(&device.id, wanted)
             || has(&device.name, wanted)
             || device.names.iter().any(|name| has(&name.name, wanted))
-            || device.mac.is_some_and(|mac| has(&mac.to_string(), wanted))
-            || device
-                .addresses
-                .iter()
-                .any(|address| address.addr.to_string() == wanted)
-    })
+            || macs.any(|mac| has(&mac.to_string(), wanted))
+            || addresses.any(|address| address.addr.to_string() == wanted)
+    };
+    let is = |of: &Judgement, wanted: &str| has(&of.value, wanted);
+    let meets = |wanted: &Option<String>, test: &dyn Fn(&str) -> bool| {
+        wanted.as_ref().is_none_or(|wanted| test(wanted))
+    };
+    meets(&filter.device, &named)
+        && meets(&filter.kind, &|wanted| {
+            device.kind.iter().any(|kind| is(kind, wanted))
+        })
+        && meets(&filter.role, &|wanted| {
+            device.roles.iter().any(|role| is(role, wanted))
+        })
+        && meets(&filter.user, &|wanted| {
+            device.users.iter().any(|user| has(&user.user, wanted))
+        })
 }
 
 fn is_of(breach: &Breach, wanted: &str) -> bool {
@@ -295,9 +380,4 @@ fn is_of(breach: &Breach, wanted: &str) -> bool {
             .into_iter()
             .flatten()
             .any(|ip| ip.to_string() == wanted)
-}
-
-/// Whether a name contains a text, whatever the case.
-fn has(name: &str, wanted: &str) -> bool {
-    name.to_lowercase().contains(&wanted.to_lowercase())
 }

@@ -13,7 +13,9 @@
 mod answer;
 mod client;
 mod desk;
+mod device;
 mod line;
+mod merge;
 mod peer;
 mod request;
 mod server;
@@ -23,11 +25,14 @@ mod watch;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use answer::{Answer, Event, Explanation, ProtocolEntry, Refusal, ResponseEntry, Site, Why};
+pub use answer::{
+    Answer, Event, Explanation, MergeEntry, ProtocolEntry, Refusal, ResponseEntry, Site, Why,
+};
 pub use client::{ControlError, Lines, ask, watch};
-pub use desk::Desk;
+pub use desk::{Desk, Ruled, devices};
+pub use device::{Known, OPEN_NS, Portrait, Router};
 pub use peer::{READERS, Rights};
-pub use request::Request;
+pub use request::{DeviceFilter, Request, ServiceFilter};
 pub use server::{Server, ServerError, Serving};
 pub use status::{JournalStatus, OutputStatus, ProcessStatus, State, Status};
 pub use watch::{Next, Watch, Watchers};

@@ -42,6 +42,9 @@ pub struct ProcessStatus {
     pub last_exit: Option<String>,
     /// Seconds since it was started.
     pub uptime_s: u64,
+    /// Resident memory; 0 if it has not been told.
+    #[serde(default)]
+    pub rss_bytes: u64,
 }
 
 /// What is kept on disk.

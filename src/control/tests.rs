@@ -1,5 +1,6 @@
 //! A daemon on a real socket, and what it answers.
 
+mod devices;
 mod hostile;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -7,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use tapir_message::{Breach, Device, Incident, Mode};
+use tapir_message::{Breach, Device, Incident, Merge, Mode, ServiceUse};
 use tempfile::TempDir;
 
 use super::server::Limits;
@@ -17,6 +18,7 @@ use crate::report::fixture::Office;
 /// A daemon that knows the office's story and remembers what it was told.
 pub(crate) struct FakeDesk {
     pub(crate) office: Office,
+    pub(crate) merges: Vec<Merge>,
     pub(crate) responses: Vec<ResponseEntry>,
     pub(crate) watchers: Watchers,
     pub(crate) told: Mutex<Vec<String>>,
@@ -26,6 +28,7 @@ impl FakeDesk {
     pub(crate) fn new() -> Self {
         Self {
             office: Office::new(),
+            merges: Vec::new(),
             responses: crate::cli::view::fixture::responses(),
             watchers: Watchers::new(),
             told: Mutex::new(Vec::new()),
@@ -50,6 +53,14 @@ impl Desk for FakeDesk {
 
     fn devices(&self) -> Vec<Device> {
         self.office.devices.clone()
+    }
+
+    fn merges(&self) -> Vec<Merge> {
+        self.merges.clone()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
+        self.office.services.clone()
     }
 
     fn breaches(&self) -> Vec<Breach> {
@@ -85,6 +96,16 @@ impl Desk for FakeDesk {
 
     fn revert(&self, who: &str, decision: Option<&str>) -> Result<String, Refusal> {
         self.tell(who, &format!("revert {}", decision.unwrap_or("all")))
+    }
+
+    fn merge_devices(&self, who: &str, into: &str, other: &str) -> Result<Ruled, Refusal> {
+        self.tell(who, &format!("merge {into} {other}"))?;
+        Ok(Ruled::Done)
+    }
+
+    fn split_device(&self, who: &str, id: &str) -> Result<Ruled, Refusal> {
+        self.tell(who, &format!("split {id}"))?;
+        Ok(Ruled::Kept)
     }
 
     fn stop_responses(&self, who: &str) -> Result<String, Refusal> {
@@ -147,6 +168,41 @@ impl Bench {
 }
 
 #[test]
+fn services_are_summed_filtered_and_counted() {
+    let bench = Bench::new();
+    let ask = |filter: ServiceFilter| match bench.ask(&Request::Services(filter)) {
+        Answer::Services {
+            total, services, ..
+        } => {
+            let ids = services.iter().map(|one| one.service.clone());
+            (total, ids.collect::<Vec<_>>().join(" "))
+        }
+        other => panic!("{other:?}"),
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let all = ServiceFilter::default;
+    assert_eq!(ask(all()), (3, "mega microsoft-365 chatgpt".to_owned()));
+    let limit = Some(1);
+    assert_eq!(
+        ask(ServiceFilter { limit, ..all() }),
+        (3, "mega".to_owned())
+    );
+    let service = some("365");
+    assert_eq!(ask(ServiceFilter { service, ..all() }).1, "microsoft-365");
+    let category = some("ai");
+    assert_eq!(ask(ServiceFilter { category, ..all() }).1, "chatgpt");
+    let device = some("MERTENS");
+    assert_eq!(ask(ServiceFilter { device, ..all() }).1, "microsoft-365");
+    let mega = bench.desk.office.services[1].first_ts;
+    let new_since = Some(mega);
+    assert_eq!(ask(ServiceFilter { new_since, ..all() }).1, "mega");
+    let new_since = Some(mega.plus(1));
+    assert_eq!(ask(ServiceFilter { new_since, ..all() }).0, 0);
+    let answer = bench.answer_to(b"{\"request\":\"services\",\"owner\":\"x\"}\n");
+    assert!(answer.contains("bad_request"), "{answer}");
+}
+
+#[test]
 fn lists_are_filtered_sorted_and_counted() {
     let bench = Bench::new();
     let breaches = |min_score, device: Option<&str>, since, limit| {
@@ -177,10 +233,10 @@ fn lists_are_filtered_sorted_and_counted() {
     assert_eq!(breaches(None, Some("nobody"), None, None).0, 0);
     let (newer, _) = breaches(None, None, Some(all[1].last_ts), None);
     assert_eq!(newer, 2);
-    let request = Request::Devices {
+    let request = Request::Devices(DeviceFilter {
         device: Some("10.77.8.1".to_owned()),
-        limit: None,
-    };
+        ..DeviceFilter::default()
+    });
     match bench.ask(&request) {
         Answer::Devices { devices, .. } => assert_eq!(devices.len(), 1, "10.77.8.14 is another"),
         other => panic!("{other:?}"),
@@ -286,6 +342,18 @@ fn requests_and_answers_have_their_shapes() {
         (
             r#"{"request":"devices"}"#,
             r#"{"schema":"tapir.devices/1","site":{"sensor_id":"kontor""#,
+        ),
+        (
+            r#"{"request":"devices","kind":"pc","limit":3}"#,
+            r#"{"schema":"tapir.devices/1","site":"#,
+        ),
+        (
+            r#"{"request":"device","device":"pc-albers"}"#,
+            r#"{"schema":"tapir.device/1","site":"#,
+        ),
+        (
+            r#"{"request":"merges"}"#,
+            r#"{"schema":"tapir.merges/1","site":"#,
         ),
         (
             r#"{"request":"breaches","min_score":80}"#,

@@ -33,6 +33,8 @@ pub mod baseline;
 
 pub mod model;
 
+pub mod service;
+
 pub mod breach;
 
 pub mod incident;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Mode, Timestamp};
+use crate::{Memory, Mode, Timestamp};
 
 /// State of the mirror port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub struct Health {
     pub stopped: bool,
     /// Reset frames the egress filter refused.
     pub egress_refused: u64,
+    /// What it holds in memory, as of the last ten seconds.
+    pub memory: Memory,
     /// Why the state is DEGRADED, one sentence each; empty when all is well.
     pub degraded: Vec<String>,
 }

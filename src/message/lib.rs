@@ -13,8 +13,11 @@ mod device;
 mod health;
 mod incident;
 mod mac;
+mod memory;
 mod mirror;
 mod rate;
+mod ruling;
+mod service;
 mod stats;
 mod time;
 mod to_sense;
@@ -26,12 +29,15 @@ pub use device::{Address, Claim, Device, DeviceName, DeviceUser, Judgement, Merg
 pub use health::{Health, LinkState, QueueHealth};
 pub use incident::{Incident, Moment};
 pub use mac::MacAddr;
+pub use memory::{Memory, RoomMemory};
 pub use mirror::{Grade, Mirror, MirrorCause, MirrorFigures, MirrorVlan};
 pub use rate::Rate;
+pub use ruling::{Ruling, Says};
+pub use service::{ServiceTotal, ServiceUse};
 pub use stats::{ProtocolStats, Stats, Warning};
 pub use time::Timestamp;
 pub use to_sense::ToSense;
 pub use to_serve::{Final, Notice, Numbered, RecordLines, ToServe};
 
 /// Version of the message set; both processes refuse a partner that speaks another.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;

@@ -78,7 +78,7 @@ pub struct Stats {
     pub services: BTreeMap<String, u64>,
     /// Records written, by kind.
     pub records: BTreeMap<String, u64>,
-    /// Weird things by name.
+    /// Weird things seen, by name; of each device the first 25 of a name are written, then one in 1,000.
     pub weird: BTreeMap<String, u64>,
     /// Byte at which a damaged file was left, by file.
     pub cut_at_byte: BTreeMap<String, u64>,

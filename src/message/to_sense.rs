@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Ruling;
+
 /// What `serve` tells `sense`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSense {
@@ -41,6 +43,9 @@ pub enum ToSense {
         /// Who.
         who: String,
     },
+    /// A person's word on which devices are one machine. Those that no saved state knows of are said before
+    /// every `Begin` and by every new `serve`; one that was heard before is passed over.
+    Ruling(Ruling),
     /// The kill switch: nothing leaves any more until `ResumeResponses`. One of the two is said before
     /// every `Begin`.
     StopResponses {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Breach, Decision, Device, Health, Incident, Response, Stats, Timestamp};
+use crate::{
+    Breach, Decision, Device, Health, Incident, Merge, Response, ServiceUse, Stats, Timestamp,
+};
 
 /// Lines of one `*.log`, already formatted; the text itself travels beside the message, as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Numbered {
 pub struct Final {
     /// Inventory, in its final order.
     pub devices: Vec<Device>,
+    /// Who used which service, by service and device.
+    pub services: Vec<ServiceUse>,
     /// Counters.
     pub stats: Stats,
     /// Bytes by hour.
@@ -68,14 +72,30 @@ pub enum ToServe {
     Records(Vec<RecordLines>),
     /// Something that must not get lost.
     Notice(Box<Numbered>),
-    /// Inventory entries that changed.
+    /// Inventory entries that changed. What was merged into one of them is no device of its own any more.
     Devices(Vec<Device>),
+    /// Every merge of devices that holds.
+    Merges(Vec<Merge>),
+    /// A ruling was carried out, and what changed by it was told before.
+    Ruled {
+        /// Its number.
+        number: u64,
+        /// Why it was not carried out, if it was not.
+        refused: Option<String>,
+    },
+    /// Uses of services that changed; one without flows is none any more.
+    Services(Vec<ServiceUse>),
     /// Counters so far.
     Stats(Box<Stats>),
     /// How the sensor is doing.
     Health(Box<Health>),
-    /// What the analysis knows, as JSON text, for the next start.
-    State(String),
+    /// What the analysis knows, for the next start.
+    State {
+        /// As JSON text.
+        text: String,
+        /// It knows of all rulings up to this number.
+        rulings: u64,
+    },
     /// The run is over; nothing follows.
     Final(Box<Final>),
 }

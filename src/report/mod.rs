@@ -21,7 +21,7 @@ mod view;
 pub(crate) mod fixture;
 
 use jiff::tz::TimeZone;
-use tapir_message::{Breach, Device, Incident, Stats, Timestamp};
+use tapir_message::{Breach, Device, Incident, ServiceUse, Stats, Timestamp};
 
 pub use answer::answer;
 pub use answer_json::answer_json;
@@ -31,6 +31,8 @@ pub(crate) use mirror::mirror_line;
 
 /// Breaches shown on the page; a browser still opens this many at once.
 pub const BREACHES_MAX: usize = 200;
+/// Services shown on the page.
+pub const SERVICES_MAX: usize = 200;
 /// Devices shown on the page.
 pub const DEVICES_MAX: usize = 1_000;
 
@@ -45,6 +47,8 @@ pub struct Summary<'a> {
     pub stats: &'a Stats,
     /// The inventory.
     pub devices: &'a [Device],
+    /// Who used which service on the internet.
+    pub services: &'a [ServiceUse],
     /// Last state of every breach.
     pub breaches: &'a [Breach],
     /// Last state of every incident.

@@ -73,6 +73,20 @@ pub(crate) fn short(ts: Timestamp, zone: &TimeZone) -> String {
     format(ts, zone, "%-d %b %H:%M")
 }
 
+/// `11 Nov`.
+pub(crate) fn day(ts: Timestamp, zone: &TimeZone) -> String {
+    format(ts, zone, "%-d %b")
+}
+
+/// Whether a site allows a service; a dash where it has not said.
+pub(crate) const fn sanctioned(said: Option<bool>) -> &'static str {
+    match said {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "—",
+    }
+}
+
 /// `02:14:05`.
 pub(crate) fn clock(ts: Timestamp, zone: &TimeZone) -> String {
     format(ts, zone, "%H:%M:%S")
@@ -201,6 +215,17 @@ pub(crate) fn duration(ns: i64) -> String {
         two(secs / MINUTE_S, "min", secs % MINUTE_S, "s")
     } else {
         format!("{secs} s")
+    }
+}
+
+/// How long ago something was, in one unit: `now`, `12 min ago`, `3 h ago`, `9 d ago`.
+pub(crate) fn ago(ns: i64) -> String {
+    let secs = ns.max(0) / 1_000_000_000;
+    match secs {
+        0..MINUTE_S => "now".to_owned(),
+        MINUTE_S..HOUR_S => format!("{} min ago", secs / MINUTE_S),
+        HOUR_S..DAY_S => format!("{} h ago", secs / HOUR_S),
+        _ => format!("{} d ago", secs / DAY_S),
     }
 }
 
@@ -360,6 +385,20 @@ mod tests {
             "3 Nov 2025, 00:00 to 00:01"
         );
         assert_eq!(duration(830_000_000_000_000), "9 d 14 h");
+        let ages = [-1, 59, 60, 3_599, 3_600, 86_399, 86_400, 830_000];
+        assert_eq!(
+            ages.map(|s| ago(s * 1_000_000_000)),
+            [
+                "now",
+                "now",
+                "1 min ago",
+                "59 min ago",
+                "1 h ago",
+                "23 h ago",
+                "1 d ago",
+                "9 d ago"
+            ]
+        );
         assert_eq!(zone_name(&berlin), "Europe/Berlin");
         // The ends of the range must not stop a report.
         assert!(span(Timestamp::MIN, Timestamp::MAX, &berlin).starts_with("21 Sep 1677"));

@@ -9,18 +9,20 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use tapir_capture::{FileSource, InputOptions, SourceError};
 use tapir_engine::device::{Home, Net};
+use tapir_engine::service::Catalogue;
 use tapir_engine::types::{Held, Seed, Timestamp};
 use tapir_engine::{
     Analysis, AnalysisSettings, Effect, PolicySettings, TrackerConfig, TrackerStats,
 };
-use tapir_message::{Breach, Device, Incident, Stats};
+use tapir_message::{Breach, Device, Incident, Memory, ServiceUse, Stats};
 
 use super::latest::Latest;
-use super::memory::{self, Memory, Resident};
+use super::memory::{self, Resident};
 use super::models::{self, ModelsError};
 use super::output::{Output, OutputError};
 use super::pipeline::{self, Taken};
 use super::replay::{RecordMismatch, Site};
+use super::services::{self, ServicesError};
 use super::tally::{Tally, stats};
 use crate::report::{self, Summary};
 use crate::store::{self, StateError};
@@ -42,6 +44,12 @@ pub struct Options {
     pub workers: usize,
     /// Folder of models instead of those shipped.
     pub models: Option<PathBuf>,
+    /// Catalogue of services instead of the one shipped.
+    pub services: Option<PathBuf>,
+    /// Services or categories that the site allows; the record's if it is one, else none.
+    pub sanctioned: Option<Vec<String>>,
+    /// Those that it does not; likewise.
+    pub unsanctioned: Option<Vec<String>>,
     /// Folder that carries baselines from run to run.
     pub state: Option<PathBuf>,
     /// Home networks; the record's if it is one, else the private ranges.
@@ -73,6 +81,9 @@ pub enum AnalyzeError {
     /// Models do not load.
     #[error(transparent)]
     Models(#[from] ModelsError),
+    /// The catalogue of services does not load.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
     /// State cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
@@ -93,6 +104,8 @@ pub struct Outcome {
     pub incidents: Vec<Incident>,
     /// Inventory.
     pub devices: Vec<Device>,
+    /// Who used which service, by service and device.
+    pub services: Vec<ServiceUse>,
     /// Counters.
     pub stats: Stats,
     /// Bytes by hour.
@@ -146,15 +159,18 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let started = Instant::now();
     let models = models::load(options.models.as_deref())?;
     let (models_hash, models_count) = (models.hash().to_owned(), models.len());
+    let catalogue = services::load(options.services.as_deref())?;
     let saved = store::load(options.state.as_deref())?;
     let input = InputOptions {
         merge: options.merge,
         filter: options.filter.clone(),
     };
     let source = FileSource::open(&options.inputs, &input)?;
-    let site = Site::new(options, source.record_comment(), &models_hash, &saved)?;
+    let comment = source.record_comment();
+    let site = Site::new(options, comment, (&models_hash, catalogue.hash()), &saved)?;
+    let catalogue = services::said(&catalogue, &site.sanctioned, &site.unsanctioned)?;
     let output = Output::open(options.out.as_deref(), &site.sensor_id)?;
-    let mut analysis = Analysis::new(settings(&site, options), models, saved);
+    let mut analysis = Analysis::new(settings(&site, options, catalogue), models, saved);
     let mut tally = Tally::new(options.progress);
     let config = TrackerConfig {
         seed: Seed(options.hash_key),
@@ -182,12 +198,13 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let at_once = [written.output.held(), memory::on_the_way()];
     let each = trackers.iter().flat_map(|tracker| &tracker.held);
     held.extend(each.chain(&at_once));
-    let memory = Memory::new(start, &before, tally.resident, &held);
+    let memory = memory::account("program", (start, &before), (tally.resident, &held));
     let site_days = analysis.site_days();
     let outcome = Outcome {
         breaches: written.breaches,
         incidents: written.incidents,
         devices: analysis.devices(),
+        services: analysis.service_uses(),
         traffic: tally.traffic(),
         figures: figures(
             &models_hash,
@@ -211,13 +228,14 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
 }
 
 /// What the operator decided, as the analysis takes it.
-fn settings(site: &Site, options: &Options) -> AnalysisSettings {
+fn settings(site: &Site, options: &Options, services: Catalogue) -> AnalysisSettings {
     AnalysisSettings {
         sensor_id: site.sensor_id.clone(),
         home: Home::new(site.home.clone()),
         time_zone: site.time_zone.clone(),
         seed: Seed(options.hash_key),
         own: site.own.clone(),
+        services,
         // A file is over: there is nothing left to act on.
         response: PolicySettings::default(),
     }
@@ -232,6 +250,7 @@ impl Outcome {
             time_zone: &self.time_zone,
             stats: &self.stats,
             devices: &self.devices,
+            services: &self.services,
             breaches: &self.breaches,
             incidents: &self.incidents,
             traffic: &self.traffic,
@@ -249,6 +268,7 @@ impl Outcome {
 /// Writes every file of the output folder and moves it into place.
 fn write(outcome: &Outcome, output: Output) -> Result<(), OutputError> {
     output.lines("devices.jsonl", &outcome.devices)?;
+    output.lines("services.jsonl", &outcome.services)?;
     output.lines("breaches.jsonl", &outcome.breaches)?;
     output.lines("incidents.jsonl", &outcome.incidents)?;
     output.json("stats.json", &outcome.stats)?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use tapir_capture::SourceError;
 
-use super::ModelsError;
 use super::link::LinkError;
+use super::{ModelsError, ServicesError};
 use crate::store::StateError;
 
 /// See the module; each is one line with its remedy.
@@ -63,6 +63,9 @@ pub enum RunError {
     /// Models do not load.
     #[error(transparent)]
     Models(#[from] ModelsError),
+    /// The catalogue of services does not load.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
     /// The state that was kept cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -97,6 +100,7 @@ impl RunError {
                 | Self::NoRule(_)
                 | Self::Rule(_)
                 | Self::Models(_)
+                | Self::Services(_)
                 | Self::Link(LinkError::Version(_))
         )
     }

@@ -1,13 +1,13 @@
 //! What a run held in memory, room by room, beside what the kernel says it had.
 //!
-//! Counters and kernel are asked when the last frame has been read and no flow of the input's end is
-//! closed yet: then there is most. What the program and its libraries take, and what was there before the
+//! Over files, counters and kernel are asked when the last frame has been read and no flow of the input's end
+//! is closed yet: then there is most. Live they are asked every ten seconds. What the program and its libraries take, and what was there before the
 //! first frame (models, time zones, buffers of the reader), is measured and has no bound of its own.
 
-use serde::Serialize;
 use tapir_engine::Effect;
 use tapir_engine::flow::Conn;
 use tapir_engine::types::{Held, Observation, Record};
+use tapir_message::{Memory, RoomMemory};
 
 use super::analyze::{EFFECTS_BATCH, EFFECTS_QUEUE};
 use super::pipeline::{QUEUE_ROUNDS, ROUND_OBSERVATIONS};
@@ -16,7 +16,7 @@ use super::pipeline::{QUEUE_ROUNDS, ROUND_OBSERVATIONS};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Resident {
     /// All of it.
-    all: u64,
+    pub(super) all: u64,
     /// Of files: the program, its libraries.
     files: u64,
 }
@@ -43,74 +43,57 @@ impl Resident {
     }
 }
 
-/// See the module.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Memory {
-    /// Resident memory, as the kernel counts it.
-    pub rss_bytes: u64,
-    /// Sum of the rooms' bytes.
-    pub counted_bytes: u64,
-    /// Sum of the rooms' bounds.
-    pub bound_bytes: u64,
-    /// What was counted.
-    pub rooms: Vec<RoomMemory>,
-}
-
-/// One room's memory.
-#[derive(Clone, Debug, Serialize)]
-pub struct RoomMemory {
-    /// What is held.
-    pub what: &'static str,
-    /// Bytes held.
-    pub bytes: u64,
-    /// Most bytes it may hold; nothing where the input has no say in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bound_bytes: Option<u64>,
-}
-
-impl Memory {
-    /// An account: what was there before the first frame, the rooms of which that was `before`, and what
-    /// there was at the end. Rooms of the same name are one to each worker.
-    pub(super) fn new(start: Resident, before: &[Held], end: Resident, rooms: &[Held]) -> Self {
-        let before: u64 = before.iter().map(|held| wide(held.bytes)).sum();
-        // One tracker a worker; the analysis and the writer have a thread each.
-        let trackers = rooms.iter().filter(|held| held.what == "flow slots");
-        let threads = wide(trackers.count()).saturating_add(2);
-        let fixed = [
-            ("program", end.files),
-            ("open pages of the allocator", threads * OPEN_PAGES_BYTES),
-            (
-                "before the first frame",
-                start.asked().saturating_sub(before),
-            ),
-        ];
-        let mut memory = Self {
-            rss_bytes: end.all,
-            ..Self::default()
-        };
-        for (what, bytes) in fixed {
-            memory.add(what, bytes, None);
-        }
-        for held in rooms {
-            memory.add(held.what, wide(held.bytes), Some(wide(held.bound)));
-        }
-        memory
+/// An account: what was there before the first frame, the rooms of which that was `before`, and what there
+/// is now. Rooms of the same name are one to each worker.
+/// `files` are called what is mapped.
+pub(super) fn account(
+    files: &str,
+    (start, before): (Resident, &[Held]),
+    (now, rooms): (Resident, &[Held]),
+) -> Memory {
+    let before: u64 = before.iter().map(|held| wide(held.bytes)).sum();
+    // One tracker a worker; the analysis and the writer have a thread each.
+    let trackers = rooms.iter().filter(|held| held.what == "flow slots");
+    let threads = wide(trackers.count()).saturating_add(2);
+    let fixed = [
+        (files, now.files),
+        ("open pages of the allocator", threads * OPEN_PAGES_BYTES),
+        (
+            "before the first frame",
+            start.asked().saturating_sub(before),
+        ),
+    ];
+    let mut memory = Memory {
+        rss_bytes: now.all,
+        ..Memory::default()
+    };
+    for (what, bytes) in fixed {
+        add(&mut memory, what, bytes, None);
     }
+    for held in rooms {
+        add(
+            &mut memory,
+            held.what,
+            wide(held.bytes),
+            Some(wide(held.bound)),
+        );
+    }
+    memory
+}
 
-    fn add(&mut self, what: &'static str, bytes: u64, bound: Option<u64>) {
-        self.counted_bytes += bytes;
-        self.bound_bytes += bound.unwrap_or(bytes);
-        match self.rooms.iter_mut().find(|room| room.what == what) {
-            Some(room) => {
-                room.bytes += bytes;
-                room.bound_bytes = room.bound_bytes.zip(bound).map(|(a, b)| a + b);
-            }
-            None => self.rooms.push(RoomMemory {
-                what,
-                bytes,
-                bound_bytes: bound,
-            }),
+fn add(memory: &mut Memory, what: &str, bytes: u64, bound: Option<u64>) {
+    memory.counted_bytes += bytes;
+    memory.bound_bytes += bound.unwrap_or(bytes);
+    match memory.rooms.iter_mut().find(|room| room.what == what) {
+        Some(room) => {
+            room.bytes += bytes;
+            room.bound_bytes = room.bound_bytes.zip(bound).map(|(a, b)| a + b);
         }
+        None => memory.rooms.push(RoomMemory {
+            what: what.to_owned(),
+            bytes,
+            bound_bytes: bound,
+        }),
     }
 }
 

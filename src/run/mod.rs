@@ -7,6 +7,7 @@ pub mod analyze;
 mod daemon;
 mod dealing;
 mod error;
+mod faults;
 mod guard;
 mod latest;
 mod link;
@@ -23,13 +24,14 @@ mod round;
 mod rules;
 mod sense;
 mod serve;
+mod services;
 mod tally;
 
 pub use analyze::{AnalyzeError, Options, Outcome, analyze};
 pub use daemon::{EXIT_HOPELESS, daemon};
 pub use error::RunError;
+pub use faults::tell_once as tell_parser_faults_once;
 pub use link::LinkError;
-pub use memory::{Memory, RoomMemory};
 pub use models::{ModelsError, load as load_models};
 pub use output::OutputError;
 pub use record_header::check_record_header;
@@ -37,6 +39,7 @@ pub use replay::RecordMismatch;
 pub use rules::load_one as load_rule;
 pub use sense::sense;
 pub use serve::serve;
+pub use services::{ServicesError, configured as configured_services};
 
 /// Where notices are sent to, as the configuration says.
 fn outputs(settings: &crate::config::Settings) -> Vec<crate::forward::OutputSettings> {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tapir_capture::{Batch, Frame, Source, SourceError};
-use tapir_engine::types::{Body, FlowRef, Mark, Observation, Observations, Timestamp};
+use tapir_engine::types::{Body, FlowRef, Held, Mark, Observation, Observations, Timestamp};
 use tapir_engine::{Packet, Tracker, TrackerConfig, TrackerStats};
 
 use super::dealing::{deal, spawn_worker};
@@ -228,6 +228,11 @@ impl Worker {
             frame: frame.bytes,
         });
         self.packets(packets);
+    }
+
+    /// What the tracker holds in memory; looks at every flow.
+    pub(super) fn held(&self) -> Vec<Held> {
+        self.tracker.held()
     }
 
     /// What was counted so far.

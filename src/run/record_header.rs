@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use tapir_capture::RECORD_COMMENT_START;
 
+use crate::config::Word;
+
 /// Version of this header.
 const VERSION: u32 = 1;
 
@@ -27,6 +29,15 @@ pub(super) struct RecordHeader {
     pub(super) interface: String,
     /// BLAKE3 over the models.
     pub(super) models: String,
+    /// BLAKE3 of the catalogue of services; empty in records of versions without one.
+    #[serde(default)]
+    pub(super) services: String,
+    /// Services and categories that the site allows.
+    #[serde(default)]
+    pub(super) sanctioned: Vec<String>,
+    /// Those that it does not.
+    #[serde(default)]
+    pub(super) unsanctioned: Vec<String>,
     /// BLAKE3 over the facts people had told; empty, as there are none yet.
     pub(super) facts: String,
     /// BLAKE3 over what the analysis knew at the start; empty if nothing.
@@ -39,9 +50,11 @@ impl RecordHeader {
         settings: &crate::config::Settings,
         own: &[IpAddr],
         models: &str,
+        services: &str,
         state: &str,
     ) -> Self {
         let sensor = &settings.sensor;
+        let words = |words: &[Word]| words.iter().map(|word| word.text.clone()).collect();
         Self {
             tapir_record: VERSION,
             sensor_id: sensor.id.clone(),
@@ -50,6 +63,9 @@ impl RecordHeader {
             own: own.to_vec(),
             interface: settings.capture.interface.clone().unwrap_or_default(),
             models: models.to_owned(),
+            services: services.to_owned(),
+            sanctioned: words(&settings.services.sanctioned),
+            unsanctioned: words(&settings.services.unsanctioned),
             facts: String::new(),
             state: state_hash(state),
         }
@@ -98,7 +114,7 @@ mod tests {
     #[test]
     fn a_header_is_what_readers_look_for_and_nothing_known_has_no_hash() {
         let settings = crate::config::Settings::of_text(None, "", &Default::default()).unwrap();
-        let header = RecordHeader::new(&settings, &[], "m", "");
+        let header = RecordHeader::new(&settings, &[], "m", "s", "");
         assert!(header.comment().starts_with(RECORD_COMMENT_START));
         assert_eq!(RecordHeader::parse(&header.comment()).unwrap(), header);
         let nothing = serde_json::to_string(&tapir_engine::SavedState::default()).unwrap();

@@ -22,6 +22,9 @@ pub(super) struct Site {
     pub(super) home: Vec<Net>,
     /// Addresses of the sensor that took the record.
     pub(super) own: Vec<IpAddr>,
+    /// Services and categories that the site allows, and those that it does not.
+    pub(super) sanctioned: Vec<String>,
+    pub(super) unsanctioned: Vec<String>,
     /// Names of what was read.
     pub(super) inputs: Vec<String>,
 }
@@ -31,7 +34,7 @@ impl Site {
     pub(super) fn new(
         options: &Options,
         comment: Option<&str>,
-        models: &str,
+        (models, services): (&str, &str),
         state: &SavedState,
     ) -> Result<Self, RecordMismatch> {
         let header = match comment.map(RecordHeader::parse) {
@@ -43,6 +46,10 @@ impl Site {
             let text = serde_json::to_string(state).unwrap_or_default();
             let differs = [
                 ("models (--models)", header.models != models),
+                (
+                    "catalogue of services (--services)",
+                    !header.services.is_empty() && header.services != services,
+                ),
                 (
                     "starting state (--state)",
                     header.state != state_hash(&text),
@@ -72,6 +79,16 @@ impl Site {
                 .or_else(zone)
                 .unwrap_or(TimeZone::UTC),
             home: options.home.clone().or_else(home).unwrap_or_default(),
+            sanctioned: options
+                .sanctioned
+                .clone()
+                .or_else(|| recorded.map(|header| header.sanctioned.clone()))
+                .unwrap_or_default(),
+            unsanctioned: options
+                .unsanctioned
+                .clone()
+                .or_else(|| recorded.map(|header| header.unsanctioned.clone()))
+                .unwrap_or_default(),
             own: recorded.map_or_else(Vec::new, |header| header.own.clone()),
             inputs: match recorded {
                 Some(header) => vec![header.interface.clone()],

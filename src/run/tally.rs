@@ -167,6 +167,9 @@ pub(super) fn stats(
         }
     }
     stats.bounded |= !stats.refused.is_empty();
+    for (name, count) in analysis.oddities() {
+        stats.weird.insert(name.to_owned(), count);
+    }
     if input.weird_time > 0 {
         stats
             .weird

@@ -3,11 +3,13 @@
 //! `DIR/analysis.state` is one header line (format, version, BLAKE3 of the rest) and one JSON value.
 //! A new state is written aside, flushed and renamed over the old one, which stays as
 //! `analysis.state.previous`. Beside it: the journal of notices, the lease of their numbers, the
-//! decision log, and the kill switch.
+//! decision log, the kill switch, and what people said of devices since.
 
 pub mod journal;
 
 pub mod numbers;
+
+pub mod rulings;
 
 pub mod decisions;
 
@@ -116,6 +118,16 @@ pub fn save(folder: Option<&Path>, state: &SavedState) -> Result<(), StateError>
         File::open(folder)?.sync_all()
     };
     write().map_err(|error| failed(&path, error))
+}
+
+/// Puts `bytes` in the place of a file whole or not at all; on disk when this returns.
+fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let new = folder.join(format!("{name}.new"));
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, folder.join(name))?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //!          if it is missing, numbers go on behind the block.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -136,12 +136,7 @@ impl Numbers {
         line.crc = line.checksum();
         let path = self.folder.join(LEASE_FILE);
         let write = || -> io::Result<()> {
-            let new = self.folder.join("numbers.lease.new");
-            let mut file = File::create(&new)?;
-            file.write_all(serde_json::to_string(&line)?.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            File::open(&self.folder)?.sync_all()
+            super::replace(&self.folder, LEASE_FILE, &serde_json::to_vec(&line)?)
         };
         write().map_err(failed(&path))?;
         self.from = line.from;

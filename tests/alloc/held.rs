@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use tapir::run::load_models;
 use tapir_capture::{FileSource, InputOptions, Source as _};
 use tapir_engine::device::Home;
+use tapir_engine::service::Catalogue;
 use tapir_engine::types::{Held, Observations, Seed, Timestamp};
 use tapir_engine::{
     Analysis, AnalysisSettings, PolicySettings, SavedState, Tracker, TrackerConfig,
@@ -54,6 +55,7 @@ fn look(inputs: &[PathBuf]) {
     let models = load_models(None).expect("the shipped models");
     let settings = AnalysisSettings {
         own: Vec::new(),
+        services: Catalogue::default(),
         sensor_id: "tapir".into(),
         home: Home::new(vec![]),
         time_zone: jiff::tz::TimeZone::UTC,

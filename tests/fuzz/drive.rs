@@ -5,8 +5,8 @@
 )]
 
 use tapir_engine::model::{Models, Schema, Source};
-use tapir_engine::proto::{BUFFER_BYTES_MAX, Dir, Input, Kind, Out, Parse, Parser, Probe};
-use tapir_engine::types::{FlowRef, Observations, Seed, Timestamp};
+use tapir_engine::proto::{BUFFER_BYTES_MAX, Dir, Kind, PARSER_BYTES_MAX, Talk};
+use tapir_engine::types::{Observations, Seed, Timestamp};
 use tapir_engine::{Tracker, TrackerConfig};
 
 /// Link types that are decoded.
@@ -43,104 +43,112 @@ pub(crate) fn frames(data: &[u8]) {
     assert_eq!(tracker.flows(), 0);
 }
 
-/// One parser: a byte for the protocol, 0x80 of it for datagrams, then pieces of both directions as
-/// `streams` below takes them.
-pub(crate) fn streams(data: &[u8]) {
-    let Some((kind, pieces)) = data.split_first() else {
-        return;
-    };
-    let datagrams = kind & 0x80 != 0;
-    let kind = Kind::ALL[usize::from(kind & 0x7f) % Kind::ALL.len()];
-    let mut talk = Talk::new(kind);
-    let mut rest = pieces;
-    // A byte before each piece: direction, whether bytes are lost before it, and its length.
-    while let Some((head, behind)) = rest.split_first() {
-        let dir = if head & 0x80 == 0 {
-            Dir::Orig
-        } else {
-            Dir::Resp
-        };
-        let gap = u64::from(head & 0x40 != 0) * 7;
-        let len = usize::from(head & 0x3f).saturating_add(1).min(behind.len());
-        let (piece, next) = behind.split_at(len);
-        rest = next;
-        if datagrams {
-            talk.datagram(dir, piece);
-        } else {
-            talk.hear(dir, gap, piece);
-        }
-    }
-    talk.finish();
+/// One piece of what a parser hears.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) dir: Dir,
+    /// Whether bytes are lost before it.
+    pub(crate) gap: bool,
+    pub(crate) bytes: Vec<u8>,
 }
 
-/// Datagrams through one parser: a byte for the protocol unless the first of them tells, then for each
-/// two bytes of direction (the highest bit) and length, little-endian, and the datagram.
-pub(crate) fn datagrams(data: &[u8]) {
-    let Some((kind, mut rest)) = data.split_first() else {
-        return;
-    };
-    let told = rest.get(2..).and_then(|first| {
-        Kind::ALL
-            .iter()
-            .find(|k| k.probe(first, Dir::Orig) == Probe::Certain)
-    });
-    let kind = told.unwrap_or_else(|| &Kind::ALL[usize::from(*kind) % Kind::ALL.len()]);
-    let (mut parser, mut observations) = (kind.parser(), Observations::new());
-    let (flow, mut now) = (FlowRef::default(), Timestamp::from_secs(1));
-    while let Some((&[low, high], behind)) = rest.split_first_chunk::<2>() {
-        let len = usize::from(u16::from_le_bytes([low, high & 0x7f])).min(behind.len());
-        let (mut data, next) = behind.split_at(len);
-        rest = next;
-        now = now.plus(1_000_000);
-        let dir = if high & 0x80 == 0 {
-            Dir::Orig
-        } else {
-            Dir::Resp
-        };
-        while !data.is_empty() {
-            let input = Input {
-                ts: now,
-                dir,
-                data,
-                gap: 0,
-                datagram: true,
-            };
-            match parser.parse(input, &mut Out::new(&flow, now, &mut observations)) {
-                Parse::Parsed { used } => {
-                    assert!((1..=data.len()).contains(&used));
-                    data = &data[used..];
-                }
-                Parse::NeedMore { .. } | Parse::SkipBytes { .. } => break,
-                Parse::Skip | Parse::Broken(_) => {
-                    (data, rest) = (&[], &[]);
-                }
+/// What a parser hears of one flow.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) datagrams: bool,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Bytes lost in a gap.
+const GAP_LEN: u64 = 7;
+/// Bits of a piece's length, and those beside it.
+const LEN: u16 = 0x3fff;
+const GAP: u16 = 0x4000;
+const RESP: u16 = 0x8000;
+
+impl Script {
+    /// From the bytes of a seed: one that is odd for datagrams, then for each piece two of length,
+    /// little-endian, their highest bits the responder's and a gap's, and the piece.
+    pub(crate) fn read(data: &[u8]) -> Self {
+        let (first, mut rest) = data.split_first().unwrap_or((&0, &[]));
+        let mut pieces = Vec::new();
+        while let Some((&head, behind)) = rest.split_first_chunk::<2>() {
+            let head = u16::from_le_bytes(head);
+            let (bytes, next) = behind.split_at(usize::from(head & LEN).min(behind.len()));
+            rest = next;
+            pieces.push(Piece {
+                dir: if head & RESP == 0 {
+                    Dir::Orig
+                } else {
+                    Dir::Resp
+                },
+                gap: head & GAP != 0,
+                bytes: bytes.to_vec(),
+            });
+        }
+        Self {
+            datagrams: first & 1 != 0,
+            pieces,
+        }
+    }
+
+    /// The bytes that give it again; pieces that are too long are cut.
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut data = vec![u8::from(self.datagrams)];
+        for piece in &self.pieces {
+            let len = u16::try_from(piece.bytes.len()).map_or(LEN, |len| len.min(LEN));
+            let dir = if piece.dir == Dir::Resp { RESP } else { 0 };
+            let gap = if piece.gap { GAP } else { 0 };
+            data.extend((len | dir | gap).to_le_bytes());
+            data.extend(piece.bytes.iter().take(usize::from(len)));
+        }
+        data
+    }
+
+    /// Lets a parser hear it. Fails if the parser fails, or holds more than it may.
+    pub(crate) fn play(&self, kind: Kind) -> Played {
+        let (mut talk, mut most) = (Talk::new(kind, self.datagrams), 0);
+        for piece in &self.pieces {
+            let gap = if piece.gap { GAP_LEN } else { 0 };
+            talk.hear(piece.dir, gap, &piece.bytes);
+            let told = talk.told().len();
+            assert!(told <= TOLD_MAX + piece.bytes.len(), "{told} told at once");
+            let (kept, waiting) = (talk.parser_bytes(), talk.buffer_bytes());
+            most = most.max(kept);
+            assert!(kept <= PARSER_BYTES_MAX, "{} keeps {kept}", kind.name());
+            // Both directions; a buffer that grows takes up to twice what it needs.
+            assert!(waiting <= 4 * BUFFER_BYTES_MAX, "{} waits", kind.name());
+            if talk.is_over() {
+                break;
             }
         }
-        observations.clear();
+        talk.finish();
+        let mut answers = 0;
+        for (kind, health) in talk.health().iter() {
+            assert_eq!(health.panicked, 0, "faults of {}", kind.name());
+            answers += health.parsed + health.need_more + health.skipped;
+        }
+        Played { answers, most }
     }
-    parser.finish(&mut Out::new(&flow, now, &mut observations));
 }
 
-/// One DNS datagram in each direction.
-pub(crate) fn dns(data: &[u8]) {
-    let mut observations = Observations::new();
-    let flow = FlowRef::default();
-    let mut parser = Kind::Dns.parser();
-    for dir in [Dir::Orig, Dir::Resp] {
-        let input = Input {
-            ts: Timestamp::from_secs(1),
-            dir,
-            data,
-            gap: 0,
-            datagram: true,
-        };
-        parser.parse(input, &mut Out::new(&flow, input.ts, &mut observations));
+/// What a talk came to.
+pub(crate) struct Played {
+    /// Answers that were not of surrender.
+    pub(crate) answers: u64,
+    /// Most bytes the parser kept.
+    pub(crate) most: usize,
+}
+
+/// Records and clues told of one piece beside one for each of its bytes: what was open and is told at once.
+const TOLD_MAX: usize = 2_048;
+
+/// One parser, named behind `parser_`.
+pub(crate) fn parser(target: &str, data: &[u8]) {
+    let name = target.strip_prefix("parser_").unwrap_or(target);
+    if let Some(kind) = Kind::ALL.iter().find(|kind| kind.name() == name) {
+        Script::read(data).play(*kind);
     }
-    parser.finish(&mut Out::new(
-        &flow,
-        Timestamp::from_secs(2),
-        &mut observations,
-    ));
 }
 
 /// A model file.
@@ -154,127 +162,4 @@ pub(crate) fn models(data: &[u8]) {
         text,
     };
     let _mistakes_are_fine = Models::load(&[source], &schema);
-}
-
-/// A parser with what it has left of each direction, as the driver keeps it.
-struct Talk {
-    parser: Option<Parser>,
-    lanes: [Lane; 2],
-    observations: Observations,
-    now: Timestamp,
-}
-
-#[derive(Default)]
-struct Lane {
-    buffer: Vec<u8>,
-    want: usize,
-    skip: u64,
-    gap: u64,
-}
-
-impl Talk {
-    fn new(kind: Kind) -> Self {
-        Self {
-            parser: Some(kind.parser()),
-            lanes: [Lane::default(), Lane::default()],
-            observations: Observations::new(),
-            now: Timestamp::from_secs(1),
-        }
-    }
-
-    fn hear(&mut self, dir: Dir, gap: u64, piece: &[u8]) {
-        self.now = self.now.plus(1_000_000);
-        let lane = &mut self.lanes[usize::from(dir == Dir::Resp)];
-        if gap > 0 {
-            lane.gap += gap + u64::try_from(lane.buffer.len()).unwrap_or(0);
-            lane.buffer.clear();
-        }
-        for byte in piece {
-            if lane.skip > 0 {
-                lane.skip -= 1;
-            } else {
-                lane.buffer.push(*byte);
-            }
-        }
-        let (flow, mut over) = (FlowRef::default(), false);
-        while let Some(parser) = &mut self.parser
-            && !lane.buffer.is_empty()
-            && lane.buffer.len() >= lane.want
-        {
-            let input = Input {
-                ts: self.now,
-                dir,
-                data: &lane.buffer,
-                gap: std::mem::take(&mut lane.gap),
-                datagram: false,
-            };
-            let len = lane.buffer.len();
-            match parser.parse(
-                input,
-                &mut Out::new(&flow, self.now, &mut self.observations),
-            ) {
-                Parse::Parsed { used } => {
-                    assert!((1..=len).contains(&used), "{used} of {len}");
-                    lane.buffer.drain(..used);
-                    lane.want = 0;
-                }
-                Parse::NeedMore { used, need } => {
-                    assert!(used <= len && need > 0, "{used} of {len}, {need}");
-                    lane.buffer.drain(..used);
-                    lane.want = lane.buffer.len().saturating_add(need);
-                    if lane.want > BUFFER_BYTES_MAX {
-                        self.parser = None;
-                    }
-                }
-                Parse::SkipBytes { bytes } => {
-                    lane.buffer.clear();
-                    (lane.skip, lane.want) = (bytes, 0);
-                }
-                Parse::Skip | Parse::Broken(_) => {
-                    over = true;
-                    break;
-                }
-            }
-            self.observations.clear();
-        }
-        if over {
-            self.finish();
-        }
-    }
-
-    /// A datagram, which a parser takes in one or several steps.
-    fn datagram(&mut self, dir: Dir, piece: &[u8]) {
-        self.now = self.now.plus(1_000_000);
-        let (flow, mut left) = (FlowRef::default(), piece);
-        while let Some(parser) = &mut self.parser
-            && !left.is_empty()
-        {
-            let input = Input {
-                ts: self.now,
-                dir,
-                data: left,
-                gap: 0,
-                datagram: true,
-            };
-            match parser.parse(
-                input,
-                &mut Out::new(&flow, self.now, &mut self.observations),
-            ) {
-                Parse::Parsed { used } => {
-                    assert!((1..=left.len()).contains(&used), "{used} of {}", left.len());
-                    left = &left[used..];
-                }
-                Parse::NeedMore { .. } | Parse::SkipBytes { .. } => break,
-                Parse::Skip | Parse::Broken(_) => return self.finish(),
-            }
-            self.observations.clear();
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some(mut parser) = self.parser.take() {
-            let flow = FlowRef::default();
-            parser.finish(&mut Out::new(&flow, self.now, &mut self.observations));
-        }
-    }
 }

@@ -14,6 +14,7 @@ use tapir::store::journal::{Journal, JournalSettings};
 use tapir_capture::{FileSource, InputOptions, Source as _};
 use tapir_engine::device::Home;
 use tapir_engine::policy::{Rule, Signer, check};
+use tapir_engine::service::Catalogue;
 use tapir_engine::types::{Seed, Timestamp};
 use tapir_engine::{Analysis, AnalysisSettings, PolicySettings, SavedState};
 
@@ -51,6 +52,26 @@ pub(crate) fn config(data: &[u8]) {
     };
     if let Err(mistakes) = Settings::of_text(None, text, &Overrides::default()) {
         assert!(!mistakes.0.is_empty() && !mistakes.to_string().is_empty());
+    }
+}
+
+/// A catalogue of services; one that is read is asked for every line of its own text.
+pub(crate) fn services(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    match Catalogue::load("services.toml", text) {
+        Ok(catalogue) => {
+            let mut names = text.split(['"', '\'', '\n']);
+            assert!(names.all(|name| {
+                catalogue
+                    .find(name)
+                    .is_none_or(|ix| catalogue.get(ix).is_some())
+            }));
+            let mut ids = catalogue.services().iter().map(|service| &service.id);
+            assert!(ids.all(|id| catalogue.by_id(id).is_some()));
+        }
+        Err(mistakes) => assert!(mistakes.iter().all(|one| !one.to_string().is_empty())),
     }
 }
 
@@ -99,6 +120,7 @@ pub(crate) fn state(data: &[u8]) {
     };
     let settings = AnalysisSettings {
         own: Vec::new(),
+        services: Catalogue::default(),
         sensor_id: "tapir".into(),
         home: Home::new(vec![]),
         time_zone: jiff::tz::TimeZone::UTC,

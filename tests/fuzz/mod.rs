@@ -6,6 +6,8 @@
 
 mod drive;
 mod formats;
+mod parsers;
+mod talks;
 
 use std::path::Path;
 
@@ -19,14 +21,12 @@ type Target = (&'static str, fn(&[u8]), usize);
 const MANY: usize = 10_000;
 const SOME: usize = 2_000;
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 11] = [
     ("frames", drive::frames, MANY),
-    ("streams", drive::streams, MANY),
-    ("datagrams", drive::datagrams, MANY),
-    ("dns", drive::dns, MANY),
     ("models", drive::models, MANY),
     ("captures", formats::captures, MANY),
     ("config", formats::config, MANY),
+    ("services", formats::services, MANY),
     ("rules", formats::rules, MANY),
     ("journal", formats::journal, SOME),
     ("decisions", formats::decisions, SOME),

@@ -206,5 +206,6 @@ def machines():
     ], name="mqtt"))
 
 
-for make in (ftp, mail, small, calls, machines):
-    make()
+if __name__ == "__main__":
+    for make in (ftp, mail, small, calls, machines):
+        make()

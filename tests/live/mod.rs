@@ -6,6 +6,7 @@ mod acts;
 mod away;
 mod cut;
 mod daemon;
+mod devices;
 mod full;
 mod killed;
 mod ports;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::daemon::{Daemon, configure};
-use super::traffic;
+use super::{traffic, until};
 use crate::support::{self, office::Office};
 
 fn live_run_and_its_record_agree(queues: u8) {
@@ -16,10 +16,16 @@ fn live_run_and_its_record_agree(queues: u8) {
     };
     let folder = tempfile::tempdir().expect("a folder");
     let record = folder.path().join("record.pcapng");
-    configure(folder.path(), &format!("[capture]\nqueues = {queues}\n"));
+    // What the site says goes into the record, as its names do.
+    let said = "[services]\nunsanctioned = [\"storage\"]\n";
+    configure(
+        folder.path(),
+        &format!("[capture]\nqueues = {queues}\n{said}"),
+    );
     let record_arg = record.to_str().expect("UTF-8");
     let daemon = Daemon::start(&office, folder.path(), &["--record", record_arg]);
     traffic.visit(&office);
+    use_a_service(&office, &daemon);
     let log = daemon.log();
     let run = daemon.stop();
     let live = support::files(&run);
@@ -32,6 +38,8 @@ fn live_run_and_its_record_agree(queues: u8) {
         ("ssh.log", "OpenSSH"),
         ("smb_files.log", "plan.txt"),
         ("conn.log", "\"service\":\"smb\""),
+        ("conn.log", "\"cloud_service\":\"transfer-sh\""),
+        ("services.jsonl", "\"sanctioned\":false"),
     ] {
         assert!(read(log).contains(what), "{log} lacks {what}");
     }
@@ -62,6 +70,24 @@ fn live_run_and_its_record_agree(queues: u8) {
         };
         assert_eq!(names(&live), names(&replayed));
     }
+}
+
+/// A request that names a service of the catalogue, as through a proxy, is told at the prompt while the daemon runs.
+fn use_a_service(office: &Office, daemon: &Daemon) {
+    let args = ["-sS", "-H", "Host: transfer.sh", "http://10.77.0.10/small"];
+    let page = office.inside("pc2", "curl", &args);
+    assert!(page.starts_with("small"), "{page}");
+    let one = until("the service is told", || {
+        let answer = daemon.json(&["show", "services", "transfer"]);
+        let one = answer["services"][0].clone();
+        one.is_object().then_some(one)
+    });
+    assert_eq!(one["service"], "transfer-sh");
+    assert_eq!(
+        (&one["sanctioned"], &one["flows"]),
+        (&false.into(), &1.into())
+    );
+    assert_eq!(one["uses"][0]["evidence"][0], "http host");
 }
 
 fn analyze(record: &Path, out: &Path, workers: &str) {

@@ -38,7 +38,7 @@ fn a_configuration_is_checked_without_starting_anything() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(
         ran.stdout,
-        "OK       configuration: good.toml\nOK       models: 8 models\n"
+        "OK       configuration: good.toml\nOK       models: 8 models\nOK       services: 489 services\n"
     );
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/tapir.toml");
     let shipped = shipped.to_string_lossy().into_owned();
@@ -48,6 +48,18 @@ fn a_configuration_is_checked_without_starting_anything() {
     let value: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!((ran.code, &value["ok"]), (Some(1), &json!(false)));
     assert_eq!(value["checks"][1]["what"], "models");
+    bench.write(
+        "services.toml",
+        "[services]\nunsanctioned = [\"storrage\"]\n",
+    );
+    let ran = bench.here(&["check", "--config", "services.toml"]);
+    let wrong = ran.stdout.lines().last().expect("a line");
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        wrong.starts_with("MISTAKE  services: services.toml:2: key \"services.unsanctioned\""),
+        "{wrong}"
+    );
+    assert!(wrong.ends_with("did you mean \"storage\"?"), "{wrong}");
 }
 
 /// A key is made, a rule signed and taken; every other way it is refused.

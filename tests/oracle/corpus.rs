@@ -25,6 +25,11 @@ pub(super) struct Capture {
 }
 
 impl Capture {
+    /// The file's name without its folder.
+    pub(super) fn name(&self) -> &str {
+        self.file.rsplit('/').next().unwrap_or_default()
+    }
+
     pub(super) fn speaks(&self, protocol: &str) -> bool {
         !self.truth["protocols"][protocol].is_null()
     }

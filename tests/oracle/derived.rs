@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use super::dns;
+
 /// What a record says in the words of the truth's map `truth`; nothing if it is not the map's.
 pub(super) fn values(truth: &str, line: &Value) -> Vec<String> {
     match truth {
@@ -18,6 +20,7 @@ pub(super) fn values(truth: &str, line: &Value) -> Vec<String> {
             .filter_map(|field| line[field].as_str())
             .flat_map(parts)
             .collect(),
+        "nbns_name" => dns::netbios_name(line).into_iter().collect(),
         "krb_error" => line["error_code"]
             .as_i64()
             .map(|code| code.to_string())
@@ -36,12 +39,19 @@ pub(super) fn values(truth: &str, line: &Value) -> Vec<String> {
             .iter()
             .filter_map(|field| Some(line[field].as_str()?.to_owned()))
             .collect(),
+        "ntlm_user" | "ntlm_host" | "ntlm_domain" if is_plain_sign_in(line) => Vec::new(),
         // The witness writes an empty name so.
         "ntlm_user" => vec![named(line, "username")],
         "ntlm_host" => vec![named(line, "hostname")],
         "ntlm_domain" => vec![named(line, "domainname")],
         _ => Vec::new(),
     }
+}
+
+/// Whether a sign-in is SMB 1's own, which the witness tells apart: without a challenge and a host's name.
+fn is_plain_sign_in(line: &Value) -> bool {
+    let is_smb = [139, 445].iter().any(|port| line["id.resp_p"] == *port);
+    is_smb && line["hostname"].is_null() && line["server_nb_computer_name"].is_null()
 }
 
 fn named(line: &Value, field: &str) -> String {

@@ -5,247 +5,21 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tapir_message::Stats;
 
 use super::corpus::Capture;
-use super::{derived, text};
+use super::maps::{MAPS, Map};
+use super::{derived, dns, text};
 
-/// A map of the truth and the field of ours that says the same; without one, [`derived`] says it.
-pub(super) struct Map {
-    pub(super) truth: &'static str,
-    log: &'static str,
-    /// Names of fields, with blanks between if there are several.
-    field: &'static str,
-}
-
-pub(super) const MAPS: &[Map] = &[
-    Map {
-        truth: "dns_qname",
-        log: "dns.log",
-        field: "query",
-    },
-    Map {
-        truth: "sni",
-        log: "ssl.log",
-        field: "server_name",
-    },
-    Map {
-        truth: "ja4",
-        log: "ssl.log",
-        field: "ja4",
-    },
-    Map {
-        truth: "http_host",
-        log: "http.log",
-        field: "host",
-    },
-    Map {
-        truth: "http_uri",
-        log: "http.log",
-        field: "uri",
-    },
-    Map {
-        truth: "http_method",
-        log: "http.log",
-        field: "method",
-    },
-    Map {
-        truth: "smb2_filename",
-        log: "smb_files.log",
-        field: "name",
-    },
-    Map {
-        truth: "dhcp_hostname",
-        log: "dhcp.log",
-        field: "host_name",
-    },
-    Map {
-        truth: "dhcp_mac",
-        log: "dhcp.log",
-        field: "mac",
-    },
-    Map {
-        truth: "quic_version",
-        log: "quic.log",
-        field: "version",
-    },
-    Map {
-        truth: "dcerpc_bind_uuid",
-        log: "dce_rpc.log",
-        field: "interface",
-    },
-    Map {
-        truth: "dcerpc_request_opnum",
-        log: "dce_rpc.log",
-        field: "opnum",
-    },
-    Map {
-        truth: "smb2_tree",
-        log: "smb_mapping.log",
-        field: "path",
-    },
-    Map {
-        truth: "smb1_path",
-        log: "smb_mapping.log",
-        field: "path",
-    },
-    Map {
-        truth: "smb1_file",
-        log: "smb_files.log",
-        field: "name",
-    },
-    Map {
-        truth: "ja3",
-        log: "ssl.log",
-        field: "ja3",
-    },
-    Map {
-        truth: "ja3s",
-        log: "ssl.log",
-        field: "ja3s",
-    },
-    Map {
-        truth: "alpn_offered",
-        log: "ssl.log",
-        field: "client_alpns",
-    },
-    Map {
-        truth: "ssh_banner",
-        log: "ssh.log",
-        field: "client server",
-    },
-    Map {
-        truth: "hassh",
-        log: "ssh.log",
-        field: "hassh",
-    },
-    Map {
-        truth: "hassh_server",
-        log: "ssh.log",
-        field: "hasshServer",
-    },
-    Map {
-        truth: "http_status",
-        log: "http.log",
-        field: "status_code info_code",
-    },
-    Map {
-        truth: "http_user_agent",
-        log: "http.log",
-        field: "user_agent",
-    },
-    Map {
-        truth: "ftp_cmd",
-        log: "ftp.log",
-        field: "command",
-    },
-    Map {
-        truth: "ftp_arg",
-        log: "ftp.log",
-        field: "command arg",
-    },
-    Map {
-        truth: "ftp_status",
-        log: "ftp.log",
-        field: "reply_code info_code",
-    },
-    Map {
-        truth: "smtp_cmd",
-        log: "smtp.log",
-        field: "commands",
-    },
-    Map {
-        truth: "smtp_param",
-        log: "smtp.log",
-        field: "helo mailfrom rcptto",
-    },
-    Map {
-        truth: "pop_cmd",
-        log: "pop3.log",
-        field: "commands",
-    },
-    Map {
-        truth: "imap_cmd",
-        log: "imap.log",
-        field: "commands",
-    },
-    Map {
-        truth: "snmp_community",
-        log: "snmp.log",
-        field: "community_public",
-    },
-    Map {
-        truth: "irc_cmd",
-        log: "irc.log",
-        field: "command",
-    },
-    Map {
-        truth: "sip_method",
-        log: "sip.log",
-        field: "method",
-    },
-    Map {
-        truth: "sip_status",
-        log: "sip.log",
-        field: "status_code",
-    },
-    Map {
-        truth: "krb_cname",
-        log: "kerberos.log",
-        field: "",
-    },
-    Map {
-        truth: "krb_error",
-        log: "kerberos.log",
-        field: "",
-    },
-    Map {
-        truth: "ldap_base",
-        log: "ldap_search.log",
-        field: "base_object",
-    },
-    Map {
-        truth: "ldap_op",
-        log: "ldap.log ldap_search.log",
-        field: "",
-    },
-    Map {
-        truth: "rdp_cookie",
-        log: "rdp.log",
-        field: "",
-    },
-    Map {
-        truth: "mqtt_type",
-        log: "mqtt.log",
-        field: "types",
-    },
-    Map {
-        truth: "modbus_func",
-        log: "modbus.log",
-        field: "func_code",
-    },
-    Map {
-        truth: "dnp3_func",
-        log: "dnp3.log",
-        field: "request_code reply_code",
-    },
-];
-
-/// Fingerprints of the one session whose server opened the connection itself: it sends the host key, and the
-/// truth takes it for the client all the same (`zeek_reverse-ssh`).
-const TURNED: [&str; 2] = [
-    "413e646031ea5204c5ec2fe2d5b7946e",
-    "18f369389d126cfeecade20e1ea5ff9b",
-];
 /// Characters of a value that the truth keeps.
 const VALUE_LEN_MAX: usize = 300;
 impl Map {
     /// Whether the value is to be compared.
     pub(super) fn wants(&self, value: &str) -> bool {
         match self.truth {
-            "hassh" | "hassh_server" => !TURNED.contains(&value),
             "quic_version" => is_quic_version(value),
-            "ldap_base" => !value.is_empty(),
+            "ldap_base" | "http_host" | "http_user_agent" => !value.is_empty(),
             "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
             // Ours for the empty name of a share; and what stands in every answer to a search.
             "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
@@ -264,10 +38,10 @@ impl Map {
         }
     }
 
-    /// Our distinct values, in the form of [`plain`].
-    fn found(&self, out: &Path) -> BTreeSet<String> {
+    /// What our logs say, as they say it.
+    fn told(&self, out: &Path) -> Vec<String> {
         let all = self.log.split(' ').flat_map(|log| lines(&out.join(log)));
-        all.filter(|line| self.log != "dns.log" || !multicast_dns(line))
+        all.filter(|line| self.log != "dns.log" || dns::belongs(self.truth, line))
             .filter(|line| self.log != "smb_files.log" || line["action"] != "SMB::FILE_SEARCH")
             .filter(|line| self.truth != "dcerpc_bind_uuid" || !is_connectionless(line))
             .filter(|line| self.log != "ssl.log" || !is_dtls(line))
@@ -277,12 +51,29 @@ impl Map {
             })
             .map(|value| match value.as_str() {
                 // The witness writes the root's name, which is empty, in words.
-                "." if self.log == "dns.log" => "<Root>".to_owned(),
+                "." if self.truth == "dns_qname" => "<Root>".to_owned(),
                 value if self.log == "quic.log" => quic_version(value),
-                value => text::said(self.truth, plain(value)),
+                _ => value,
             })
-            .filter(|value| self.wants(value))
             .collect()
+    }
+
+    /// Distinct values in the form of [`plain`].
+    fn found(&self, told: &[String]) -> BTreeSet<String> {
+        let all = told
+            .iter()
+            .map(|value| text::said(self.truth, plain(value)));
+        all.filter(|value| self.wants(value)).collect()
+    }
+
+    /// Whether the distinct values are exactly those whose digest the truth has: SHA-256 of the sorted, a line each.
+    fn is_same(&self, told: &[String], capture: &Capture) -> bool {
+        let cut = |value: &String| value.chars().take(VALUE_LEN_MAX).collect();
+        let all: BTreeSet<String> = told.iter().map(cut).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let digest = Sha256::digest(all.join("\n"));
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        capture.truth[format!("{}_set_sha256", self.truth)] == *digest
     }
 }
 
@@ -324,17 +115,6 @@ fn is_dtls(line: &Value) -> bool {
     begins("ja4", "d") || begins("version", "DTLS")
 }
 
-/// Whether a `dns` record is of a cousin protocol, which the truth lists apart.
-fn multicast_dns(line: &Value) -> bool {
-    const MDNS: u64 = 5353;
-    const LLMNR: u64 = 5355;
-    const NBNS: u64 = 137;
-    let port = |key: &str| line[key].as_u64().unwrap_or(0);
-    [port("id.orig_p"), port("id.resp_p")]
-        .iter()
-        .any(|port| [MDNS, LLMNR, NBNS].contains(port))
-}
-
 /// What one run of the program said.
 #[derive(Default)]
 pub(super) struct Found {
@@ -342,7 +122,9 @@ pub(super) struct Found {
     pub(super) failure: Option<String>,
     pub(super) packets: u64,
     pub(super) values: BTreeMap<&'static str, BTreeSet<String>>,
-    /// Distinct 5-tuples: of flows that carry no others, and of all.
+    /// Maps whose values are all of the truth's and no others, where it has only their digest.
+    pub(super) same: BTreeSet<&'static str>,
+    /// Flows by the truth's name: those that carry no others, and all.
     pub(super) flows: BTreeMap<&'static str, (usize, usize)>,
     /// Packets by what they came in, and the numbers seen.
     pub(super) encapsulations: BTreeMap<String, u64>,
@@ -377,28 +159,25 @@ pub(super) fn analyze(corpus: &Path, capture: &Capture) -> Found {
     let Ok(stats) = serde_json::from_slice::<Stats>(&stats) else {
         return failed("stats.json is not there or not what it should be".into());
     };
-    let conn = lines(&out.path().join("conn.log"));
-    Found {
+    let mut found = Found {
         failure: stats
             .weird
             .contains_key("parser_panic")
             .then(|| "a parser panicked".into()),
         packets: stats.packets,
-        values: MAPS
-            .iter()
-            .map(|map| (map.truth, map.found(out.path())))
-            .collect(),
-        flows: ["tcp", "udp"]
-            .map(|proto| {
-                (
-                    proto,
-                    (tuples(&conn, proto, false), tuples(&conn, proto, true)),
-                )
-            })
-            .into(),
+        flows: flows(&lines(&out.path().join("conn.log"))),
         encapsulations: stats.encapsulations,
         ids: stats.encapsulation_ids,
+        ..Found::default()
+    };
+    for map in MAPS {
+        let told = map.told(out.path());
+        if map.is_same(&told, capture) {
+            found.same.insert(map.truth);
+        }
+        found.values.insert(map.truth, map.found(&told));
     }
+    found
 }
 
 fn failed(why: String) -> Found {
@@ -418,6 +197,22 @@ fn lines(path: &Path) -> Vec<Value> {
 
 /// What our flows that carry others are called.
 const CARRIERS: [&str; 5] = ["vxlan", "geneve", "gtp", "teredo", "l2tp"];
+
+/// Flows by the truth's name.
+fn flows(conn: &[Value]) -> BTreeMap<&'static str, (usize, usize)> {
+    let of = |proto| (tuples(conn, proto, false), tuples(conn, proto, true));
+    let history = conn.iter().filter_map(|line| line["history"].as_str());
+    // Zeek: `S` a SYN, `h` its answer, from either side.
+    let shaken = |text: &&str| {
+        ["S", "s"].iter().any(|c| text.contains(c)) && ["H", "h"].iter().any(|c| text.contains(c))
+    };
+    let handshakes = history.filter(shaken).count();
+    BTreeMap::from([
+        ("tcp_streams", of("tcp")),
+        ("tcp_streams_with_handshake", (handshakes, handshakes)),
+        ("udp_flows", of("udp")),
+    ])
+}
 
 /// Distinct 5-tuples of a protocol, whoever began; flows that carry others only if `all`.
 fn tuples(conn: &[Value], proto: &str, all: bool) -> usize {

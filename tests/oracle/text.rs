@@ -21,6 +21,23 @@ const MQTT_TYPES: [&str; 15] = [
     "AUTH",
 ];
 
+/// Types of DHCP messages, from 1.
+const DHCP_TYPES: [&str; 13] = [
+    "DISCOVER",
+    "OFFER",
+    "REQUEST",
+    "DECLINE",
+    "ACK",
+    "NAK",
+    "RELEASE",
+    "INFORM",
+    "FORCERENEW",
+    "LEASEQUERY",
+    "LEASEUNASSIGNED",
+    "LEASEUNKNOWN",
+    "LEASEACTIVE",
+];
+
 /// The values of a map in one line of ours: of a text, a number, each of a list, or of several fields.
 pub(super) fn values(truth: &str, fields: &str, line: &Value) -> Vec<String> {
     match truth {
@@ -56,6 +73,19 @@ pub(super) fn values(truth: &str, fields: &str, line: &Value) -> Vec<String> {
 /// A value of either as it is compared.
 pub(super) fn said(truth: &str, value: String) -> String {
     match truth {
+        // The truth has numbers (RFC 2132 §9.6).
+        "dhcp_msg_type" => {
+            let at = DHCP_TYPES.iter().position(|name| *name == value);
+            let number = value.strip_prefix("UNKNOWN-").unwrap_or(&value).to_owned();
+            at.map_or(number, |at| (at + 1).to_string())
+        }
+        // It says in words what the last byte means, and has all bytes a name is filled with.
+        "nbns_name" => {
+            let end = value.find("> (").map_or(value.len(), |at| at + 1);
+            let (name, last) = value.split_at(end.saturating_sub("<00>".len()));
+            let last = last.get(.."<00>".len()).unwrap_or_default();
+            format!("{}{last}", name.trim_end_matches("<00>"))
+        }
         // The truth has numbers (MQTT 3.1.1 §2.2.1).
         "mqtt_type" => {
             let at = MQTT_TYPES.iter().position(|name| *name == value);

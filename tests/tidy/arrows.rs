@@ -6,9 +6,9 @@
 use super::{Complaint, Source};
 
 /// The engine's rooms; a room may use those before it.
-const ROOMS: [&str; 12] = [
-    "types", "decode", "flow", "proto", "device", "mirror", "baseline", "model", "breach",
-    "incident", "policy", "respond",
+const ROOMS: [&str; 13] = [
+    "types", "decode", "flow", "proto", "device", "mirror", "baseline", "model", "service",
+    "breach", "incident", "policy", "respond",
 ];
 
 /// What joins the rooms; no room may use it.

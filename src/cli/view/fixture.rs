@@ -1,8 +1,10 @@
 //! What the office's sensor decided, and how it is doing: the tests' one story goes on.
 
+pub(crate) mod devices;
+
 use tapir_message::{
-    Action, Blast, Breach, Decision, Health, LinkState, MacAddr, Mode, ProtocolStats, QueueHealth,
-    Response, ResponseState, Target, Timestamp, Verdict,
+    Action, Blast, Breach, Decision, Health, LinkState, MacAddr, Memory, Mode, ProtocolStats,
+    QueueHealth, Response, ResponseState, RoomMemory, Target, Timestamp, Verdict,
 };
 
 use crate::control::{
@@ -148,6 +150,27 @@ fn decision(n: u8, breach: &Breach, verdict: Verdict, reason: &str) -> Decision 
     }
 }
 
+/// A sensor of a small office, most of it empty.
+fn memory() -> Memory {
+    let room = |what: &str, bytes, bound_bytes| RoomMemory {
+        what: what.to_owned(),
+        bytes,
+        bound_bytes,
+    };
+    let rooms = vec![
+        room("program", 10_485_760, None),
+        room("devices", 61_440, Some(308_011_056)),
+        room("flow slots", 52_000_000, Some(260_000_000)),
+        room("flow timers", 49_152, Some(49_152)),
+    ];
+    Memory {
+        rss_bytes: 112_410_624,
+        counted_bytes: rooms.iter().map(|room| room.bytes).sum(),
+        bound_bytes: 578_546_968,
+        rooms,
+    }
+}
+
 /// A sensor with a server that does not answer.
 pub(crate) fn status() -> Status {
     let office = Office::new();
@@ -159,6 +182,7 @@ pub(crate) fn status() -> Status {
             restarts: 1,
             last_exit: Some("signal 9".to_owned()),
             uptime_s: 3_700,
+            rss_bytes: 112_410_624,
         },
         serve: ProcessStatus {
             pid: Some(4_099),
@@ -186,6 +210,7 @@ pub(crate) fn status() -> Status {
             records_dropped: 7,
             mode: Mode::Confirm,
             egress_refused: 3,
+            memory: memory(),
             ..Health::default()
         }),
         stats: Some(office.stats),

@@ -4,13 +4,16 @@
 //! Output: text for a terminal of so many columns, in the site's time zone. No clock is read.
 
 mod breaches;
+mod device;
 mod devices;
 mod event;
 mod explain;
 mod incidents;
+mod merges;
 mod mirror;
 mod protocols;
 mod responses;
+mod services;
 mod status;
 mod table;
 
@@ -57,11 +60,18 @@ pub(crate) fn answer(answer: &Answer, look: Look) -> String {
             total,
             devices,
         } => devices::show(page, &zone(site), devices, *total, look.filtered),
+        Answer::Device { site, portrait } => device::show(page, &zone(site), portrait),
+        Answer::Merges { site, merges } => merges::show(page, &zone(site), merges),
         Answer::Breaches {
             site,
             total,
             breaches,
         } => breaches::show(page, site, &zone(site), breaches, *total, look.filtered),
+        Answer::Services {
+            site,
+            total,
+            services,
+        } => services::show(page, &zone(site), services, *total, look.filtered),
         Answer::Incidents {
             site,
             total,

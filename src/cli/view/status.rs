@@ -45,6 +45,9 @@ pub(super) fn show(screen: &mut Screen, site: &Site, zone: &TimeZone, status: &S
     field("Response", &response(status));
     field("Journal", &journal(status, zone));
     field("Logs", &logs(status));
+    if let Some(memory) = memory(status) {
+        field("Memory", &memory);
+    }
     for output in &status.outputs {
         field("Forward", &output_words(output, zone));
     }
@@ -186,6 +189,33 @@ fn journal(status: &Status, zone: &TimeZone) -> String {
     text
 }
 
+/// What `sense` holds, against its bound, and the room nearest to its own.
+fn memory(status: &Status) -> Option<String> {
+    let memory = &status.health.as_ref()?.memory;
+    if memory.rooms.is_empty() {
+        return None;
+    }
+    let bounded = memory
+        .rooms
+        .iter()
+        .filter_map(|room| Some((room, room.bound_bytes.filter(|bound| *bound > 0)?)));
+    // Rooms that are as large as they get hold nothing that grows.
+    let growing = bounded.filter(|(room, bound)| room.bytes < *bound);
+    let part = |bytes: u64, bound: u64| u128::from(bytes) * 10_000 / u128::from(bound.max(1));
+    let fullest = growing.max_by_key(|(room, bound)| part(room.bytes, *bound));
+    let fullest = fullest.map(|(room, bound)| {
+        let share = share(room.bytes, bound);
+        format!("; nearest its bound: {}, {share}", room.what)
+    });
+    Some(format!(
+        "{} resident, rooms hold {} of at most {}{}",
+        bytes(memory.rss_bytes),
+        bytes(memory.counted_bytes),
+        bytes(memory.bound_bytes),
+        fullest.unwrap_or_default(),
+    ))
+}
+
 fn logs(status: &Status) -> String {
     let by_sense = status.health.as_ref().map_or(0, |h| h.records_dropped);
     let dropped = status.records_dropped.saturating_add(by_sense);
@@ -222,6 +252,9 @@ fn process(process: &ProcessStatus) -> String {
         || "does not run".to_owned(),
         |pid| format!("process {pid}, up {}", duration(seconds(process.uptime_s))),
     );
+    if process.rss_bytes > 0 && process.pid.is_some() {
+        text.push_str(&format!(", {}", bytes(process.rss_bytes)));
+    }
     if process.restarts > 0 {
         let times = plural(process.restarts as usize, "time", "times");
         text.push_str(&format!(", started again {times}"));

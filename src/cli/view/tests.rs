@@ -2,8 +2,10 @@
 
 use tapir_message::Mode;
 
+use super::fixture::devices::{crowded, judged, merged, portrait};
 use super::fixture::{events, explanation, hostile as hostile_responses, responses, site, status};
 use super::*;
+use crate::control::{Portrait, ServiceFilter};
 use crate::report::fixture::{Office, hostile};
 use crate::report::words::width;
 
@@ -30,18 +32,55 @@ fn same_as_file(name: &str, text: &str) {
     );
 }
 
+/// Everything there is to show of an office.
+/// The services of an office, and one of them with who uses it.
+fn services(office: &Office) -> [(&'static str, Answer); 2] {
+    let only = ServiceFilter {
+        service: Some("microsoft".to_owned()),
+        ..ServiceFilter::default()
+    };
+    let of = |filter| Answer::services(site(), office.services.clone(), filter);
+    [
+        ("services", of(&ServiceFilter::default())),
+        ("service", of(&only)),
+    ]
+}
+
+/// All that an office is shown as.
+fn views(office: &Office) -> Vec<(&'static str, Answer)> {
+    let mut all = answers(office);
+    all.extend(services(office));
+    all
+}
+
 /// The lists of an office, and everything about three of its breaches.
 fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
+    let mut all = of_devices(office);
+    all.extend(of_the_rest(office));
+    all
+}
+
+/// What its devices are.
+fn of_devices(office: &Office) -> Vec<(&'static str, Answer)> {
+    let devices = |devices: Vec<tapir_message::Device>| Answer::Devices {
+        site: site(),
+        total: devices.len(),
+        devices,
+    };
+    vec![
+        ("devices", devices(office.devices.clone())),
+        ("devices-judged", devices(judged(office))),
+        ("device", device(portrait(office, "10.77.8.32"))),
+        ("device-stranger", device(portrait(office, "10.77.8.77"))),
+        ("device-crowded", device(crowded(office))),
+        ("merges", merged(office)),
+    ]
+}
+
+/// Its other lists, and everything about three of its breaches.
+fn of_the_rest(office: &Office) -> Vec<(&'static str, Answer)> {
     let site = site();
     vec![
-        (
-            "devices",
-            Answer::Devices {
-                site: site.clone(),
-                total: office.devices.len(),
-                devices: office.devices.clone(),
-            },
-        ),
         (
             "breaches",
             Answer::Breaches {
@@ -95,9 +134,27 @@ fn answers(office: &Office) -> Vec<(&'static str, Answer)> {
     ]
 }
 
+fn device(portrait: Portrait) -> Answer {
+    let portrait = Box::new(portrait);
+    Answer::Device {
+        site: site(),
+        portrait,
+    }
+}
+
+/// However much is known, and however narrow the terminal.
+#[test]
+fn a_device_fits_one_screen() {
+    let office = Office::new();
+    for columns in [60, 80, 100, 200] {
+        let text = answer(&device(crowded(&office)), look(columns));
+        assert!(text.lines().count() <= 40, "{columns}:\n{text}");
+    }
+}
+
 #[test]
 fn each_view_at_each_width() {
-    for (name, shown) in answers(&Office::new()) {
+    for (name, shown) in views(&Office::new()) {
         for columns in [80, 100] {
             let text = answer(&shown, look(columns));
             for line in text.lines() {
@@ -111,7 +168,7 @@ fn each_view_at_each_width() {
 
 #[test]
 fn colour_changes_nothing_but_colour() {
-    for (name, shown) in answers(&Office::new()) {
+    for (name, shown) in views(&Office::new()) {
         let plain = answer(&shown, look(80));
         let colored = answer(
             &shown,
@@ -216,7 +273,7 @@ fn nothing_is_explained() {
 #[test]
 fn no_byte_from_the_wire_reaches_the_terminal_unescaped() {
     let office = hostile();
-    let mut shown = answers(&office);
+    let mut shown = views(&office);
     shown.push((
         "hostile responses",
         Answer::Responses {

@@ -12,6 +12,7 @@ use crate::device::Home;
 use crate::model::{Models, Schema, Source};
 use crate::policy::{Authorised, PolicySettings, Rule, Signer};
 use crate::respond::{KillEntry, KillTable, Resets};
+use crate::service::Catalogue;
 use crate::types::{MacAddr, Seed, Timestamp};
 use crate::{Analysis, AnalysisSettings, Effect, SavedState, Tracker, TrackerConfig};
 
@@ -84,6 +85,7 @@ fn settings(mode: Mode) -> AnalysisSettings {
     let signature = base64::engine::general_purpose::STANDARD.encode(signature);
     AnalysisSettings {
         own: Vec::new(),
+        services: Catalogue::default(),
         sensor_id: "tapir".to_owned(),
         home: Home::new(vec![]),
         time_zone: TimeZone::UTC,

@@ -19,7 +19,7 @@ pub(super) struct Ends {
 
 impl Ends {
     /// Whether what goes to the responder of `flow` stays in the house.
-    fn inside(&self, flow: &FlowRef) -> bool {
+    pub(super) fn inside(&self, flow: &FlowRef) -> bool {
         self.resp_home || is_everyone(flow.resp.bits())
     }
 }
@@ -43,6 +43,9 @@ impl Analysis {
             self.devices.sighted(ts, &sighting);
             self.introduce(ts);
         }
+        if event.phase == Phase::New {
+            self.announced.began(ts, flow);
+        }
         let ends = self.ends(flow);
         self.stage(ts, flow, event, &ends);
     }
@@ -53,11 +56,16 @@ impl Analysis {
         ts: Timestamp,
         flow: &FlowRef,
         event: &FlowEvent,
-        record: Box<Record>,
+        mut record: Box<Record>,
     ) {
         let ends = self.ends(flow);
-        let content = match (&record.body as &dyn Any).downcast_ref::<Conn>() {
-            Some(conn) => self.mirrored(ts, conn, flow),
+        self.served(ts, flow, &mut record);
+        let announced = self.announced.over(flow);
+        let content = match (&mut record.body as &mut dyn Any).downcast_mut::<Conn>() {
+            Some(conn) => {
+                conn.service = conn.service.or(announced);
+                self.mirrored(ts, conn, flow)
+            }
             None => 0,
         };
         self.told(ts, flow, record, &ends, content);
@@ -97,6 +105,11 @@ impl Analysis {
             self.watch.flow(ts, flow, event, user, ends.resp.is_some());
         }
         let bytes = (u64::from(event.orig_bytes), u64::from(event.resp_bytes));
+        match event.phase {
+            Phase::Answered => self.by_address(ts, flow, ends),
+            Phase::Update => self.uses.moved(ts, flow, bytes),
+            Phase::New | Phase::Failed | Phase::Close => {}
+        }
         let (devices, names) = (&self.devices, &self.names);
         if let Some(device) = ends.orig {
             let outside = !ends.inside(flow);

@@ -11,6 +11,9 @@ impl Analysis {
         held.extend(self.site.held());
         held.extend([
             self.names.held(),
+            self.uses.held(),
+            self.announced.held(),
+            self.oddities.held(),
             self.site.mirror.held(),
             self.ledger.held(),
             self.incidents.held(),

@@ -4,13 +4,16 @@
 //! baselines, rows to models, breaches to incidents. The only clock is the observations'.
 
 mod act;
+mod announced;
 mod flow;
 mod held;
 mod judge;
 mod mirror;
 mod names;
+mod oddities;
 mod record;
 mod row;
+mod service;
 mod shown;
 mod state;
 
@@ -26,9 +29,12 @@ use crate::device::{DeviceIx, DeviceNew, Home, Inventory};
 use crate::incident::Incidents;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
+use crate::service::{Catalogue, Uses};
 use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 
+use announced::Announced;
 use names::{Names, endpoint};
+use oddities::Oddities;
 
 pub use state::SavedState;
 
@@ -50,6 +56,8 @@ pub struct AnalysisSettings {
     pub response: PolicySettings,
     /// Addresses of the sensor itself: what it sends is counted and not judged.
     pub own: Vec<IpAddr>,
+    /// Services on the internet, and what the site says of them.
+    pub services: Catalogue,
 }
 
 /// What comes out.
@@ -74,6 +82,10 @@ pub struct Analysis {
     /// Devices not yet judged as new, with their deadlines, in order.
     newcomers: VecDeque<(Timestamp, DeviceIx)>,
     names: Names,
+    services: Catalogue,
+    uses: Uses,
+    announced: Announced,
+    oddities: Oddities,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -115,6 +127,10 @@ impl Analysis {
             ),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
+            uses: Uses::new(seed, &settings.services, saved.services),
+            services: settings.services.clone(),
+            announced: Announced::new(seed),
+            oddities: Oddities::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -164,6 +180,7 @@ impl Analysis {
                 let ended = self.policy.epoch(ts);
                 self.decided(ended);
                 self.watch.epoch();
+                self.announced.epoch();
                 (self.now, self.quiet_until) = (ts, Timestamp::MIN);
             }
         }
@@ -246,14 +263,23 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 5] {
+    pub fn refused(&self) -> [(&'static str, u64); 9] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
+            ("announced_flows", self.announced.refused()),
+            ("oddities", self.oddities.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),
+            ("service_uses", self.uses.let_go()),
+            ("service_flows", self.uses.refused()),
         ]
+    }
+
+    /// Oddities seen by name, in order; not each of them is told.
+    pub fn oddities(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.oddities.counts()
     }
 
     /// Whether decisions are made at all.

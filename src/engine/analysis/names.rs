@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::baseline::{NameHash, Named};
 use crate::device::{DeviceIx, Inventory};
+use crate::service::ServiceIx;
 use crate::types::{ByAddr, Held, Seed, ip_bits, ip_text, push_ip};
 
 /// Names of addresses outside.
@@ -22,6 +23,8 @@ pub(super) struct Names(ByAddr<Name>);
 struct Name {
     text: Box<str>,
     hash: NameHash,
+    /// The service that the name belongs to.
+    service: Option<ServiceIx>,
 }
 
 impl Names {
@@ -34,16 +37,21 @@ impl Names {
         self.0.refused()
     }
 
-    /// The address of these bits goes by `name`.
-    pub(super) fn note(&mut self, bits: u128, name: &str) {
+    /// The address of these bits goes by `name`, which belongs to the service that `service` finds.
+    pub(super) fn note(
+        &mut self,
+        bits: u128,
+        name: &str,
+        service: impl FnOnce() -> Option<ServiceIx>,
+    ) {
         let is_full = self.0.is_full();
         match self.0.get_mut(bits) {
             Some(known) if *known.text == *name => {}
-            Some(known) => *known = Name::new(name),
+            Some(known) => *known = Name::new(name, service()),
             // The name is not even copied if there is no room for it.
             None if is_full => self.0.refuse(),
             None => {
-                self.0.insert(bits, Name::new(name));
+                self.0.insert(bits, Name::new(name, service()));
             }
         }
     }
@@ -59,6 +67,11 @@ impl Names {
         )
     }
 
+    /// The service that the address of these bits belongs to by its name.
+    pub(super) fn service(&self, bits: u128) -> Option<ServiceIx> {
+        self.0.get(bits)?.service
+    }
+
     fn get(&self, bits: u128) -> Option<Named<'_>> {
         let name = self.0.get(bits)?;
         Some(Named {
@@ -69,10 +82,11 @@ impl Names {
 }
 
 impl Name {
-    fn new(text: &str) -> Self {
+    fn new(text: &str, service: Option<ServiceIx>) -> Self {
         Self {
             text: text.into(),
             hash: NameHash::of(text),
+            service,
         }
     }
 }

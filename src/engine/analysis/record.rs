@@ -4,17 +4,22 @@ use std::any::{Any, TypeId};
 use std::net::IpAddr;
 
 use super::flow::Ends;
+use super::names::Names;
 use super::{Analysis, Effect};
 use crate::baseline::Feature;
+use crate::device::Home;
 use crate::flow::Conn;
-use crate::proto::{dns::DnsRecord, http::HttpRecord, smb::SmbFile, tls::SslRecord};
+use crate::proto::tls::{SslRecord, X509Record};
+use crate::proto::{Weird, dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile};
+use crate::service::{Evidence, ServiceIx};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
 impl Analysis {
     /// Takes in evidence about a device or the name of an address outside.
     pub(super) fn clue(&mut self, ts: Timestamp, clue: &Clue) {
         if let (ClueKind::DnsName, Some(ip)) = (clue.kind, clue.ip) {
-            self.name(ip, &clue.value);
+            let find = || self.services.find(&clue.value);
+            note(&mut self.names, self.devices.home(), ip, &clue.value, find);
         }
         if let (ClueKind::Lease, Some(ip)) = (clue.kind, clue.ip) {
             self.sign(ts, ip);
@@ -27,13 +32,22 @@ impl Analysis {
         self.introduce(ts);
     }
 
-    /// Notes that `ip`, if outside, goes by `name`.
-    fn name(&mut self, ip: IpAddr, name: &str) {
-        // An IPv4 address that an answer dresses up as IPv6 is no address that anybody sends to.
-        let plain = ip.to_canonical() == ip;
-        if plain && !name.is_empty() && !self.devices.home().holds_bits(ip_bits(ip)) {
-            self.names.note(ip_bits(ip), name);
+    /// A name that a flow itself gives away, of its responder's.
+    fn own_name(
+        &mut self,
+        ts: Timestamp,
+        flow: &FlowRef,
+        ends: &Ends,
+        evidence: Evidence,
+        name: &str,
+    ) {
+        if name.is_empty() {
+            return;
         }
+        let service = self.services.find(name);
+        let home = self.devices.home();
+        note(&mut self.names, home, flow.resp.ip(), name, || service);
+        self.by_name(ts, flow, ends, evidence, service);
     }
 
     /// Takes in a record.
@@ -64,7 +78,16 @@ impl Analysis {
             self.learn_from(ts, &record.body, flow, ends, content);
             self.judge_record(ts, &record, ends.orig, ends.resp);
         }
-        self.effects.push_back(Effect::Record(record));
+        if self.is_news(&record.body, flow) {
+            self.effects.push_back(Effect::Record(record));
+        }
+    }
+
+    /// Whether a record is no oddity that was told often enough.
+    fn is_news(&mut self, body: &dyn RecordBody, flow: &FlowRef) -> bool {
+        let any: &dyn Any = body;
+        any.downcast_ref::<Weird>()
+            .is_none_or(|weird| self.oddities.is_news(flow.orig.bits(), weird.name))
     }
 
     /// What a record teaches the site.
@@ -92,14 +115,31 @@ impl Analysis {
                 self.site.count(ts, device, Feature::SmbFiles, 1);
             }
         } else if let Some(ssl) = any.downcast_ref::<SslRecord>() {
-            self.name(
-                flow.resp.ip(),
-                ssl.server_name.as_deref().unwrap_or_default(),
-            );
+            let name = ssl.server_name.as_deref().unwrap_or_default();
+            self.own_name(ts, flow, ends, Evidence::Sni, name);
         } else if let Some(http) = any.downcast_ref::<HttpRecord>() {
             let host = http.host.as_deref().unwrap_or_default();
             let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-            self.name(flow.resp.ip(), name);
+            self.own_name(ts, flow, ends, Evidence::HttpHost, name);
+        } else if let Some(x509) = any.downcast_ref::<X509Record>() {
+            self.by_certificate(ts, flow, ends, x509);
+        } else if let Some(ftp) = any.downcast_ref::<FtpRecord>() {
+            self.announced.ftp(ts, flow, ftp);
         }
+    }
+}
+
+/// Notes that `ip`, if outside, goes by `name`, which belongs to the service that `service` finds.
+fn note(
+    names: &mut Names,
+    home: &Home,
+    ip: IpAddr,
+    name: &str,
+    service: impl FnOnce() -> Option<ServiceIx>,
+) {
+    // An IPv4 address that an answer dresses up as IPv6 is no address that anybody sends to.
+    let plain = ip.to_canonical() == ip;
+    if plain && !name.is_empty() && !home.holds_bits(ip_bits(ip)) {
+        names.note(ip_bits(ip), name, service);
     }
 }

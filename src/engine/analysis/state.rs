@@ -8,6 +8,7 @@ use crate::baseline;
 use crate::breach::SavedChannels;
 use crate::device::{DeviceIx, Entry, MergeError};
 use crate::policy;
+use crate::service::SavedUses;
 use crate::types::Timestamp;
 
 /// Everything the analysis knows that the next run should know as well.
@@ -31,6 +32,9 @@ pub struct SavedState {
     /// Who uses whom, and who serves the site.
     #[serde(default)]
     pub watch: policy::SavedWatch,
+    /// Who used which service.
+    #[serde(default)]
+    pub services: SavedUses,
 }
 
 impl Analysis {
@@ -46,6 +50,7 @@ impl Analysis {
             incidents: self.incidents.save(self.now),
             policy: self.policy.save(),
             watch: self.watch.save(),
+            services: self.uses.save(&self.services),
         }
     }
 

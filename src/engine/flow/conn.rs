@@ -1,5 +1,7 @@
 //! The `conn` record: what Zeek says of a flow when it is over.
 
+use std::sync::Arc;
+
 use super::history::Letters;
 use crate::record;
 use crate::types::{Interval, Text};
@@ -42,5 +44,11 @@ record! {
         pub inner_vlan: Option<u16> = "inner_vlan",
         /// Tunnels it lies in, outermost first, such as `vxlan:100` or `mpls:16/17>gre`.
         pub tunnel: Option<Text> = "tunnel",
+        /// Service on the internet that it went to, by its id in the catalogue, such as `dropbox`.
+        pub cloud_service: Option<Arc<str>> = "cloud_service",
+        /// What that service is for, such as `storage`.
+        pub cloud_category: Option<&'static str> = "cloud_category",
+        /// Whether the site allows that service; absent where it has not said.
+        pub cloud_sanctioned: Option<bool> = "cloud_sanctioned",
     }
 }

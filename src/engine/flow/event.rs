@@ -125,6 +125,9 @@ pub fn conn<A>(flow: &Flow<A>, service: Option<&'static str>, carrier: Option<&C
         other_vlan: Some(flow.other_vlan.0).filter(|_| flow.other_vlan.1 > 1),
         inner_vlan: carrier.and_then(Carrier::inner_vlan),
         tunnel: carrier.and_then(Carrier::text),
+        cloud_service: None,
+        cloud_category: None,
+        cloud_sanctioned: None,
     }
 }
 

@@ -69,23 +69,8 @@ const MISPLACED: &[(&str, &str)] = &[(
 )];
 
 /// Reads one file. Mistakes stay with the reader; the model is there only if there are none.
-pub(super) fn read(reader: &mut Reader<'_>, text: &str, schema: &Schema) -> Option<(Model, usize)> {
-    if text.len() > FILE_BYTES_MAX {
-        let message = format!(
-            "a model file has at most {FILE_BYTES_MAX} bytes; this has {}",
-            text.len()
-        );
-        reader.error(0, message);
-        return None;
-    }
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let at = error.span().map_or(0, |span| span.start);
-        reader.error(at, error.message().lines().collect::<Vec<_>>().join("; "));
-    }
-    if !errors.is_empty() {
-        return None;
-    }
+pub(super) fn read(reader: &mut Reader<'_>, schema: &Schema) -> Option<(Model, usize)> {
+    let root = reader.root("a model file", FILE_BYTES_MAX)?;
     let table = root.get_ref();
     reader.misplaced = MISPLACED;
     reader.keys(table, MODEL_KEYS, 0);

@@ -40,12 +40,10 @@ impl Models {
         let (mut found, mut errors) = (Vec::new(), Vec::new());
         for source in sources.iter().take(MODELS_MAX) {
             let mut reader = Reader::new(source.path, source.text);
-            found.extend(
-                read(&mut reader, source.text, schema).map(|(mut model, at)| {
-                    source.path.clone_into(&mut model.path);
-                    (model, at, source)
-                }),
-            );
+            found.extend(read(&mut reader, schema).map(|(mut model, at)| {
+                source.path.clone_into(&mut model.path);
+                (model, at, source)
+            }));
             errors.append(&mut reader.errors);
         }
         if let Some(beyond) = sources.get(MODELS_MAX) {

@@ -50,6 +50,24 @@ impl<'a> Reader<'a> {
             .push(ModelError::at(self.path, self.text, at, message.into()));
     }
 
+    /// The table that the file is; none if it is longer than `bytes_max` or no TOML. `what` is such a file.
+    pub(crate) fn root(&mut self, what: &str, bytes_max: usize) -> Option<Spanned<DeTable<'a>>> {
+        let len = self.text.len();
+        if len > bytes_max {
+            self.error(
+                0,
+                format!("{what} has at most {bytes_max} bytes; this has {len}"),
+            );
+            return None;
+        }
+        let (root, errors) = DeTable::parse_recoverable(self.text);
+        for error in &errors {
+            let at = error.span().map_or(0, |span| span.start);
+            self.error(at, error.message().lines().collect::<Vec<_>>().join("; "));
+        }
+        errors.is_empty().then_some(root)
+    }
+
     /// Line of byte `at`.
     pub(crate) fn line(&self, at: usize) -> u32 {
         ModelError::at(self.path, self.text, at, String::new()).line

@@ -82,22 +82,9 @@ pub fn check(path: &str, text: &str) -> Vec<ModelError> {
 /// Reads the text; the signature is the caller's business.
 pub(super) fn read(path: &str, text: &str) -> Result<Rule, Vec<ModelError>> {
     let mut reader = Reader::new(path, text);
-    if text.len() > FILE_BYTES_MAX {
-        let message = format!(
-            "a rule has at most {FILE_BYTES_MAX} bytes; this has {}",
-            text.len()
-        );
-        reader.error(0, message);
+    let Some(root) = reader.root("a rule", FILE_BYTES_MAX) else {
         return Err(reader.errors);
-    }
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let at = error.span().map_or(0, |span| span.start);
-        reader.error(at, error.message().lines().collect::<Vec<_>>().join("; "));
-    }
-    if !errors.is_empty() {
-        return Err(reader.errors);
-    }
+    };
     let table = root.get_ref();
     reader.keys(table, RULE_KEYS, 0);
     let rule = read_rule(&mut reader, table);

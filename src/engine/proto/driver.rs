@@ -2,10 +2,14 @@
 //!
 //! Stream:  bytes go to the parser straight from the frame; what it leaves is kept until more comes.
 //! Bounds:  2 KiB sensed and [`BUFFER_BYTES_MAX`] left over a direction; a parser that wants more, or
-//!          makes no progress, is dropped.
+//!          makes no progress, is dropped. What a parser keeps: see `weigh`.
 
 mod begin;
 mod call;
+mod talk;
+mod weigh;
+
+pub use self::talk::Talk;
 
 use self::call::Call;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Parse, Parser, ParsersHealth};
@@ -44,6 +48,9 @@ struct Mouth {
     kind: Option<Kind>,
     /// Whether the parser has emitted a record.
     told: bool,
+    /// Bytes the parser may still use before it is weighed, and what it pointed to when it was.
+    unweighed: u32,
+    heap: u32,
     orig: Lane,
     resp: Lane,
     /// Who spoke first, among bytes kept while sensing.
@@ -92,18 +99,9 @@ impl App {
     /// State of a flow of datagrams.
     #[must_use]
     pub(crate) fn datagrams() -> Self {
-        let mouth = Mouth {
-            state: State::Sensing,
-            parser: None,
-            kind: None,
-            told: false,
-            orig: Lane::default(),
-            resp: Lane::default(),
-            first: None,
-        };
         Self {
             streams: None,
-            mouth,
+            mouth: Mouth::new(),
             charged: 0,
         }
     }
@@ -233,6 +231,9 @@ impl App {
             health: context.health,
         };
         self.mouth.datagram(dir, data, &mut call);
+        if self.mouth.held() != self.charged {
+            self.settle(context.room);
+        }
     }
 
     /// The flow is over: hands out what is held and lets the parser finish.
@@ -277,13 +278,12 @@ impl App {
         let held = |s: &Stream| s.held_bytes().saturating_add(s.recent_bytes());
         let now = streams
             .map_or(0, |s| held(&s.0).saturating_add(held(&s.1)))
-            .saturating_add(self.mouth.orig.buffer.len())
-            .saturating_add(self.mouth.resp.buffer.len());
+            .saturating_add(self.mouth.held());
         let grown = now > self.charged;
         room.changed(self.charged, now);
         self.charged = now;
         if grown && room.used > room.max {
-            // What parsers wait for counts as well: at the bound the one that asks for more is dropped.
+            // What parsers wait for and keep counts as well: at the bound the one that asks for more is dropped.
             room.refused = room.refused.saturating_add(1);
             self.mouth.drop_parser();
             self.settle(room);
@@ -292,6 +292,21 @@ impl App {
 }
 
 impl Mouth {
+    /// Nothing heard yet.
+    fn new() -> Self {
+        Self {
+            state: State::Sensing,
+            parser: None,
+            kind: None,
+            told: false,
+            unweighed: 0,
+            heap: 0,
+            orig: Lane::default(),
+            resp: Lane::default(),
+            first: None,
+        }
+    }
+
     fn lane(&mut self, dir: Dir) -> &mut Lane {
         match dir {
             Dir::Orig => &mut self.orig,
@@ -302,6 +317,7 @@ impl Mouth {
     fn start(&mut self, kind: Kind) {
         self.parser = Some(kind.parser());
         (self.kind, self.state) = (Some(kind), State::Parsing);
+        (self.unweighed, self.heap) = (0, 0);
     }
 
     /// Takes bytes in order.
@@ -403,7 +419,7 @@ impl Mouth {
                 }
                 // No progress, or more than there was: the parser has a bug.
                 Parse::Parsed { .. } | Parse::NeedMore { .. } => {
-                    self.drop_parser();
+                    self.fault("parser_wrong_answer", call);
                     return data.len();
                 }
             }
@@ -423,8 +439,8 @@ impl Mouth {
                 datagram: true,
             };
             match self.call(input, call) {
-                Parse::Parsed { used } if used > 0 => left = rest(left, used),
-                Parse::Parsed { .. } => self.drop_parser(),
+                Parse::Parsed { used } if used > 0 && used <= left.len() => left = rest(left, used),
+                Parse::Parsed { .. } => self.fault("parser_wrong_answer", call),
                 Parse::NeedMore { .. } | Parse::SkipBytes { .. } => return,
                 Parse::Skip => self.state = State::Done,
                 Parse::Broken(name) => self.broken(name, call),

@@ -4,6 +4,7 @@
 //! Panics: a parser that panics has a bug. It loses its flow and nothing else: the packet stays, the other
 //!         flows and parsers go on, and the fault is counted and told as `weird: parser_panic`.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Kind, Parse};
@@ -56,9 +57,24 @@ impl ParsersHealth {
     }
 }
 
+thread_local! {
+    /// Whether this thread is inside a call of a parser.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a panic of this thread now would be a parser's, which ends at the guard and is counted.
+#[must_use]
+pub fn is_guarded() -> bool {
+    GUARDED.get()
+}
+
 /// What `call`, one call of a parser, answers; `None` if it panicked. The parser must not be used after that.
+#[inline]
 pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(call)).ok()
+    GUARDED.set(true);
+    let answer = catch_unwind(AssertUnwindSafe(call)).ok();
+    GUARDED.set(false);
+    answer
 }
 
 #[cfg(test)]
@@ -67,9 +83,10 @@ mod tests {
 
     #[test]
     fn a_panic_ends_at_the_guard() {
-        assert_eq!(guarded(|| 7), Some(7));
+        assert_eq!(guarded(is_guarded), Some(true));
         let empty: &[u8] = &[];
         assert_eq!(guarded(|| empty[std::hint::black_box(3)]), None);
+        assert!(!is_guarded());
     }
 
     #[test]

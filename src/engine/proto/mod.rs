@@ -4,7 +4,8 @@
 //! Input:  stream bytes in order with gaps told (TCP), or one datagram at a time (UDP).
 //! Output: records, clues for `device`, weird things, through [`Out`].
 //! Panics: see `health`.
-//! Bounds: a stream parser that answers `NeedMore` beyond [`BUFFER_BYTES_MAX`] is dropped.
+//! Bounds: a stream parser that answers `NeedMore` beyond [`BUFFER_BYTES_MAX`] is dropped; one that keeps more
+//!         than [`PARSER_BYTES_MAX`] begins anew.
 
 #![cfg_attr(
     not(test),
@@ -20,12 +21,15 @@ pub(crate) mod little_endian;
 mod mail;
 mod sasl;
 pub(crate) mod sense;
+mod sql;
 #[cfg(test)]
 mod testing;
+mod tpkt;
 mod weird;
 
 pub use crate::flow::Dir;
-pub use health::{ParserHealth, ParsersHealth};
+pub use driver::Talk;
+pub use health::{ParserHealth, ParsersHealth, is_guarded};
 pub use weird::Weird;
 
 use crate::types::{
@@ -34,6 +38,8 @@ use crate::types::{
 
 /// Longest piece of one direction a parser may wait for.
 pub const BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes a parser keeps of one flow, what it points to included.
+pub const PARSER_BYTES_MAX: usize = 64 * 1024;
 
 /// A port to look at first; never proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +111,18 @@ pub enum Parse {
     Skip,
     /// Not this protocol after all, or broken beyond repair: drop the parser.
     Broken(&'static str),
+}
+
+impl Parse {
+    /// A message of `whole` bytes is done with, of which `data` has the beginning or more.
+    pub(crate) fn past(whole: usize, data: &[u8]) -> Self {
+        match whole.checked_sub(data.len()) {
+            None | Some(0) => Self::Parsed { used: whole },
+            Some(beyond) => Self::SkipBytes {
+                bytes: u64::try_from(beyond).unwrap_or(u64::MAX),
+            },
+        }
+    }
 }
 
 /// Where a parser puts what it found.
@@ -260,9 +278,13 @@ macro_rules! protocols {
 
             /// Bytes of the parser and of what it points to.
             pub(crate) fn allocated(&self) -> usize {
-                match self { $( Self::$variant(parser) => {
-                    size_of_val(&**parser).saturating_add(Protocol::heap(&**parser))
-                } )* }
+                let own = match self { $( Self::$variant(parser) => size_of_val(&**parser), )* };
+                own.saturating_add(self.heap())
+            }
+
+            /// See [`Protocol::heap`].
+            pub(crate) fn heap(&self) -> usize {
+                match self { $( Self::$variant(parser) => Protocol::heap(&**parser), )* }
             }
 
             /// See [`Protocol::finish`].
@@ -317,6 +339,16 @@ protocols! {
         Radius in radius,
         Socks in socks,
         Nbdgm in nbdgm,
+        S7comm in s7comm,
+        Bacnet in bacnet,
+        Enip in enip,
+        Tds in tds,
+        Mysql in mysql,
+        Postgresql in postgresql,
+        Redis in redis,
+        Stratum in stratum,
+        Tailscale in tailscale,
+        Teamviewer in teamviewer,
     }
     records {
         smb::SmbFile,
@@ -352,5 +384,15 @@ protocols! {
         rdp::RdpRecord,
         radius::RadiusRecord,
         socks::SocksRecord,
+        s7comm::S7commRecord,
+        bacnet::BacnetRecord,
+        enip::EnipRecord,
+        enip::CipRecord,
+        enip::CipIdentityRecord,
+        tds::TdsRecord,
+        mysql::MysqlRecord,
+        postgresql::PostgresqlRecord,
+        redis::RedisRecord,
+        stratum::StratumRecord,
     }
 }

@@ -134,6 +134,8 @@ impl Protocol for Mqtt {
                 }
             }
             // An answer to a sign-in, an empty packet, a publication: on its port.
+            [0x20 | 0xc0 | 0xd0 | 0x30..=0x3d] | [0x20 | 0x30..=0x3d, 2..=255] => Probe::Unsure,
+            [0x30..=0x3d, 2..=255, 0] => Probe::Unsure,
             [0x20, len, 0 | 1, ..] if *len >= 2 => Probe::Unsure,
             [0xc0 | 0xd0, 0, ..] => Probe::Unsure,
             [0x30..=0x3d, len, 0, topic, ..] if *len >= *topic => Probe::Unsure,
@@ -172,13 +174,7 @@ impl Protocol for Mqtt {
         let types = self.record.types.get_or_insert_default();
         let name = TYPES.get(usize::from(kind)).copied().unwrap_or_default();
         add_distinct(types, name.into(), TYPES.len());
-        if whole <= data.len() {
-            return Parse::Parsed { used: whole };
-        }
-        let beyond = whole.saturating_sub(data.len());
-        Parse::SkipBytes {
-            bytes: u64::try_from(beyond).unwrap_or(u64::MAX),
-        }
+        Parse::past(whole, data)
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {

@@ -32,6 +32,7 @@ impl Protocol for Openvpn {
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match *start {
+            [CLIENT_RESET | SERVER_RESET] => Probe::Unsure,
             [CLIENT_RESET | SERVER_RESET, ..] => packet(start),
             // A packet of TCP comes alone: nobody goes on before the other has answered.
             [0] => Probe::Unsure,

@@ -296,7 +296,8 @@ fn read(attributes: &[u8], record: &mut RadiusRecord) -> Option<()> {
                 .map(|octets| Ipv4Addr::from(*octets))
         };
         match kind {
-            1 => record.username = words(),
+            // There is at most one (RFC 2865 §5.44); a second does not replace the first.
+            1 if record.username.is_none() => record.username = words(),
             4 => record.nas_addr = address(),
             // 255.255.255.254 and .255 ask for one to be chosen (RFC 2865 §5.8).
             8 => {

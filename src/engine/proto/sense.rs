@@ -5,7 +5,7 @@
 //! eighth piece on they are shown again whenever they have grown by an eighth.
 //!
 //! Nobody is asked in vain: which protocols may begin with a stream's first byte is asked once and for all, and
-//! those that only streams or only datagrams carry are looked for nowhere else.
+//! those that only streams or only datagrams carry are not looked for elsewhere.
 //!
 //! Later: TLS begins in the middle of a stream after STARTTLS, a proxy's preamble or `CONNECT`; HTTP
 //! and SSH after SOCKS. So where nothing was found, the next 32 pieces of a direction are looked at once more,

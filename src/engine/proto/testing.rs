@@ -18,6 +18,13 @@ pub(super) struct Told {
     pub(super) end: Option<(Parse, Vec<u8>)>,
 }
 
+/// The bytes that hexadecimal digits write; what is no digit stands between them.
+pub(super) fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(pair).collect()
+}
+
 /// A flow from 10.0.0.1, port 40000, to `port` of 10.0.0.2.
 pub(super) fn flow(proto: u8, port: u16) -> FlowRef {
     FlowRef {

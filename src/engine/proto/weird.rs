@@ -1,4 +1,4 @@
-//! Protocol oddities: counted, sampled, kept for the engineer.
+//! Protocol oddities, for the engineer; which of them are written, the analysis decides.
 
 use crate::record;
 use crate::types::Text;

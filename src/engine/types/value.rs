@@ -1,6 +1,7 @@
 //! Typed values: what a record's field is, in output and in a model's condition.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::{Json, Text, Timestamp};
 
@@ -118,6 +119,7 @@ field_values! {
     i64, Int, |v| Value::Int(*v);
     f64, Num, |v| Value::Num(*v);
     Text, Str, |v| Value::Str(v);
+    Arc<str>, Str, |v| Value::Str(v);
     IpAddr, Addr, |v| Value::Addr(*v);
     Ipv4Addr, Addr, |v| Value::Addr(IpAddr::V4(*v));
     Ipv6Addr, Addr, |v| Value::Addr(IpAddr::V6(*v));

@@ -5,6 +5,7 @@
 mod breach;
 mod device;
 mod input;
+mod service;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -17,6 +18,7 @@ use super::{BREACHES_MAX, DEVICES_MAX, Summary};
 use breach::{BreachView, HealthView, IncidentView};
 use device::DeviceView;
 use input::{Gap, Tally};
+use service::ServiceView;
 
 /// Everything the template names.
 #[derive(Debug, Serialize)]
@@ -38,6 +40,8 @@ pub(super) struct Page<'a> {
     health: Vec<HealthView<'a>>,
     devices: Vec<DeviceView<'a>>,
     devices_more: usize,
+    services: Vec<ServiceView>,
+    services_more: usize,
     inputs: &'a [String],
     seen: Vec<Tally<'a>>,
     gaps: Vec<Gap<'a>>,
@@ -75,6 +79,7 @@ impl<'a> Page<'a> {
         let times = stats.first_ts.zip(stats.last_ts);
         let shown = findings.breaches().count().min(BREACHES_MAX);
         let legend = legend(summary);
+        let (services, services_more) = ServiceView::all(summary);
         Self {
             sensor_id: summary.sensor_id,
             span: times.map_or_else(
@@ -99,6 +104,8 @@ impl<'a> Page<'a> {
                 .collect(),
             devices: DeviceView::all(summary, &findings),
             devices_more: summary.devices.len().saturating_sub(DEVICES_MAX),
+            services,
+            services_more,
             inputs: summary.inputs,
             seen: input::seen(stats),
             gaps: input::gaps(stats),

@@ -9,8 +9,9 @@ use tapir_engine::device::Home;
 use tapir_engine::mirror::with_ring;
 use tapir_engine::types::{Observation, Record, Seed, Timestamp};
 use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, TrackerConfig};
-use tapir_message::{Device, Final, Health, LinkState, Notice, Stats, ToServe};
+use tapir_message::{Final, Health, LinkState, Notice, Ruling, Stats, ToServe};
 
+use super::account::Account;
 use super::drops::Drops;
 use super::merge::{Merge, Step};
 use super::open::Prepared;
@@ -18,6 +19,8 @@ use super::outbox::Outbox;
 use super::queue::{Published, Shared};
 use super::relay::Relay;
 use super::responder::Responses;
+use super::rulings::{Ruled, Rulings};
+use super::told::Told;
 use crate::config::Settings;
 use crate::run::tally::{self, Tally};
 use crate::run::{RunError, boot_key, learning};
@@ -47,6 +50,7 @@ pub(super) enum Command {
         who: String,
     },
     ResumeResponses,
+    Ruling(Ruling),
     /// A new `serve` knows nothing of devices, counters and health.
     TellAll,
     /// Finish what is open and end.
@@ -62,7 +66,8 @@ pub(super) struct Engine {
     commands: Receiver<Command>,
     records: Vec<Box<Record>>,
     counts: BTreeMap<String, u64>,
-    told: BTreeMap<String, Device>,
+    told: Told,
+    rulings: Rulings,
     health: Health,
     prepared: Prepared,
     key: u64,
@@ -72,6 +77,7 @@ pub(super) struct Engine {
     state_every: Duration,
     stopping: bool,
     drops: Drops,
+    account: Account,
     at: Clocked,
 }
 
@@ -109,9 +115,11 @@ impl Engine {
             seed: Seed(key),
             response: prepared.policy(settings),
             own: prepared.own.clone(),
+            services: prepared.services.clone(),
         };
         let models = prepared.models.take().ok_or(RunError::NoInterface)?;
         let analysis = Analysis::new(analysis, models, saved);
+        let account = Account::new(analysis.held());
         let capture = &settings.capture;
         let engine = Self {
             analysis,
@@ -121,7 +129,8 @@ impl Engine {
             commands,
             records: Vec::new(),
             counts: BTreeMap::new(),
-            told: BTreeMap::new(),
+            told: Told::default(),
+            rulings: Rulings::default(),
             health: Health {
                 interface: capture.interface.clone().unwrap_or_default(),
                 stall_ms: u64::from(capture.blocks) * u64::from(capture.retire_ms),
@@ -135,6 +144,7 @@ impl Engine {
             state_every: Duration::from_secs(settings.store.state_every_s.into()),
             stopping: false,
             drops: Drops::default(),
+            account,
             at: Clocked {
                 health: None,
                 devices: None,
@@ -156,6 +166,12 @@ impl Engine {
             }
             None => self.analysis.resume_responses(),
         }
+    }
+
+    /// What people said of devices before this start, and the state may not know.
+    pub(super) fn ruled_before(&mut self, said: Vec<Ruling>) {
+        let ruled = self.rulings.again(&mut self.analysis, said);
+        self.tell_ruled(ruled);
     }
 
     /// Whether orders may be given.
@@ -284,8 +300,13 @@ impl Engine {
                 }
                 Command::StopResponses { who } => self.analysis.stop_responses(&who),
                 Command::ResumeResponses => self.analysis.resume_responses(),
+                Command::Ruling(ruling) => {
+                    let ruled = self.rulings.said(&mut self.analysis, &ruling);
+                    self.tell_ruled(ruled.into_iter().collect());
+                }
                 Command::TellAll => {
-                    self.told.clear();
+                    self.told.forget();
+                    self.analysis.tell_all_uses();
                     (self.at.health, self.at.devices) = (None, None);
                 }
                 Command::End if self.stopping => {}
@@ -307,6 +328,8 @@ impl Engine {
         }
         if due(self.at.devices, DEVICES_EVERY) {
             self.at.devices = Some(Instant::now());
+            let ruled = self.rulings.seen(&mut self.analysis);
+            self.tell_ruled(ruled);
             self.tell_devices();
             let published = shared.published();
             let tally = Tally::sum(published.iter().map(|one| one.tally.clone()).collect());
@@ -347,26 +370,46 @@ impl Engine {
             let text = format!("The kernel dropped {dropped} frames for want of room in the ring.");
             health.degraded.push(text);
         }
+        let rooms = || {
+            let mut rooms = self.analysis.held();
+            rooms.extend(figures.held());
+            rooms
+        };
+        if let Some(memory) = self.account.due(published, rooms) {
+            health.memory = memory;
+        }
         self.out.message(ToServe::Health(Box::new(health.clone())));
     }
 
-    /// Tells of the devices that changed.
+    /// Tells of the devices that changed, and of merges.
+    /// Tells of devices, merges and uses of services that changed.
     fn tell_devices(&mut self) {
-        let mut changed = Vec::new();
-        for device in self.analysis.devices() {
-            if self.told.get(&device.id) != Some(&device) {
-                self.told.insert(device.id.clone(), device.clone());
-                changed.push(device);
-            }
+        let (devices, merges) = (self.analysis.devices(), self.analysis.merges());
+        for news in self.told.news(devices, merges) {
+            self.out.message(news);
         }
+        let changed = self.analysis.take_changed_uses();
         if !changed.is_empty() {
-            self.out.message(ToServe::Devices(changed));
+            self.out.message(ToServe::Services(changed));
+        }
+    }
+
+    /// Tells what became of rulings, after the devices they changed.
+    fn tell_ruled(&mut self, ruled: Vec<Ruled>) {
+        if !ruled.is_empty() {
+            self.tell_devices();
+        }
+        for (number, refused) in ruled {
+            self.out.message(ToServe::Ruled { number, refused });
         }
     }
 
     fn tell_state(&self) {
         match serde_json::to_string(&self.analysis.save()) {
-            Ok(text) => self.out.message(ToServe::State(text)),
+            Ok(text) => {
+                let rulings = self.rulings.known();
+                self.out.message(ToServe::State { text, rulings });
+            }
             Err(error) => tracing::error!(%error, "What was learned cannot be put into words."),
         }
     }
@@ -412,6 +455,7 @@ impl Engine {
         let stats = self.stats(&published, &tally, true);
         self.out.end(Final {
             devices: self.analysis.devices(),
+            services: self.analysis.service_uses(),
             stats,
             traffic: tally.traffic(),
             learning: learning(site_days),

@@ -4,6 +4,7 @@
 //! Threads: one a queue (frames to observations), one for the analysis, one that writes to `serve`, one
 //! that reads from it, and with responses one between the fast socket and the injection port.
 
+mod account;
 mod drops;
 mod engine;
 mod live;
@@ -14,11 +15,13 @@ mod port;
 mod queue;
 mod relay;
 mod responder;
+mod rulings;
+mod told;
 
 use std::sync::{Arc, mpsc};
 
 use tapir_capture::{Armed, Awake, Epochs};
-use tapir_message::{ToSense, VERSION};
+use tapir_message::{Ruling, ToSense, VERSION};
 
 use self::engine::{Command, Engine};
 use self::merge::Merge;
@@ -58,7 +61,7 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
         writer.run()
     });
     out.hello();
-    let (state, stopped) = greeting(&mut from_serve, &out)?;
+    let greeting = greeting(&mut from_serve, &out)?;
     let (to_engine, commands) = mpsc::channel();
     let reader = Reader {
         from: from_serve,
@@ -75,8 +78,16 @@ pub fn sense(settings: &Settings) -> Result<(), RunError> {
     for note in opened.prepared.notes() {
         tracing::warn!("{note}");
     }
-    let mut engine = Engine::new(settings, opened.prepared, &state, out, responses, commands)?;
-    engine.stopped(stopped);
+    let mut engine = Engine::new(
+        settings,
+        opened.prepared,
+        &greeting.state,
+        out,
+        responses,
+        commands,
+    )?;
+    engine.stopped(greeting.stopped);
+    engine.ruled_before(greeting.rulings);
     match opened.ports {
         Ports::Ring(ports) => watch(ports, &opened.epochs, engine),
         Ports::Libpcap(ports) => watch(ports, &opened.epochs, engine),
@@ -99,10 +110,19 @@ fn hasten() -> Option<Awake> {
     awake.ok()
 }
 
-/// Waits for what was known before, for numbers, and for the word to begin. Gives the state, and who
-/// has stopped all responses, if somebody has.
-fn greeting(from: &mut link::Receiver, out: &Outbox) -> Result<(String, Option<String>), RunError> {
-    let (mut state, mut stopped) = (String::new(), None);
+/// What must be known before the first frame.
+#[derive(Debug, Default)]
+struct Greeting {
+    state: String,
+    /// Who has stopped all responses, if somebody has.
+    stopped: Option<String>,
+    /// What people said of devices since the state was saved.
+    rulings: Vec<Ruling>,
+}
+
+/// Waits for what was known before, for numbers, and for the word to begin.
+fn greeting(from: &mut link::Receiver, out: &Outbox) -> Result<Greeting, RunError> {
+    let mut greeting = Greeting::default();
     loop {
         let Some(message) = from.receive(None)? else {
             continue;
@@ -113,15 +133,16 @@ fn greeting(from: &mut link::Receiver, out: &Outbox) -> Result<(String, Option<S
             }
             // A `serve` that was started after our first word has not heard it.
             ToSense::Hello { .. } => out.hello(),
-            ToSense::State(text) => state = text,
+            ToSense::State(text) => greeting.state = text,
             ToSense::Numbers { next, until } => out.numbers(next, until),
-            ToSense::Begin => return Ok((state, stopped)),
+            ToSense::Begin => return Ok(greeting),
             ToSense::Journalled { number } => out.journalled(number),
             // What was meant for a predecessor.
             ToSense::Approve { .. } | ToSense::Revert { .. } => {}
             // The last word before `Begin` is how it stands.
-            ToSense::StopResponses { who } => stopped = Some(who),
-            ToSense::ResumeResponses { .. } => stopped = None,
+            ToSense::StopResponses { who } => greeting.stopped = Some(who),
+            ToSense::ResumeResponses { .. } => greeting.stopped = None,
+            ToSense::Ruling(ruling) => greeting.rulings.push(ruling),
             ToSense::Stop => return Err(RunError::StoppedBeforeBegin),
         }
     }
@@ -177,6 +198,7 @@ impl Reader {
                     }
                     Command::ResumeResponses
                 }
+                ToSense::Ruling(ruling) => Command::Ruling(ruling),
                 ToSense::Stop => Command::End,
             };
             if self.to_engine.send(command).is_err() {

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use tapir_capture::{Armed, Epochs, Injector, RecordGauge, RecordSender, Recording};
 use tapir_engine::model::Models;
 use tapir_engine::policy::{PolicySettings, Rule};
+use tapir_engine::service::Catalogue;
 use tapir_engine::types::Timestamp;
 use tapir_message::Mode;
 
 use super::live::{LibpcapPort, RingPort};
 use crate::config::{CaptureSource, Settings};
 use crate::run::record_header::RecordHeader;
-use crate::run::{RunError, models, rules};
+use crate::run::{RunError, models, rules, services};
 use crate::store::numbers::NumberFile;
 
 /// Records of one run after restarts, at most.
@@ -42,6 +43,7 @@ pub(super) struct Prepared {
     pub(super) models: Option<Models>,
     pub(super) models_hash: String,
     pub(super) models_count: usize,
+    pub(super) services: Catalogue,
     rules: Vec<Rule>,
     record: Record,
     notes: Vec<String>,
@@ -62,6 +64,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
     let interface = settings.capture.interface.as_deref();
     let interface = interface.ok_or(RunError::NoInterface)?;
     let models = models::load(settings.models.folder.as_deref())?;
+    let services = services::configured(settings)?;
     let rules = rules::load(settings)?;
     let used = NumberFile::open(&settings.store.folder).map_err(|error| RunError::Store {
         path: settings.store.folder.clone(),
@@ -103,6 +106,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, RunError> {
         models_hash: models.hash().to_owned(),
         models_count: models.len(),
         models: Some(models),
+        services,
         rules,
         record,
         notes,
@@ -195,7 +199,13 @@ impl Prepared {
         if let Record::Open(_) = self.record
             && let Record::Open(file) = std::mem::replace(&mut self.record, Record::None)
         {
-            let header = RecordHeader::new(settings, &self.own, &self.models_hash, state);
+            let header = RecordHeader::new(
+                settings,
+                &self.own,
+                &self.models_hash,
+                self.services.hash(),
+                state,
+            );
             let (recording, senders) =
                 Recording::start(file, &header.comment(), queues).map_err(RunError::System)?;
             let gauge = recording.gauge();

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tapir_engine::types::Record;
-use tapir_message::{Final, Notice, Numbered, RecordLines, ToServe, VERSION};
+use tapir_engine::flow::Conn;
+use tapir_engine::types::{Held, Record};
+use tapir_message::{Breach, Final, Notice, Numbered, RecordLines, ToServe, VERSION};
 
 use super::responder::Responses;
 use crate::run::link::{self, LinkError};
@@ -59,6 +60,25 @@ impl Figures {
 
     pub(super) fn notices_lost(&self) -> u64 {
         self.notices_lost.load(Relaxed)
+    }
+
+    /// Memory of what waits, at its usual size.
+    pub(super) fn held(&self) -> [Held; 2] {
+        let (record, notice) = (size_of::<Record<Conn>>(), size_of::<Breach>());
+        let records = self.records_waiting.load(Relaxed);
+        let notices = self.notices_waiting.load(Relaxed);
+        [
+            Held::new(
+                "records for serve",
+                records * record,
+                RECORDS_WAITING_MAX * record,
+            ),
+            Held::new(
+                "notices for serve",
+                notices * notice,
+                NOTICES_WAITING_MAX * notice,
+            ),
+        ]
     }
 }
 
@@ -389,6 +409,7 @@ mod tests {
     fn last() -> Final {
         Final {
             devices: vec![],
+            services: vec![],
             stats: tapir_message::Stats::default(),
             traffic: vec![],
             learning: String::new(),

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use tapir_capture::{Epochs, RecordSender};
 use tapir_engine::TrackerStats;
-use tapir_engine::types::Timestamp;
+use tapir_engine::types::{Held, Timestamp};
 use tapir_message::{LinkState, QueueHealth};
 
+use super::account;
 use super::port::Port;
 use crate::run::pipeline::{Watcher as _, Worker};
 use crate::run::round::Boundary;
@@ -118,6 +119,8 @@ pub(super) struct State {
     /// When observations last went to the analysis, and counters to whoever asks.
     handed: Instant,
     published: Option<Instant>,
+    /// What the tracker held in memory when it was last asked, and when that was.
+    held: (Vec<Held>, Option<Instant>),
     epoch: u64,
     batches: u32,
     trouble: Option<String>,
@@ -134,6 +137,7 @@ impl Default for State {
             settle_ns: 0,
             handed: Instant::now(),
             published: None,
+            held: (Vec::new(), None),
             epoch: 0,
             batches: 0,
             trouble: None,
@@ -297,10 +301,22 @@ impl<P: Port> Queue<P> {
         heard
     }
 
+    /// What the tracker holds in memory: it looks at every flow for that, so seldom.
+    fn held(&mut self) -> Vec<Held> {
+        let (held, at) = &mut self.state.held;
+        if at.is_none_or(|at| at.elapsed() >= account::EVERY) {
+            (*held, *at) = (self.worker.held(), Some(Instant::now()));
+        }
+        held.clone()
+    }
+
     fn publish(&mut self, shared: &Shared) {
         let mut published = self.port.figures();
         published.trouble = self.state.trouble.take().or(published.trouble);
         published.tracker = self.worker.stats();
+        if published.tracker.held.is_empty() {
+            published.tracker.held = self.held();
+        }
         published.tally = self.state.tally.clone();
         shared.publish(self.index, published);
         self.state.published = Some(Instant::now());

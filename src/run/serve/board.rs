@@ -1,17 +1,22 @@
 //! What `serve` knows at this moment, for those who ask and those who watch.
 //!
-//! Bounds: the last [`KEPT_MAX`] breaches, incidents and decisions; older ones stay in the journal.
+//! Bounds: the last [`KEPT_MAX`] breaches, incidents and decisions; older ones stay in the journal. Of uses of
+//!         services [`USES_MAX`], as many as `sense` keeps; those last heard of longest ago go first.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use tapir_message::{Breach, Decision, Device, Health, Incident, Notice, Response, Stats, Verdict};
+use tapir_message::{
+    Breach, Decision, Device, Health, Incident, Merge, Notice, Response, ServiceUse, Stats, Verdict,
+};
 
 use crate::control::{Event, ResponseEntry};
 use crate::run::daemon::ToServer;
 
 /// Entries of each kind that are kept.
 const KEPT_MAX: usize = 10_000;
+/// Uses of services that are kept.
+const USES_MAX: usize = 20_000;
 /// Digits of a one-time code.
 const CODE_DIGITS: usize = 6;
 
@@ -66,6 +71,9 @@ pub(super) struct Board {
     responses: BTreeMap<String, Response>,
     codes: BTreeMap<String, String>,
     pub(super) devices: BTreeMap<String, Device>,
+    pub(super) merges: Vec<Merge>,
+    /// By service and device.
+    services: BTreeMap<(String, String), ServiceUse>,
     pub(super) stats: Option<Stats>,
     pub(super) health: Option<Health>,
     pub(super) supervisor: ToServer,
@@ -85,6 +93,8 @@ impl Default for Board {
             responses: BTreeMap::new(),
             codes: BTreeMap::new(),
             devices: BTreeMap::new(),
+            merges: Vec::new(),
+            services: BTreeMap::new(),
             stats: None,
             health: None,
             supervisor: ToServer::default(),
@@ -104,6 +114,40 @@ impl Board {
             (self.health, self.stats) = (None, None);
         }
         self.supervisor = told;
+    }
+
+    /// Takes in uses that changed; one without flows is none any more.
+    pub(super) fn used(&mut self, uses: Vec<ServiceUse>) {
+        for one in uses {
+            let key = (one.service.clone(), one.device.clone());
+            if one.flows == 0 {
+                self.services.remove(&key);
+            } else {
+                self.services.insert(key, one);
+            }
+        }
+        let too_many = self.services.len().saturating_sub(USES_MAX);
+        if too_many > 0 {
+            let mut ages: Vec<_> = self
+                .services
+                .iter()
+                .map(|(k, one)| (one.last_ts, k))
+                .collect();
+            ages.sort_unstable();
+            let oldest: Vec<_> = ages
+                .into_iter()
+                .take(too_many)
+                .map(|(_, k)| k.clone())
+                .collect();
+            for key in oldest {
+                self.services.remove(&key);
+            }
+        }
+    }
+
+    /// Who used which service.
+    pub(super) fn services(&self) -> Vec<ServiceUse> {
+        self.services.values().cloned().collect()
     }
 
     /// Takes in what has been journalled; gives what those who watch are told.
@@ -135,6 +179,14 @@ impl Board {
                 }
             }
         }
+    }
+
+    /// Takes in a device; what was merged into it is none of its own any more.
+    pub(super) fn device(&mut self, device: Device) {
+        for id in &device.merged {
+            self.devices.remove(id);
+        }
+        self.devices.insert(device.id.clone(), device);
     }
 
     /// A decision that asks gets a code; one that no longer asks needs none.
@@ -201,5 +253,42 @@ fn code() -> String {
             .map(|byte| char::from(b'0' + byte % 10))
             .collect(),
         Err(_) => "no code: the system has no randomness".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapir_message::Timestamp;
+
+    fn one(n: usize, flows: u64) -> ServiceUse {
+        let ts = Timestamp::from_secs(i64::try_from(n).unwrap());
+        ServiceUse {
+            service: "mega".to_owned(),
+            name: "MEGA".to_owned(),
+            owner: "MEGA".to_owned(),
+            category: "storage".to_owned(),
+            sanctioned: None,
+            device: format!("d-{n:05}"),
+            device_name: String::new(),
+            first_ts: ts,
+            last_ts: ts,
+            flows,
+            bytes_up: 0,
+            bytes_down: 0,
+            evidence: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn uses_hold_their_bound_and_those_that_were_none_go() {
+        let mut board = Board::default();
+        board.used((0..USES_MAX + 3).map(|n| one(n, 1)).collect());
+        let all = board.services();
+        assert_eq!(all.len(), USES_MAX);
+        assert_eq!(all[0].device, "d-00003");
+        board.used(vec![one(3, 0), one(4, 2)]);
+        let all = board.services();
+        assert_eq!((all.len(), all[0].flows), (USES_MAX - 1, 2));
     }
 }

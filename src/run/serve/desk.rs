@@ -2,15 +2,16 @@
 
 use std::sync::PoisonError;
 
-use tapir_message::{Breach, Device, Incident, ToSense};
+use tapir_message::{Breach, Device, Incident, Merge, Says, ServiceUse, ToSense};
 
 use super::{Serve, held};
 use crate::control::{
-    Desk, Event, JournalStatus, OutputStatus, ProcessStatus, Refusal, ResponseEntry, Site, Status,
-    Watch, Why,
+    Desk, Event, JournalStatus, OutputStatus, ProcessStatus, Refusal, ResponseEntry, Ruled, Site,
+    Status, Watch, Why,
 };
 use crate::forward::{OutputHealth, OutputState};
 use crate::run::daemon::FromServer;
+use crate::run::memory::Resident;
 use crate::store::decisions::{DecisionsError, LogEntry};
 use crate::store::stopped;
 
@@ -25,6 +26,14 @@ impl Desk for Serve {
 
     fn devices(&self) -> Vec<Device> {
         held(&self.board).devices.values().cloned().collect()
+    }
+
+    fn merges(&self) -> Vec<Merge> {
+        held(&self.board).merges.clone()
+    }
+
+    fn services(&self) -> Vec<ServiceUse> {
+        held(&self.board).services()
     }
 
     fn breaches(&self) -> Vec<Breach> {
@@ -76,6 +85,19 @@ impl Desk for Serve {
         ))
     }
 
+    fn merge_devices(&self, who: &str, into: &str, other: &str) -> Result<Ruled, Refusal> {
+        let says = Says::Merge {
+            into: into.to_owned(),
+            other: other.to_owned(),
+        };
+        self.rule(who, &format!("device merge {into} {other}"), says)
+    }
+
+    fn split_device(&self, who: &str, id: &str) -> Result<Ruled, Refusal> {
+        let says = Says::Split { id: id.to_owned() };
+        self.rule(who, &format!("device split {id}"), says)
+    }
+
     fn stop_responses(&self, who: &str) -> Result<String, Refusal> {
         let message = ToSense::StopResponses {
             who: who.to_owned(),
@@ -125,7 +147,7 @@ impl Serve {
         self.pass_on(who, what, message)
     }
 
-    fn log_command(&self, who: &str, what: &str) -> Result<(), DecisionsError> {
+    pub(super) fn log_command(&self, who: &str, what: &str) -> Result<(), DecisionsError> {
         self.log(&LogEntry::Command {
             who: who.to_owned(),
             command: what.to_owned(),
@@ -174,12 +196,14 @@ impl Serve {
                 restarts: told.sense_restarts,
                 last_exit: told.sense_exit.clone(),
                 uptime_s: board.sense_since.elapsed().as_secs(),
+                rss_bytes: board.health.as_ref().map_or(0, |h| h.memory.rss_bytes),
             },
             serve: ProcessStatus {
                 pid: Some(std::process::id()),
                 restarts: told.serve_restarts,
                 last_exit: told.serve_exit.clone(),
                 uptime_s: board.begun.elapsed().as_secs(),
+                rss_bytes: Resident::now().all,
             },
             health: board.health.clone(),
             stats: board.stats.clone(),

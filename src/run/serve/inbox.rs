@@ -9,7 +9,7 @@ use tapir_message::{Final, Notice, Numbered, Timestamp, ToSense, ToServe, VERSIO
 
 use super::run_folder::RunFolder;
 use super::{Serve, held};
-use crate::control::Event;
+use crate::control::{Event, OPEN_NS};
 use crate::report::{self, Summary};
 use crate::run::RunError;
 use crate::run::latest::Latest;
@@ -25,8 +25,6 @@ const BATCH: usize = 64;
 const RETRY: Duration = Duration::from_secs(1);
 /// New numbers are leased while so many are left.
 const NUMBERS_LEFT: u64 = 300;
-/// Breaches and incidents younger than this are given to a new `sense`: it may still add to them.
-const OPEN_NS: i64 = 24 * 3_600 * 1_000_000_000;
 /// A breach is written down at once, and the decision that follows it a moment later: waiting that moment
 /// saves a second flush, which takes longer.
 const LINGER_MS: u16 = 1;
@@ -71,6 +69,7 @@ impl Inbox<'_> {
     /// Reads until the run is over.
     pub(super) fn run(mut self) -> Result<(), RunError> {
         held(&self.serve.to_sense).send(&ToSense::Hello { version: VERSION })?;
+        drop(self.serve.tell_rulings()?);
         let mut waiting: VecDeque<Numbered> = VecDeque::new();
         loop {
             // What is there already shares one flush.
@@ -198,12 +197,15 @@ impl Inbox<'_> {
             ToServe::Devices(devices) => {
                 let mut board = held(&self.serve.board);
                 for device in devices {
-                    board.devices.insert(device.id.clone(), device);
+                    board.device(device);
                 }
             }
+            ToServe::Merges(merges) => held(&self.serve.board).merges = merges,
+            ToServe::Ruled { number, refused } => self.serve.ruled(number, refused),
+            ToServe::Services(uses) => held(&self.serve.board).used(uses),
             ToServe::Stats(stats) => held(&self.serve.board).stats = Some(*stats),
             ToServe::Health(health) => self.health(*health),
-            ToServe::State(text) => self.save(&text),
+            ToServe::State { text, rulings } => self.save(&text, rulings),
             ToServe::Final(last) => {
                 self.finish(&last)?;
                 return Ok(true);
@@ -230,7 +232,8 @@ impl Inbox<'_> {
         let state = self.state()?;
         held(&self.serve.to_sense).send(&ToSense::State(state))?;
         self.lease(For::NewSense)?;
-        // Held until it was sent, so that no command of a person comes in between.
+        // Both are held until they were sent, so that no command of a person comes in between.
+        let _rulings = self.serve.tell_rulings()?;
         let stopped = held(&self.serve.stopped);
         let switch = match stopped.clone() {
             Some(who) => ToSense::StopResponses { who },
@@ -272,6 +275,7 @@ impl Inbox<'_> {
         let mut saved = store::load(Some(&self.serve.settings.store.folder))?;
         let board = held(&self.serve.board);
         let newest = board.breaches.all().map(|breach| breach.ts).max();
+        // A new `sense` may still add to those.
         let open = |ts: Timestamp| newest.is_none_or(|newest| newest.since(ts) < OPEN_NS);
         for breach in board.breaches.all().filter(|breach| open(breach.ts)) {
             match saved.breaches.iter_mut().find(|old| old.id == breach.id) {
@@ -290,8 +294,8 @@ impl Inbox<'_> {
         serde_json::to_string(&saved).map_err(|error| self.store_error(&error.to_string()))
     }
 
-    /// Keeps what the analysis knows.
-    fn save(&self, text: &str) {
+    /// Keeps what the analysis knows, which is all that was ruled up to `rulings`.
+    fn save(&self, text: &str, rulings: u64) {
         let saved = serde_json::from_str::<SavedState>(text)
             .map_err(|error| error.to_string())
             .and_then(|state| {
@@ -300,6 +304,9 @@ impl Inbox<'_> {
             });
         if let Err(error) = &saved {
             tracing::error!(%error, "What was learned could not be kept.");
+        }
+        if saved.is_ok() {
+            self.serve.rulings_saved(rulings);
         }
         held(&self.serve.board).trouble("state cannot be kept", saved.err());
     }
@@ -325,6 +332,7 @@ impl Inbox<'_> {
             time_zone: &settings.sensor.time_zone,
             stats: &last.stats,
             devices: &last.devices,
+            services: &last.services,
             breaches: &self.run.breaches.items,
             incidents: &self.run.incidents.items,
             traffic: &last.traffic,
@@ -342,6 +350,7 @@ impl Inbox<'_> {
         let mut write = || {
             folder.close()?;
             folder.lines("devices.jsonl", &last.devices)?;
+            folder.lines("services.jsonl", &last.services)?;
             folder.lines("breaches.jsonl", &self.run.breaches.items)?;
             folder.lines("incidents.jsonl", &self.run.incidents.items)?;
             folder.file("report.html", &page)?;

@@ -4,6 +4,7 @@ mod board;
 mod desk;
 mod feed;
 mod inbox;
+mod rulings;
 mod run_folder;
 
 use std::io::{BufRead as _, BufReader};
@@ -18,6 +19,7 @@ use tapir_message::{Timestamp, ToSense};
 use self::board::Board;
 use self::feed::Feed;
 use self::inbox::{Inbox, Run};
+use self::rulings::Replies;
 use self::run_folder::RunFolder;
 use super::daemon::{self, ToServer};
 use super::{RunError, link, privilege};
@@ -27,6 +29,7 @@ use crate::forward::Forwarder;
 use crate::store::decisions::{DecisionLog, DecisionsError, LogEntry};
 use crate::store::journal::{Journal, JournalSettings};
 use crate::store::numbers::Numbers;
+use crate::store::rulings::Rulings;
 use crate::store::stopped;
 
 /// Days of breaches and decisions that are shown after a restart.
@@ -45,6 +48,9 @@ struct Serve {
     supervisor: Mutex<UnixStream>,
     /// Who pulled the kill switch, as it stands on disk.
     stopped: Mutex<Option<String>>,
+    /// What people said of devices and no saved state knows of.
+    rulings: Mutex<Rulings>,
+    replies: Replies,
     forwarder: Mutex<Option<Forwarder>>,
     watchers: Watchers,
     stopping: AtomicBool,
@@ -118,6 +124,7 @@ fn open(
     decisions
         .append(now(), &start)
         .map_err(|error| failed(&error))?;
+    let rulings = Rulings::open(&folder).map_err(|error| failed(&error))?;
     let mut board = Board::default();
     let since = now().plus(-SHOWN_DAYS * 86_400 * 1_000_000_000);
     journal
@@ -133,6 +140,8 @@ fn open(
     let forwarder = Forwarder::start(outputs, &read, &cursors).map_err(|error| failed(&error))?;
     Ok(Serve {
         stopped: Mutex::new(stopped::load(&folder)),
+        rulings: Mutex::new(rulings),
+        replies: Replies::default(),
         settings,
         board,
         journal,

@@ -2,7 +2,8 @@
 //!
 //! Standard: RFC 1035; RFC 6762 (mDNS), RFC 4795 (LLMNR), RFC 1002 §4.2 (NetBIOS name service).
 //! Input:    datagrams, or a stream of messages with two bytes of length before each (RFC 1035 §4.2.2).
-//! Output:   one `dns` record per transaction; names of addresses and of devices for `device`.
+//! Output:   one `dns` record per transaction; names of addresses and of devices for `device`; sign-ins for
+//!           changes of names (`tkey`).
 //! Bounds:   64 open queries a flow, the oldest is then written as unanswered, as it is after 60 s;
 //!           32 questions, 64 answers and 256 resource records are looked at in a message.
 //! Not done: a stream with a gap is given up, as nothing marks where a message begins.
@@ -11,12 +12,14 @@ mod answer;
 mod clues;
 mod names;
 mod record;
+mod tkey;
 mod wire;
 
 use std::collections::VecDeque;
 
 pub use self::record::DnsRecord;
 use self::wire::{Cursor, Header, Malformed, Question};
+use super::gss::SignIn;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::types::{Interval, Text, Timestamp, heap, heap_of, text};
 
@@ -55,6 +58,7 @@ heap!(Pending: record);
 #[derive(Debug, Default)]
 pub struct Dns {
     pending: VecDeque<Pending>,
+    sign_in: Option<Box<SignIn>>,
     /// Whether a whole message was read: from then on a broken one is an oddity, not a mistake of ours.
     sure: bool,
 }
@@ -124,10 +128,13 @@ impl Protocol for Dns {
         for Pending { ts, record } in self.pending.drain(..) {
             out.record(ts, record);
         }
+        if let Some(mut sign_in) = self.sign_in.take() {
+            sign_in.finish(Dir::Orig, out);
+        }
     }
 
     fn heap(&self) -> usize {
-        heap_of!(self: pending)
+        heap_of!(self: pending, sign_in)
     }
 }
 
@@ -168,14 +175,19 @@ impl Dns {
                 // An inverse query asks with an answer, a status request with nothing at all.
                 self.query(input.ts, base.clone(), dialect, out);
             }
+            let mut signs_in = false;
             for _ in 0..header.questions.min(QUESTIONS_MAX) {
                 let question = cursor.question()?;
                 if is_foreign(&question, out) {
                     return Ok(());
                 }
+                signs_in |= question.qtype == tkey::TKEY;
                 let record = asked(&base, &question, dialect);
                 self.sure = true;
                 self.query(input.ts, record, dialect, out);
+            }
+            if signs_in {
+                tkey::take(&mut self.sign_in, (cursor, header), input, out);
             }
             if header.questions <= QUESTIONS_MAX && dialect != Dialect::Dns {
                 clues::read(&mut cursor, header, input.dir, dialect, None, out)?;
@@ -195,6 +207,12 @@ impl Dns {
             }
         }
         self.sure = true;
+        if first
+            .as_ref()
+            .is_some_and(|record| record.qtype == Some(tkey::TKEY))
+        {
+            tkey::take(&mut self.sign_in, (cursor, header), input, out);
+        }
         let mut after = cursor;
         let (said, whole) = answers(&mut cursor, header, dialect);
         let query = first.as_ref().and_then(|record| record.query.clone());

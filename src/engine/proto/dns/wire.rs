@@ -157,7 +157,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
         let end = self.at.saturating_add(len);
         let bytes = self
             .message

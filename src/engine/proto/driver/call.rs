@@ -24,11 +24,13 @@ impl Mouth {
         let answer = guarded(|| parser.parse(input, &mut out));
         let new = call.out.iter().skip(before);
         self.told = self.told || new.into_iter().any(|o| matches!(o.body, Body::Record(_)));
-        call.health.count(self.kind, answer.as_ref());
-        answer.unwrap_or_else(|| {
-            self.panicked(call);
-            Parse::Skip
-        })
+        let Some(answer) = answer else {
+            self.fault("parser_panic", call);
+            return Parse::Skip;
+        };
+        call.health.count(self.kind, Some(&answer));
+        self.weigh(&answer, input.data.len(), call);
+        answer
     }
 
     /// Lets the parser tell what is still open.
@@ -38,16 +40,16 @@ impl Mouth {
         };
         let mut out = Out::new(call.flow, call.ts, call.out);
         if guarded(|| parser.finish(&mut out)).is_none() {
-            call.health.count(self.kind, None);
-            self.panicked(call);
+            self.fault("parser_panic", call);
         }
     }
 
     /// The parser has a bug, and nothing it holds can be relied on: the flow goes on without it.
     #[cold]
-    pub(super) fn panicked(&mut self, call: &mut Call<'_>) {
+    pub(super) fn fault(&mut self, name: &'static str, call: &mut Call<'_>) {
+        call.health.count(self.kind, None);
         let source = self.kind.map_or("proto", Kind::name);
-        Out::new(call.flow, call.ts, call.out).weird("parser_panic", None, source);
+        Out::new(call.flow, call.ts, call.out).weird(name, None, source);
         self.drop_parser();
     }
 

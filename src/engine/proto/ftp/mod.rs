@@ -4,7 +4,8 @@
 //! Input:    both streams of a control connection. Who is the server is told by who sends replies.
 //! Output:   one `ftp` record per command with its last reply, and one per reply nobody asked for, such as
 //!           the greeting. Zeek tells the commands about files only; here all are. `data_channel` of a
-//!           `PORT`, `EPRT`, `PASV` or `EPSV` is the data connection to expect. The greeting is a software clue.
+//!           `PORT`, `EPRT`, `PASV` or `EPSV` is the data connection to expect, of a transfer the one it went
+//!           over: `analysis` calls that flow `ftp-data`. The greeting is a software clue.
 //! Bounds:   32 open commands, the oldest is then written without reply; lines as in `lines`; texts of
 //!           256 bytes, folders of 1 KiB; 8 lines of nonsense before anything made sense end it.
 //! Secrets:  passwords, accounts of `ACCT`, tokens of RFC 2228: only that they crossed.
@@ -14,6 +15,7 @@ mod data;
 mod record;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 pub use self::record::FtpRecord;
 use super::lines::{
@@ -64,6 +66,8 @@ pub struct Ftp {
     password: Option<&'static str>,
     cwd: Option<Text>,
     open: VecDeque<Open>,
+    /// The data connection announced last: whether the server waits for it, who opens it, to where.
+    channel: Option<(bool, IpAddr, (IpAddr, u16))>,
     /// Code and first line of a reply whose last line is not there yet.
     multi: Option<(u16, Text)>,
     /// Whether TLS was agreed on.
@@ -247,6 +251,7 @@ impl Ftp {
             && let Some(Open { record, .. }) = self.open.front_mut()
         {
             record.info_code = Some(code);
+            carry(&mut self.channel, record);
             let size = data::announced_size(last);
             record.file_size = record.file_size.or(size);
             return;
@@ -275,6 +280,13 @@ impl Ftp {
         let said = if is_token { HIDDEN.into() } else { said };
         record.reply_msg = Some(said).filter(|said| !said.is_empty());
         self.learn(&mut record, code, last, out);
+        if record.announces() {
+            let end = record.data_resp_h.zip(record.data_resp_p);
+            let told = record.passive.zip(record.data_orig_h).zip(end);
+            self.channel = told.map(|((passive, from), to)| (passive, from, to));
+        } else if code < 300 {
+            carry(&mut self.channel, &mut record);
+        }
         out.record(ts, record);
     }
 
@@ -314,6 +326,18 @@ impl Ftp {
             record.data_orig_h = Some(client.ip());
             (record.data_resp_h, record.data_resp_p) = (Some(address), Some(port));
         }
+    }
+}
+
+/// A transfer has begun over the data connection that was announced.
+fn carry(channel: &mut Option<(bool, IpAddr, (IpAddr, u16))>, record: &mut FtpRecord) {
+    if !record.is_transfer() {
+        return;
+    }
+    if let Some((passive, from, (to, port))) = channel.take() {
+        record.passive = Some(passive);
+        record.data_orig_h = Some(from);
+        (record.data_resp_h, record.data_resp_p) = (Some(to), Some(port));
     }
 }
 

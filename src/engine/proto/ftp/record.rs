@@ -22,7 +22,8 @@ record! {
         pub reply_code: Option<u16> = "reply_code",
         /// First line of its text.
         pub reply_msg: Option<Text> = "reply_msg",
-        /// Whether the server waits for the data connection.
+        /// Whether the server waits for the data connection, which is told with the command that announces
+        /// it and with the one that uses it.
         pub passive: Option<bool> = "data_channel.passive",
         /// Who is going to open the data connection.
         pub data_orig_h: Option<IpAddr> = "data_channel.orig_h",
@@ -34,5 +35,21 @@ record! {
         pub cwd: Option<Text> = "cwd",
         /// Code of a preliminary (1xx) reply, as to a transfer that began.
         pub info_code: Option<u16> = "info_code",
+    }
+}
+
+impl FtpRecord {
+    /// Whether a data connection is announced, and not refused.
+    pub(crate) fn announces(&self) -> bool {
+        match self.command.as_deref() {
+            Some("PORT" | "EPRT") => matches!(self.reply_code, Some(200..300)),
+            _ => matches!(self.reply_code, Some(227 | 229)),
+        }
+    }
+
+    /// Whether what was asked for crosses a data connection (RFC 959 §4.1.3, RFC 3659 §7).
+    pub(super) fn is_transfer(&self) -> bool {
+        let command = self.command.as_deref().unwrap_or_default();
+        ["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"].contains(&command)
     }
 }

@@ -43,7 +43,7 @@ fn a_session_with_a_download() {
             r#"ftp {"user":"anna","password":"<hidden>","command":"CWD","arg":"/pub","reply_code":250,"reply_msg":"OK"}"#,
             // 4 * 256 + 1 = 1025.
             r#"ftp {"user":"anna","password":"<hidden>","command":"PASV","reply_code":227,"reply_msg":"Entering Passive Mode (10,0,0,2,4,1).","data_channel.passive":true,"data_channel.orig_h":"10.0.0.1","data_channel.resp_h":"10.0.0.2","data_channel.resp_p":1025}"#,
-            r#"ftp {"user":"anna","password":"<hidden>","command":"RETR","arg":"a b.txt","file_size":2048,"reply_code":226,"reply_msg":"Transfer complete","cwd":"/pub","info_code":150}"#,
+            r#"ftp {"user":"anna","password":"<hidden>","command":"RETR","arg":"a b.txt","file_size":2048,"reply_code":226,"reply_msg":"Transfer complete","data_channel.passive":true,"data_channel.orig_h":"10.0.0.1","data_channel.resp_h":"10.0.0.2","data_channel.resp_p":1025,"cwd":"/pub","info_code":150}"#,
             r#"ftp {"user":"anna","password":"<hidden>","command":"PORT","arg":"10,0,0,1,0,20","reply_code":200,"reply_msg":"PORT command successful","data_channel.passive":false,"data_channel.orig_h":"10.0.0.2","data_channel.resp_h":"10.0.0.1","data_channel.resp_p":20}"#,
             r#"ftp {"user":"anna","password":"<hidden>","command":"QUIT","reply_code":221,"reply_msg":"Bye"}"#,
         ]

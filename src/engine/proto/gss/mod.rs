@@ -193,7 +193,10 @@ impl SignIn {
     /// The carrier has let the client in, or not. Nothing happens where no sign-in is under way.
     pub(crate) fn settle(&mut self, verdict: &Verdict, client: Dir, out: &mut Out<'_>) {
         self.ntlm(Some(verdict), client, out);
-        if let Some((_, record)) = self.ticket.as_deref_mut() {
+        // Who asks for the server's own ticket has shown none yet: only a reply says how that went.
+        if let Some((_, record)) = self.ticket.as_deref_mut()
+            && record.request_type != Some("TGT")
+        {
             record.success = Some(verdict.success);
         }
         self.ticket(out);

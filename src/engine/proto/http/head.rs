@@ -3,16 +3,13 @@
 //! Standard: RFC 9112 §2–§5. Lenient because a sensor must also see what strict parsers refuse: spaces in
 //!           a target, bare LF, fields without a value, bytes outside ASCII.
 //! Bounds:   the caller hands at most `BUFFER_BYTES_MAX`; each text has its own limit below.
-//! Secrets:  values of credentials and cookies are never copied; user names in a target are cut out.
-
-use std::borrow::Cow;
+//! Secrets:  values of credentials and cookies are never copied; see `target` for those in addresses.
 
 use super::sign_in;
+use super::target::uri;
 use crate::proto::gss::Token;
 use crate::types::{Text, text};
 
-/// Longest target or referrer kept.
-pub(super) const URI_LEN_MAX: usize = 2048;
 /// Longest header value kept, except for the above.
 const VALUE_LEN_MAX: usize = 1024;
 /// Longest method.
@@ -231,34 +228,6 @@ impl Fields {
     }
 }
 
-/// A target or referrer without user name and password, and whether there were any.
-pub(in crate::proto) fn uri(target: &[u8]) -> (Text, bool) {
-    let (target, cut) = without_userinfo(target);
-    (text(&target, URI_LEN_MAX), cut)
-}
-
-/// Cuts `user:password@` out of an absolute target (RFC 3986 §3.2.1).
-fn without_userinfo(target: &[u8]) -> (Cow<'_, [u8]>, bool) {
-    let whole = (Cow::Borrowed(target), false);
-    // A target that begins with a slash has no authority, whatever stands in its query.
-    let Some(at) = memchr::memmem::find(target, b"://").filter(|_| !target.starts_with(b"/"))
-    else {
-        return whole;
-    };
-    let Some((scheme, rest)) = target.split_at_checked(at.saturating_add(3)) else {
-        return whole;
-    };
-    let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
-    let Some((authority, path)) = rest.split_at_checked(end) else {
-        return whole;
-    };
-    let Some(sign) = memchr::memrchr(b'@', authority) else {
-        return whole;
-    };
-    let host = authority.get(sign.saturating_add(1)..).unwrap_or_default();
-    (Cow::Owned([scheme, host, path].concat()), true)
-}
-
 /// Name of an authentication scheme. Only known names are told: an unknown word may be the secret itself.
 fn auth_scheme(value: &[u8]) -> &'static str {
     const KNOWN: [&str; 12] = [
@@ -360,8 +329,6 @@ mod tests {
             Fields::read(b"authorization: s3cr3t").auth_scheme,
             Some("other")
         );
-        assert_eq!(uri(b"ftp://u:p@h/x?y=@"), ("ftp://h/x?y=@".into(), true));
-        assert_eq!(uri(b"/r?u=http://a@b/"), ("/r?u=http://a@b/".into(), false));
     }
 
     #[test]

@@ -19,13 +19,15 @@ mod datagram;
 mod head;
 mod record;
 mod sign_in;
+mod target;
 mod websocket;
 
 use std::collections::VecDeque;
 
+pub(super) use self::head::Fields;
 use self::head::StartLine;
-pub(super) use self::head::{Fields, uri};
 pub use self::record::HttpRecord;
+pub(super) use self::target::uri;
 use self::websocket::Offer;
 pub use self::websocket::WebSocketRecord;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
@@ -326,10 +328,8 @@ impl Http {
         self.signs_in(fields.token, input, out);
         self.told_agent(input.dir, fields.user_agent.as_deref(), out);
         self.depth = self.depth.saturating_add(1);
-        let (uri, userinfo) = uri(target);
-        let auth_scheme = fields
-            .auth_scheme
-            .or_else(|| userinfo.then_some("userinfo"));
+        let (uri, secret) = uri(target);
+        let auth_scheme = fields.auth_scheme.or(secret);
         let length = fields
             .content_length
             .filter(|_| !fields.chunked)

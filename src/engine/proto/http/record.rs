@@ -12,7 +12,8 @@ record! {
         pub method: Option<Text> = "method",
         /// `Host` header, with its port if it has one.
         pub host: Option<Text> = "host",
-        /// Target of the request as sent, percent-encoding untouched, user names cut out.
+        /// Target of the request as sent, percent-encoding untouched; user names and the values of parameters
+        /// like `password` or `token` cut out.
         pub uri: Option<Text> = "uri",
         /// `Referer` header.
         pub referrer: Option<Text> = "referrer",
@@ -36,7 +37,7 @@ record! {
         pub info_msg: Option<Text> = "info_msg",
         /// Whether credentials crossed in clear; they are not kept.
         pub authorization: bool = "authorization",
-        /// How: name of the scheme, `userinfo` if they stood in the target, `other`.
+        /// How: name of the scheme, `userinfo` or `query` if they stood in the target, `other`.
         pub auth_scheme: Option<&'static str> = "auth_scheme",
         /// Header fields that tell of a proxy, as `NAME -> value`.
         pub proxied: Option<Vec<Text>> = "proxied",

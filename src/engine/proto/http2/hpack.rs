@@ -251,13 +251,8 @@ fn string<'a>(rest: &mut &'a [u8]) -> Option<Cow<'a, [u8]>> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::testing::unhex;
     use super::*;
-
-    fn unhex(text: &str) -> Vec<u8> {
-        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
-        digits.chunks(2).map(pair).collect()
-    }
 
     fn read(decoder: &mut Decoder, block: &[u8]) -> Result<String, Trouble> {
         let mut out = String::new();

@@ -120,6 +120,7 @@ impl Code {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::unhex;
     use super::*;
 
     /// RFC 7541 §C.4.1, §C.4.2, §C.4.3, §C.6.1.
@@ -144,11 +145,6 @@ mod tests {
             let bytes = unhex(hex);
             assert_eq!(decode(&bytes).as_deref(), Some(text.as_bytes()), "{text}");
         }
-    }
-
-    fn unhex(text: &str) -> Vec<u8> {
-        let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
-        text.as_bytes().chunks(2).map(pair).collect()
     }
 
     #[test]

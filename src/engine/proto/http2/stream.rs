@@ -15,7 +15,7 @@ const STREAMS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Head {
     method: Option<Text>,
-    path: Option<(Text, bool)>,
+    path: Option<(Text, Option<&'static str>)>,
     authority: Option<Text>,
     status: Option<u16>,
     fields: Fields,
@@ -85,10 +85,8 @@ impl Streams {
             self.agent = fields.user_agent.clone();
         }
         self.depth = self.depth.saturating_add(1);
-        let (path, is_userinfo) = head.path.unzip();
-        let auth_scheme = fields
-            .auth_scheme
-            .or_else(|| is_userinfo.unwrap_or(false).then_some("userinfo"));
+        let (path, secret) = head.path.unzip();
+        let auth_scheme = fields.auth_scheme.or_else(|| secret.flatten());
         let record = HttpRecord {
             trans_depth: self.depth,
             method: head.method,

@@ -272,8 +272,13 @@ impl KerberosRecord {
         if !reply.etypes.is_empty() {
             self.ciphers_known = ciphers(&reply.etypes);
         }
-        if let Some((_, etype)) = &reply.ticket {
-            self.cipher = etype.map(names::cipher);
+        if let Some((service, etype)) = &reply.ticket {
+            let cipher = etype.map(names::cipher);
+            if reply.kind == TGT_REP {
+                (self.tgt_service, self.tgt_cipher) = (service.clone(), cipher);
+            } else {
+                self.cipher = cipher;
+            }
         }
         self.reply_cipher = reply.etype.map(names::cipher);
         let client = reply.client.as_deref();

@@ -6,7 +6,8 @@ use crate::types::{Text, Timestamp};
 record! {
     /// One request with its reply (Zeek's `kerberos.log`); no ticket and no key is kept.
     pub struct KerberosRecord = "kerberos" {
-        /// `AS` (sign-in), `TGS` (a ticket for a service), or `AP` (its use, in Kerberos or a security token).
+        /// `AS` (sign-in), `TGS` (a ticket for a service), `AP` (its use, in Kerberos or a security token), or `TGT`
+        /// (the server's own ticket, user to user).
         pub request_type: Option<&'static str> = "request_type",
         /// Client as `name/REALM`, the reply's form before the request's.
         pub client: Option<Text> = "client",
@@ -38,7 +39,7 @@ record! {
         pub preauth_cipher: Option<Text> = "preauth_cipher",
         /// Encryption of the reply's part for the client.
         pub reply_cipher: Option<Text> = "reply_cipher",
-        /// Service of the ticket a `TGS` request rests on.
+        /// Service of the ticket a `TGS` request rests on, or that the server shows with `TGT`.
         pub tgt_service: Option<Text> = "tgt_service",
         /// Encryption of that ticket.
         pub tgt_cipher: Option<Text> = "tgt_cipher",

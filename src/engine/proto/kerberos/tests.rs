@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proto::gss::tests::{der, init, resp};
+use crate::proto::gss::tests::{challenge, der, init, resp};
 use crate::proto::gss::{SignIn, Verdict};
 use crate::proto::testing::{datagrams, endures, lines, stream, views};
 use crate::types::{FlowRef, Observations};
@@ -271,6 +271,16 @@ fn a_change_of_password_shows_its_ticket() {
 
 /// Lets a ticket be shown inside SPNEGO and answered.
 fn show(answer: &[u8], success: Option<bool>) -> Vec<String> {
+    let asking = (&[1, 0][..], ap_request(&["cifs", "fs"], 23, 23));
+    exchange(asking, (&[2, 0], answer), success)
+}
+
+/// Lets a message be sent inside SPNEGO and answered, each behind its two bytes.
+fn exchange(
+    asking: (&[u8], Vec<u8>),
+    answer: (&[u8], &[u8]),
+    success: Option<bool>,
+) -> Vec<String> {
     let (flow, mut seen, mut sign_in) =
         (FlowRef::default(), Observations::new(), SignIn::default());
     let ts = Timestamp::from_secs(1);
@@ -278,11 +288,8 @@ fn show(answer: &[u8], success: Option<bool>) -> Vec<String> {
     let oid = der(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 1, 2, 2]);
     let framed = |id: &[u8], message: &[u8]| der(0x60, &[&oid, id, message].concat());
     let tokens = [
-        (
-            Dir::Orig,
-            init(&framed(&[1, 0], &ap_request(&["cifs", "fs"], 23, 23))),
-        ),
-        (Dir::Resp, resp(0, Some(&framed(&[2, 0], answer)))),
+        (Dir::Orig, init(&framed(asking.0, &asking.1))),
+        (Dir::Resp, resp(0, Some(&framed(answer.0, answer.1)))),
     ];
     for (dir, token) in tokens {
         let token = crate::proto::gss::read(&token).unwrap();
@@ -313,6 +320,23 @@ fn a_ticket_shown_in_a_token_is_a_record() {
     assert_eq!(show(&ap_reply(), None), [expected]);
     let rows = show(&error(37, &["cifs", "fs"]), Some(false));
     assert!(rows[0].contains(r#""success":false,"error_msg":"KRB_AP_ERR_SKEW""#));
+}
+
+#[test]
+fn who_asks_for_the_servers_ticket_has_got_it_only_if_it_came() {
+    // draft-ietf-cat-user2user-02 §2: TGT-REQ names the server, TGT-REP brings its ticket.
+    let fields = |kind, field| seq(&[tagged(0, &int(5)), tagged(1, &int(kind)), field]);
+    let asking = fields(16, tagged(2, &principal(&["eve"])));
+    let given = fields(17, tagged(2, &ticket(&KRBTGT, 18)));
+    let asking = || (&[4, 0][..], asking.clone());
+    let rows = exchange(asking(), (&[4, 1], &given), Some(true));
+    let asked = r#""request_type":"TGT","service":"eve""#;
+    let ticket = r#""tgt_service":"krbtgt/EX.ORG","tgt_cipher":"aes256-cts-hmac-sha1-96""#;
+    let expected = format!(r#"kerberos {{{asked},"success":true,{ticket}}}"#);
+    assert_eq!(rows, [expected]);
+    // The server turns to another mechanism, and lets in whom that names.
+    let rows = exchange(asking(), (b"", &challenge()), Some(true));
+    assert_eq!(rows.last().unwrap(), &format!("kerberos {{{asked}}}"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::testing::unhex;
 use super::super::tls::hex;
 use super::*;
 use crate::types::{Body, Endpoint, FlowRef, Observations};
@@ -30,13 +31,6 @@ const CLIENT_FRAME_LEN: usize = 245;
 const SHORT: &[u8] = &[
     0x41, 0xf0, 0x67, 0xa5, 0x50, 0x2a, 0x42, 0x62, 0xb5, 9, 9, 9,
 ];
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
-}
 
 fn flow() -> FlowRef {
     FlowRef {

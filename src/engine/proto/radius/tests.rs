@@ -106,6 +106,15 @@ fn refusals_and_accounts_are_told() {
 }
 
 #[test]
+fn a_second_user_name_does_not_replace_the_first() {
+    let rows = run(&[&message(1, 1, &[(1, b"nemo"), (1, b"anna")])]);
+    assert_eq!(
+        rows,
+        [r#"radius {"username":"nemo","request_type":"access"}"#]
+    );
+}
+
+#[test]
 fn hardware_addresses_are_written_one_way() {
     for id in [
         "02-14-00-00-00-AB",

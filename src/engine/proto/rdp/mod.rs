@@ -14,11 +14,10 @@ mod record;
 pub use self::record::RdpRecord;
 use super::gss::tell;
 use super::little_endian::{u8_at, u16_at, u32_at};
+use super::tpkt::{self, Frame};
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{ClueKind, Text, Timestamp, heap_of, text};
 
-/// TPKT's header.
-const FRAME_LEN: usize = 4;
 /// Fixed part of an X.224 connection request or confirm, its length included.
 const CONNECT_LEN: usize = 7;
 /// Longest cookie kept.
@@ -73,28 +72,11 @@ impl Protocol for Rdp {
             self.emit(out);
             return Parse::Skip;
         }
-        let data = input.data;
-        let Some(&[3, _, high, low]) = data.first_chunk::<FRAME_LEN>() else {
-            return if b"\x03".starts_with(data.get(..1).unwrap_or_default()) {
-                Parse::NeedMore {
-                    used: 0,
-                    need: FRAME_LEN.saturating_sub(data.len()).max(1),
-                }
-            } else {
-                self.other(out)
-            };
+        let (whole, frame) = match tpkt::frame(input.data) {
+            Frame::Whole { len, unit } => (len, unit),
+            Frame::Need(need) => return tpkt::more(need),
+            Frame::Other => return self.other(out),
         };
-        let whole = usize::from(u16::from_be_bytes([high, low]));
-        if whole < FRAME_LEN.saturating_add(3) {
-            return self.other(out);
-        }
-        let Some(frame) = data.get(..whole) else {
-            return Parse::NeedMore {
-                used: 0,
-                need: whole.saturating_sub(data.len()),
-            };
-        };
-        let frame = frame.get(FRAME_LEN..).unwrap_or_default();
         match u8_at(frame, 1) {
             Some(0xe0) => self.request(frame, input.ts),
             Some(0xd0) => self.confirm(frame, input, out),

@@ -67,7 +67,7 @@ impl Carried {
     /// Emits the record, once, if there was a hello.
     pub(in crate::proto) fn emit(&mut self, out: &mut Out<'_>) {
         if std::mem::take(&mut self.session.is_heard) {
-            let record = std::mem::take(&mut self.session.record);
+            let record = self.session.record(out.flow);
             out.record(self.started.unwrap_or(out.ts), record);
         }
     }

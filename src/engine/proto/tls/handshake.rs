@@ -8,11 +8,12 @@ use super::certificate::{Certificate, certificate, fingerprint};
 use super::hello::{ClientHelloView, Ssl2Hello, client_hello, extension, server_hello};
 use super::ja3::{ja3, ja3s};
 use super::ja4::ja4;
+use super::purpose::purpose;
 use super::reader::Reader;
 use super::record::SslRecord;
 use super::{SOURCE, X509Record, names};
 use crate::proto::{Dir, Out};
-use crate::types::{Clue, ClueKind, Text, heap, text};
+use crate::types::{Clue, ClueKind, FlowRef, Text, heap, text};
 
 /// Certificates of a chain that are looked at.
 const CHAIN_LEN_MAX: usize = 10;
@@ -169,6 +170,13 @@ impl Session {
         if history.len() < HISTORY_LEN_MAX {
             history.push(letter);
         }
+    }
+
+    /// The record as it is to be told.
+    pub(super) fn record(&mut self, flow: &FlowRef) -> SslRecord {
+        let mut record = std::mem::take(&mut self.record);
+        record.purpose = purpose(&record, flow);
+        record
     }
 
     /// The handshake is complete.

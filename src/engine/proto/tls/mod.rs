@@ -16,6 +16,7 @@ mod hello;
 mod ja3;
 mod ja4;
 mod names;
+mod purpose;
 mod reader;
 mod record;
 #[cfg(test)]
@@ -379,7 +380,7 @@ impl Tls {
         if is_done || !self.session.is_heard {
             return;
         }
-        let record = std::mem::take(&mut self.session.record);
+        let record = self.session.record(out.flow);
         out.record(self.started.unwrap_or(out.ts), record);
     }
 }

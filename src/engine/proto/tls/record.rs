@@ -46,6 +46,9 @@ record! {
         pub ja3: Option<Text> = "ja3",
         /// JA3S fingerprint of the server's first hello.
         pub ja3s: Option<Text> = "ja3s",
+        /// What it is for, where the handshake tells: `dns-over-tls`, `dns-over-https`, `dns-over-quic`, `tor`, or the name of
+        /// a remote tool.
+        pub purpose: Option<&'static str> = "purpose",
         /// Whether the client offered an encrypted hello, real or for show: then `server_name` is the outer name.
         pub ech: Option<bool> = "ech",
     }

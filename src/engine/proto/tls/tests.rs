@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+pub(super) use super::super::testing::unhex;
 use super::*;
 use crate::proto::testing::{endures, stream, views};
 use crate::types::{Body, ClueKind, FlowRef, Observations};
@@ -29,13 +30,6 @@ pub(super) const RFC8448_SERVER_HELLO: &str = "
     02 00 00 56 03 03 a6 af 06 a4 12 18 60 dc 5e 6e 60 24 9c d3 4c 95 93 0c 8a c5 cb 14 34 da c1 55
     77 2e d3 e2 69 28 00 13 01 00 00 2e 00 33 00 24 00 1d 00 20 c9 82 88 76 11 20 95 fe 66 76 2b db
     f7 c6 72 e1 56 d6 cc 25 3b 83 3d f1 dd 69 b1 b0 4e 75 1f 0f 00 2b 00 02 03 04";
-
-pub(super) fn unhex(text: &str) -> Vec<u8> {
-    let pairs = text.split_whitespace();
-    pairs
-        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
-        .collect()
-}
 
 /// Bytes behind their length in `width` bytes.
 fn vector(width: usize, body: &[u8]) -> Vec<u8> {

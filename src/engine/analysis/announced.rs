@@ -1,0 +1,317 @@
+//! Flows that another one has announced, as FTP does its data connections: what they are called.
+//!
+//! Input:  from which address to which address and port, told before the flow begins. The first flow to go
+//!         that way within [`WAIT_NS`] of packet time is the one.
+//! Output: the name of its service for its `conn` record, where its content has none.
+//! Bounds: [`ANNOUNCED_MAX`] announced, the oldest makes room; as many begun and not over, a new one is
+//!         refused. Both are counted.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use crate::proto::ftp::FtpRecord;
+use crate::types::{Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits};
+
+/// Flows announced, and flows begun.
+const ANNOUNCED_MAX: usize = 4_096;
+/// How long one is waited for, as Zeek does.
+const WAIT_NS: i64 = 5 * 60 * 1_000_000_000;
+/// TCP's number (RFC 9293 §3.1).
+const TCP: u8 = 6;
+
+/// Which way a flow goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Way {
+    /// Address of the originator.
+    from: u128,
+    to: Endpoint,
+    /// IP protocol.
+    proto: u8,
+}
+
+/// Until when a flow is waited for, and what it will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiting {
+    until: Timestamp,
+    service: &'static str,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Announced {
+    waiting: Map<Way, Waiting>,
+    /// Every announcement of the last minutes, those in `waiting` among them, in order.
+    order: VecDeque<(Timestamp, Way)>,
+    begun: Map<FlowKey, &'static str>,
+    forgotten: u64,
+}
+
+impl Announced {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self {
+            waiting: Map::new(ANNOUNCED_MAX, seed),
+            order: VecDeque::new(),
+            begun: Map::new(ANNOUNCED_MAX, seed),
+            forgotten: 0,
+        }
+    }
+
+    /// Announcements forgotten and flows refused at the bounds.
+    pub(super) fn refused(&self) -> u64 {
+        self.forgotten.saturating_add(self.begun.refused())
+    }
+
+    /// Takes in a command of FTP with its reply, if that announces a data connection on `flow`.
+    pub(super) fn ftp(&mut self, ts: Timestamp, flow: &FlowRef, ftp: &FtpRecord) {
+        let (Some(from), Some(told), Some(port)) =
+            (ftp.data_orig_h, ftp.data_resp_h, ftp.data_resp_p)
+        else {
+            return;
+        };
+        if !ftp.announces() {
+            return;
+        }
+        // A server behind a translator tells an address of its own; its client knows better.
+        let seen = if flow.orig.ip() == from {
+            flow.resp
+        } else {
+            flow.orig
+        };
+        let places = [Some(told), Some(seen.ip()).filter(|ip| *ip != told)];
+        for to in places.into_iter().flatten() {
+            self.expect(ts, (from, Endpoint::new(to, port)), TCP, "ftp-data");
+        }
+    }
+
+    /// A flow will begin, if all goes well.
+    fn expect(
+        &mut self,
+        ts: Timestamp,
+        (from, to): (IpAddr, Endpoint),
+        proto: u8,
+        service: &'static str,
+    ) {
+        let from = ip_bits(from);
+        let (way, until) = (Way { from, to, proto }, ts.plus(WAIT_NS));
+        let waiting = Waiting { until, service };
+        if self.waiting.get(&way) == Some(&waiting) {
+            return;
+        }
+        while let Some(old) = self.order.pop_front_if(|(until, _)| *until < ts) {
+            self.forget(old);
+        }
+        if self.order.len() >= ANNOUNCED_MAX
+            && let Some(oldest) = self.order.pop_front()
+            && self.forget(oldest)
+        {
+            self.forgotten = self.forgotten.saturating_add(1);
+        }
+        self.order.push_back((until, way));
+        self.waiting.insert(way, waiting);
+    }
+
+    /// An announcement is over; false if the flow has begun since, or was announced again.
+    fn forget(&mut self, (until, way): (Timestamp, Way)) -> bool {
+        let waits = self
+            .waiting
+            .get(&way)
+            .is_some_and(|waiting| waiting.until == until);
+        waits && self.waiting.remove(&way).is_some()
+    }
+
+    /// A flow begins.
+    pub(super) fn began(&mut self, ts: Timestamp, flow: &FlowRef) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        // Behind a handshake that was not captured who speaks first counts as who opened it.
+        let ends = [(flow.orig, flow.resp), (flow.resp, flow.orig)];
+        let mut ways = ends.into_iter().map(|(from, to)| Way {
+            from: from.bits(),
+            to,
+            proto: flow.proto,
+        });
+        if let Some(Waiting { until, service }) = ways.find_map(|way| self.waiting.remove(&way))
+            && ts <= until
+        {
+            self.begun.insert(flow.key(), service);
+        }
+    }
+
+    /// A flow is over: what it was announced to be.
+    pub(super) fn over(&mut self, flow: &FlowRef) -> Option<&'static str> {
+        if self.begun.is_empty() {
+            return None;
+        }
+        self.begun.remove(&flow.key())
+    }
+
+    /// Time starts anew: nothing told before comes any more.
+    pub(super) fn epoch(&mut self) {
+        self.order.clear();
+        self.waiting.retain(|_, _| false);
+    }
+
+    /// Bytes of the tables.
+    pub(super) fn held(&self) -> Held {
+        let order = size_of::<(Timestamp, Way)>();
+        let tables = self
+            .waiting
+            .table_bytes()
+            .saturating_add(self.begun.table_bytes());
+        let bound = Map::<Way, Waiting>::table_bound(ANNOUNCED_MAX)
+            .saturating_add(Map::<FlowKey, &str>::table_bound(ANNOUNCED_MAX))
+            .saturating_add(ANNOUNCED_MAX.saturating_mul(order));
+        Held::new(
+            "flows announced",
+            tables.saturating_add(self.order.capacity().saturating_mul(order)),
+            bound,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn control() -> FlowRef {
+        FlowRef {
+            orig: Endpoint::new([10, 0, 0, 1].into(), 40_000),
+            resp: Endpoint::new([10, 0, 0, 2].into(), 21),
+            proto: TCP,
+            ..FlowRef::default()
+        }
+    }
+
+    /// Server 10.0.0.2 waits for 10.0.0.1 at `told`, port 1025.
+    fn passive(told: [u8; 4]) -> FtpRecord {
+        FtpRecord {
+            command: Some("PASV".into()),
+            reply_code: Some(227),
+            passive: Some(true),
+            data_orig_h: Some([10, 0, 0, 1].into()),
+            data_resp_h: Some(told.into()),
+            data_resp_p: Some(1025),
+            ..FtpRecord::default()
+        }
+    }
+
+    fn data(to: [u8; 4], port: u16) -> FlowRef {
+        FlowRef {
+            orig: Endpoint::new([10, 0, 0, 1].into(), 40_001),
+            resp: Endpoint::new(to.into(), port),
+            ..control()
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_first_flow_that_goes_the_way_is_the_one() {
+        let mut announced = Announced::new(Seed(1));
+        announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
+        let (other, mine) = (data([10, 0, 0, 2], 1026), data([10, 0, 0, 2], 1025));
+        for flow in [other, mine] {
+            announced.began(at(2), &flow);
+        }
+        assert_eq!(announced.over(&other), None);
+        assert_eq!(announced.over(&mine), Some("ftp-data"));
+        assert_eq!(announced.over(&mine), None);
+        announced.began(at(3), &mine);
+        assert_eq!(announced.over(&mine), None);
+    }
+
+    #[test]
+    fn a_translated_server_is_found_where_it_is_seen() {
+        let mut announced = Announced::new(Seed(1));
+        announced.ftp(at(1), &control(), &passive([192, 168, 7, 7]));
+        let mine = data([10, 0, 0, 2], 1025);
+        announced.began(at(2), &mine);
+        assert_eq!(announced.over(&mine), Some("ftp-data"));
+    }
+
+    #[test]
+    fn a_flow_without_its_handshake_is_found_whoever_speaks_first() {
+        let mut announced = Announced::new(Seed(1));
+        announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
+        let FlowRef { orig, resp, .. } = data([10, 0, 0, 2], 1025);
+        let turned = FlowRef {
+            orig: resp,
+            resp: orig,
+            ..control()
+        };
+        announced.began(at(2), &turned);
+        assert_eq!(announced.over(&turned), Some("ftp-data"));
+    }
+
+    #[test]
+    fn a_refused_command_and_a_transfer_announce_nothing() {
+        let mut announced = Announced::new(Seed(1));
+        let port = |code| FtpRecord {
+            command: Some("PORT".into()),
+            reply_code: Some(code),
+            ..passive([10, 0, 0, 2])
+        };
+        let transfer = FtpRecord {
+            command: Some("RETR".into()),
+            reply_code: Some(226),
+            ..passive([10, 0, 0, 2])
+        };
+        for (record, told) in [
+            (port(500), None),
+            (transfer, None),
+            (port(200), Some("ftp-data")),
+        ] {
+            announced.ftp(at(1), &control(), &record);
+            let mine = data([10, 0, 0, 2], 1025);
+            announced.began(at(2), &mine);
+            assert_eq!(announced.over(&mine), told);
+        }
+    }
+
+    #[test]
+    fn what_comes_too_late_is_another() {
+        let mut announced = Announced::new(Seed(1));
+        let mine = data([10, 0, 0, 2], 1025);
+        for (late, told) in [(301, Some("ftp-data")), (302, None)] {
+            announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
+            announced.began(at(late), &mine);
+            assert_eq!(announced.over(&mine), told);
+        }
+        announced.ftp(at(400), &control(), &passive([10, 0, 0, 2]));
+        announced.epoch();
+        announced.began(at(401), &mine);
+        assert_eq!(announced.over(&mine), None);
+    }
+
+    #[test]
+    fn the_oldest_makes_room_and_is_counted() {
+        let mut announced = Announced::new(Seed(1));
+        let ports = 1..=u16::try_from(ANNOUNCED_MAX).unwrap() + 2;
+        for port in ports {
+            let record = FtpRecord {
+                data_resp_p: Some(port),
+                ..passive([10, 0, 0, 2])
+            };
+            announced.ftp(at(1), &control(), &record);
+        }
+        assert_eq!(announced.refused(), 2);
+        let told = |port, announced: &mut Announced| {
+            announced.began(at(2), &data([10, 0, 0, 2], port));
+            announced.over(&data([10, 0, 0, 2], port))
+        };
+        assert_eq!(told(2, &mut announced), None);
+        assert_eq!(told(3, &mut announced), Some("ftp-data"));
+        // Announced again and again, and over in time: nothing grows, nothing is counted.
+        for _ in 0..2 * ANNOUNCED_MAX {
+            announced.ftp(at(400), &control(), &passive([10, 0, 0, 2]));
+        }
+        for second in 0..300 {
+            announced.ftp(at(401 + second), &control(), &passive([10, 0, 0, 2]));
+        }
+        assert_eq!(announced.refused(), 2);
+        assert!(announced.held().bytes <= announced.held().bound);
+    }
+}

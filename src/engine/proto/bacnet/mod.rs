@@ -1,0 +1,275 @@
+//! BACnet/IP: who reads, writes and restarts which building controller.
+//!
+//! Standard: ANSI/ASHRAE 135: Annex J (BACnet/IP), clause 6 (network layer), 20 (messages, tags), 21 (services).
+//!           Names are those of the ICSNPP package for Zeek.
+//! Input:    UDP datagrams, port 47808.
+//! Output:   one `bacnet` record per message; messages between routers (clause 6.4) have none. Clues, of devices
+//!           that are not behind a router: that they serve BACnet, and the name and model they give.
+//! Bounds:   a datagram; of a message in segments only the first is told; of several objects the first.
+//! Not done: values, other than name and model; BACnet/SC and MS/TP.
+
+mod names;
+mod record;
+mod tags;
+
+pub use self::record::BacnetRecord;
+use super::gss::tell;
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
+use crate::types::{ClueKind, Text};
+
+/// First byte of a datagram.
+const MAGIC: u8 = 0x81;
+/// Header of the virtual link layer.
+const LINK_LEN: usize = 4;
+/// Functions of the virtual link layer.
+const RESULT: u8 = 0;
+const WRITE_TABLE: u8 = 1;
+const READ_TABLE: u8 = 2;
+const TABLE: u8 = 3;
+const FORWARDED: u8 = 4;
+const REGISTER: u8 = 5;
+const READ_FOREIGN: u8 = 6;
+const FOREIGN: u8 = 7;
+const DELETE_FOREIGN: u8 = 8;
+const DISTRIBUTE: u8 = 9;
+const UNICAST: u8 = 10;
+const BROADCAST: u8 = 11;
+/// Kinds of messages.
+const CONFIRMED: u8 = 0;
+const UNCONFIRMED: u8 = 1;
+const SIMPLE_ACK: u8 = 2;
+const COMPLEX_ACK: u8 = 3;
+const SEGMENT_ACK: u8 = 4;
+const ERROR: u8 = 5;
+const REJECT: u8 = 6;
+const ABORT: u8 = 7;
+/// Bit of a message's first byte: it comes in segments.
+const SEGMENTED: u8 = 8;
+/// The message in which a device says who it is.
+const I_AM: (u8, u8) = (UNCONFIRMED, 0);
+
+/// Parser of one flow.
+#[derive(Debug, Default)]
+pub struct Bacnet {
+    /// By sender: that it serves BACnet is told.
+    told: [bool; 2],
+}
+
+/// Function of the link layer and what it carries, if the form is right; whether the length is, too.
+fn link(data: &[u8]) -> Option<(u8, &[u8], bool)> {
+    let (&[MAGIC, function, high, low], body) = data.split_first_chunk::<LINK_LEN>()? else {
+        return None;
+    };
+    let len = usize::from(u16::from_be_bytes([high, low]));
+    let body = body.get(..len.checked_sub(LINK_LEN)?).unwrap_or(body);
+    let fits = match function {
+        RESULT | REGISTER => body.len() == 2,
+        // Entries: address, port and mask; address, port and two times.
+        WRITE_TABLE | TABLE | FOREIGN => body.len().is_multiple_of(10),
+        READ_TABLE | READ_FOREIGN => body.is_empty(),
+        DELETE_FOREIGN => body.len() == 6,
+        FORWARDED => body.get(6) == Some(&1),
+        DISTRIBUTE | UNICAST | BROADCAST => body.first() == Some(&1),
+        _ => false,
+    };
+    fits.then_some((function, body, len == data.len()))
+}
+
+impl Protocol for Bacnet {
+    const NAME: &'static str = "bacnet";
+    const PORTS: &'static [Port] = &[Port::Udp(47_808)];
+    const OVER: Over = Over::Datagrams;
+
+    fn probe(start: &[u8], _dir: Dir) -> Probe {
+        match link(start) {
+            Some((.., true)) => Probe::Certain,
+            Some((.., false)) => Probe::Unsure,
+            None => Probe::NotMine,
+        }
+    }
+
+    fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        if !input.datagram {
+            return Parse::Broken("bacnet_over_stream");
+        }
+        let used = input.data.len();
+        if let Some((function, body, _)) = link(input.data) {
+            self.message(function, body, input, out);
+        } else {
+            out.weird("bacnet_bad_header", None, Self::NAME);
+        }
+        Parse::Parsed { used }
+    }
+}
+
+impl Bacnet {
+    fn message(&mut self, function: u8, body: &[u8], input: Input<'_>, out: &mut Out<'_>) {
+        let (bvlc_function, class) = names::link(function);
+        let mut record = BacnetRecord {
+            bvlc_function,
+            class,
+            ..BacnetRecord::default()
+        };
+        let network = match function {
+            FORWARDED => body.get(6..).unwrap_or_default(),
+            DISTRIBUTE | UNICAST | BROADCAST => body,
+            RESULT => {
+                let code = body.first_chunk().map(|code| u16::from_be_bytes(*code));
+                record.result_code = code.map(|code| names::link_result(code).into());
+                out.record(input.ts, record);
+                return;
+            }
+            _ => {
+                out.record(input.ts, record);
+                return;
+            }
+        };
+        let Some((is_routed, message)) = application(network) else {
+            return;
+        };
+        let is_near = !is_routed && function != FORWARDED;
+        if self
+            .service(message, &mut record, is_near, input.dir, out)
+            .is_some()
+        {
+            out.record(input.ts, record);
+        }
+    }
+
+    /// Fills the record from a message of the application layer; `None` if there is nothing to tell.
+    fn service(
+        &mut self,
+        message: &[u8],
+        record: &mut BacnetRecord,
+        is_near: bool,
+        dir: Dir,
+        out: &mut Out<'_>,
+    ) -> Option<()> {
+        let Unit {
+            kind,
+            invoke_id,
+            is_later,
+            code,
+            rest,
+        } = unit(message)?;
+        if is_later {
+            return None;
+        }
+        record.pdu_type = names::pdu_type(kind);
+        record.invoke_id = invoke_id;
+        let service = match kind {
+            UNCONFIRMED => Some(names::unconfirmed(code)),
+            SEGMENT_ACK | REJECT | ABORT => None,
+            _ => Some(names::confirmed(code)),
+        };
+        if let Some((name, class)) = service {
+            (record.pdu_service, record.class) = (Some(name), class);
+        }
+        match kind {
+            CONFIRMED | UNCONFIRMED | COMPLEX_ACK => tags::object(kind, code, rest, record),
+            ERROR => record.result_code = tags::error(rest),
+            REJECT => record.result_code = Some(names::reject(code).into()),
+            ABORT => record.result_code = Some(names::abort(code).into()),
+            _ => {}
+        }
+        let serves = matches!(kind, SIMPLE_ACK | COMPLEX_ACK | ERROR) || (kind, code) == I_AM;
+        if is_near && serves {
+            self.tell(record, (kind, code, rest), dir, out);
+        }
+        Some(())
+    }
+
+    /// That the sender serves BACnet, and what it says of itself.
+    fn tell(
+        &mut self,
+        record: &BacnetRecord,
+        (kind, code, rest): (u8, u8, &[u8]),
+        dir: Dir,
+        out: &mut Out<'_>,
+    ) {
+        if let Some(told) = self.told.get_mut(usize::from(dir == Dir::Resp))
+            && !std::mem::replace(told, true)
+        {
+            let value = Text::from("bacnet");
+            tell(dir, ClueKind::Serves, "bacnet answer", Some(&value), out);
+        }
+        if (kind, code) != (3, 12) || record.object_type.as_deref() != Some("device") {
+            return;
+        }
+        let (clue, evidence) = match record.property.as_deref() {
+            Some("object-name") => (ClueKind::HostName, "bacnet object name"),
+            Some("model-name") => (ClueKind::Software, "bacnet model name"),
+            Some("firmware-revision") => (ClueKind::Software, "bacnet firmware revision"),
+            _ => return,
+        };
+        tell(dir, clue, evidence, tags::text_value(rest).as_ref(), out);
+    }
+}
+
+/// A message of the application layer (clause 20.1).
+struct Unit<'a> {
+    kind: u8,
+    /// Everything but what is not answered has one.
+    invoke_id: Option<u8>,
+    /// A segment that is not the first.
+    is_later: bool,
+    /// The service; of a rejection or abortion its reason.
+    code: u8,
+    rest: &'a [u8],
+}
+
+/// Reads the head of a message.
+fn unit(message: &[u8]) -> Option<Unit<'_>> {
+    let (&first, mut rest) = message.split_first()?;
+    let mut next = || {
+        let (&byte, behind) = rest.split_first()?;
+        rest = behind;
+        Some(byte)
+    };
+    let kind = first >> 4;
+    if kind == CONFIRMED {
+        let _longest_answer = next()?;
+    }
+    let invoke_id = if kind == UNCONFIRMED {
+        None
+    } else {
+        Some(next()?)
+    };
+    let mut is_later = false;
+    if matches!(kind, CONFIRMED | COMPLEX_ACK) && first & SEGMENTED != 0 {
+        is_later = next()? > 0;
+        let _window = next()?;
+    }
+    let code = next()?;
+    names::pdu_type(kind)?;
+    Some(Unit {
+        kind,
+        invoke_id,
+        is_later,
+        code,
+        rest,
+    })
+}
+
+/// Behind the network layer's header (clause 6.2): whether the sender is behind a router, and the message.
+/// `None` for messages between routers.
+fn application(network: &[u8]) -> Option<(bool, &[u8])> {
+    let [1, control, rest @ ..] = network else {
+        return None;
+    };
+    let (has_target, has_source) = (control & 0x20 != 0, control & 0x08 != 0);
+    if control & 0x80 != 0 {
+        return None;
+    }
+    let mut rest = rest;
+    for _ in 0..usize::from(has_target).saturating_add(usize::from(has_source)) {
+        let (&[_, _, len], behind) = rest.split_first_chunk::<3>()?;
+        rest = behind.get(usize::from(len)..)?;
+    }
+    // The count of hops.
+    rest = rest.get(usize::from(has_target)..)?;
+    Some((has_source, rest))
+}
+
+#[cfg(test)]
+mod tests;
