@@ -2,7 +2,8 @@
 //!
 //! What it shows: over shared captures of known machines, the number of devices, their types, systems, roles and users
 //! are those of `devices/truth.txt`; a system that is true but less particular counts as found, and is told apart; and
-//! all of it is the same with one worker and with two.
+//! all of it is the same with one worker and with two. The demo's devices are what its truth says. A machine that changes
+//! its hardware address is one, two with the same name are two.
 //! How: the built program runs over each capture; its `devices.jsonl` is compared line by line. Prints a table and every
 //! miss by name (`--nocapture` shows them).
 //! Needs: `TAPIR_CORPUS`, default `../shared/corpus`; skips by name if it is absent.
@@ -14,8 +15,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::Value;
-use tapir_message::Device;
+use tapir_message::{Device, MacAddr};
 
+use crate::support::frames::{End, end, pcap, udp};
 use crate::support::{corpus, demo, run, tapir_command};
 
 const TRUTH: &str = include_str!("devices/truth.txt");
@@ -231,4 +233,64 @@ fn the_office_is_known_by_what_it_does() {
             assert_eq!(users, [person.to_lowercase()], "{device:#?}");
         }
     }
+}
+
+/// A DHCP request (RFC 2131 §2) of who has `mac` and calls itself `pc-albers`, with a DUID that ends in `duid`.
+fn request(mac: [u8; 6], addr: &str, duid: u8) -> Vec<u8> {
+    let mut data = vec![0; 236];
+    data[..8].copy_from_slice(&[1, 1, 6, 0, 0, 0, 0, 9]);
+    data[28..34].copy_from_slice(&mac);
+    data.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 3, 12, 9]);
+    data.extend(b"pc-albers");
+    data.extend([60, 8]);
+    data.extend(b"MSFT 5.0");
+    // RFC 4361 §6.1: the IAID is the interface's, the DUID the machine's.
+    data.extend([
+        61, 15, 255, 0, 0, 0, mac[5], 0, 3, 0, 1, 0xac, 0x7f, 0x3e, 0, 0, duid, 255,
+    ]);
+    let from = End {
+        mac,
+        ..end(addr, 68)
+    };
+    let to = End {
+        mac: [0xff; 6],
+        ..end("255.255.255.255", 67)
+    };
+    udp(from, to, 0, &data)
+}
+
+/// A laptop on a cable, an hour later on Wi-Fi; and another machine by the same name.
+#[test]
+fn a_machine_is_one_through_changes_of_its_address() {
+    const CABLE: [u8; 6] = [0x00, 0x11, 0x22, 0, 0, 1];
+    const WIFI: [u8; 6] = [0x06, 0x11, 0x22, 0, 0, 2];
+    const OTHER: [u8; 6] = [0x00, 0x11, 0x22, 0, 0, 3];
+    let begin = 1_800_000_000_000_000_u64;
+    let hour = 3_600_000_000;
+    let frames = [
+        (begin, request(CABLE, "10.77.0.31", 1)),
+        (begin + hour, request(WIFI, "10.77.0.32", 1)),
+        (begin + 2 * hour, request(OTHER, "10.77.0.33", 2)),
+        (begin + 3 * hour, request(CABLE, "10.77.0.31", 1)),
+    ];
+    let room = tempfile::tempdir().expect("a folder");
+    let capture = room.path().join("dock.pcap");
+    fs::write(&capture, pcap(1, &frames)).expect("room for a capture");
+    let (found, bytes) = devices(&capture, "1");
+    assert!(bytes == devices(&capture, "2").1, "with two workers");
+    let [laptop, other] = found.as_slice() else {
+        panic!("two devices: {found:#?}")
+    };
+    assert_eq!(
+        (laptop.mac, other.mac),
+        (Some(MacAddr(CABLE)), Some(MacAddr(OTHER)))
+    );
+    assert_eq!(laptop.other_macs, [MacAddr(WIFI)]);
+    assert_eq!((laptop.merged.len(), other.merged.len()), (1, 0));
+    let held: Vec<String> = laptop
+        .addresses
+        .iter()
+        .map(|a| a.addr.to_string())
+        .collect();
+    assert_eq!(held, ["10.77.0.31", "10.77.0.32"]);
 }

@@ -11,8 +11,8 @@
 //! Virtual machines are copied with their names, and no cable is pulled from them: of two hardware addresses that a
 //! hypervisor gave, only a number tells that they are one machine's.
 //! Names that a maker gives to each of a kind are no names here, and routers, and what tells more than three names,
-//! are left alone: others stand behind them. If the two are at work together for three minutes on end after all, or
-//! say different things of themselves within a minute, they are two machines again, for good. Machines with the same
+//! are left alone: others stand behind them. If the two turn out to have different numbers, are at work together for three
+//! minutes on end after all, or say different things of themselves within a minute, they are two machines again, for good. Machines with the same
 //! name are thus two as long as both are on, and numbers copied with a disk image do not make them one.
 //! What a person merged or split, no evidence changes.
 //! Bounds: of machines with the same trait the last four are compared; 64 pairs are watched at once.
@@ -222,14 +222,18 @@ impl Inventory {
         }
     }
 
-    /// The entry at `ix` told something new: if that contradicts what another of its machine says at the same
-    /// time, they are not one.
+    /// The entry at `ix` told something new: if another of its machine has another number, or says something else
+    /// at the same time, they are not one.
     fn doubt(&mut self, ts: Timestamp, ix: DeviceIx) {
         for other in self.table.members(ix) {
-            let pair = self.table.peek(ix).zip(self.table.peek(other));
-            let differs = pair.is_some_and(|(one, other)| differ(&one.device, &other.device));
+            let Some((one, its)) = self.table.peek(ix).zip(self.table.peek(other)) else {
+                continue;
+            };
             let awake = self.heard(other).is_some_and(|at| ts.since(at) < QUIET_NS);
-            if other != ix && differs && awake {
+            let number = NUMBERS
+                .iter()
+                .any(|evidence| contradict(&one.device, &its.device, evidence));
+            if other != ix && (number || awake && differ(&one.device, &its.device)) {
                 self.disband(ts, ix, other);
             }
         }
@@ -265,6 +269,9 @@ impl Inventory {
 
     /// Two entries are not one machine after all.
     fn disband(&mut self, ts: Timestamp, one: DeviceIx, other: DeviceIx) {
+        if self.table.main(one) != self.table.main(other) {
+            return;
+        }
         let (old, new) = (one.min(other), one.max(other));
         let by_evidence = |ix| {
             self.table
@@ -385,10 +392,6 @@ fn may_fuse(device: &Device) -> bool {
 
 /// Whether two devices say different things of themselves.
 fn differ(one: &Device, other: &Device) -> bool {
-    let claimed = |evidence: &&str| {
-        let of = |device| claims(device, std::slice::from_ref(evidence)).map(|(_, text)| text);
-        apart(of(one).collect(), of(other).collect())
-    };
     let named = |evidence: &&str| {
         let of = |device: &Device| {
             let names = device
@@ -399,11 +402,15 @@ fn differ(one: &Device, other: &Device) -> bool {
         };
         apart(of(one), of(other))
     };
-    let steady = NUMBERS
-        .iter()
-        .chain(&SYSTEMS)
-        .filter(|evidence| **evidence != PARAMETERS);
-    OWN_NAMES.iter().any(named) || steady.into_iter().any(claimed)
+    let steady = NUMBERS.iter().chain(&SYSTEMS);
+    let mut steady = steady.filter(|evidence| **evidence != PARAMETERS);
+    OWN_NAMES.iter().any(named) || steady.any(|evidence| contradict(one, other, evidence))
+}
+
+/// Whether two devices claim different things on the same evidence.
+fn contradict(one: &Device, other: &Device, evidence: &str) -> bool {
+    let of = |device| claims(device, &[evidence]).map(|(_, text)| text).collect();
+    apart(of(one), of(other))
 }
 
 /// Whether both say something and never the same.

@@ -259,3 +259,21 @@ fn copies_of_a_virtual_machine_are_not_one() {
     }
     assert_eq!(site.count(), 2);
 }
+
+#[test]
+fn a_number_that_comes_late_undoes_what_a_name_did() {
+    let mut site = Site::new();
+    site.sees(0, CABLE, "10.0.0.1");
+    site.tells(1, CABLE, &[DUID, NAME, CLASS]);
+    site.sees(6_000, WIFI, "10.0.0.2");
+    site.tells(6_001, WIFI, &[NAME, CLASS]);
+    assert_eq!(site.count(), 1);
+    site.tells(
+        6_002,
+        WIFI,
+        &[("dhcp client id", "duid 0001000199999999ac7f3ef00102")],
+    );
+    assert_eq!(site.count(), 2);
+    site.tells(9_000, WIFI, &[("ntlm version", "Windows 10.0.19045")]);
+    assert_eq!(site.count(), 2);
+}

@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use memchr::memmem::Finder;
+
 /// Lines of five columns; lines with `#` in front are for the reader.
 static TEXT: &str = include_str!("evidence.tsv");
 
@@ -26,6 +28,7 @@ pub(super) struct Row {
     at_begin: bool,
     at_end: bool,
     text: &'static str,
+    finder: Finder<'static>,
     pub(super) about: About,
     pub(super) value: &'static str,
     /// Tenths of a power of ten of odds.
@@ -54,6 +57,7 @@ impl Row {
             at_begin: text.len() < pattern.len(),
             at_end: bare.len() < text.len(),
             text: bare,
+            finder: Finder::new(bare),
             about,
             value,
             weight: weight.parse().ok()?,
@@ -63,13 +67,18 @@ impl Row {
 
     /// Where in `evidence`, which is in small letters, the pattern ends; none if it is not there.
     pub(super) fn find(&self, evidence: &str) -> Option<usize> {
-        let (text, whole) = (self.text, evidence.len());
-        match (self.at_begin, self.at_end) {
-            (true, true) => (evidence == text).then_some(whole),
-            (true, false) => evidence.starts_with(text).then_some(text.len()),
-            (false, true) => evidence.ends_with(text).then_some(whole),
-            (false, false) => Some(evidence.find(text)?.saturating_add(text.len())),
+        let (text, bytes) = (self.text, evidence.as_bytes());
+        // Most rows are told by their first letter.
+        if self.at_begin && bytes.first() != text.as_bytes().first() {
+            return None;
         }
+        let at = match (self.at_begin, self.at_end) {
+            (true, true) => (evidence == text).then_some(0),
+            (true, false) => evidence.starts_with(text).then_some(0),
+            (false, true) => evidence.strip_suffix(text).map(str::len),
+            (false, false) => self.finder.find(bytes),
+        };
+        Some(at?.saturating_add(text.len()))
     }
 }
 

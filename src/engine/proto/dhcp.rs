@@ -8,10 +8,9 @@
 //! Bounds:   64 options of 255 bytes in the options, `file` and `sname` fields together.
 //! Not done: RFC 3396 long options are not joined.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, text};
 
@@ -226,7 +225,7 @@ impl<'a> Options<'a> {
         let name = if flags & 4 == 0 {
             unpadded(name)
         } else {
-            labels(name)
+            labels::name(name)
         };
         Some(name).filter(|name| !name.is_empty())
     }
@@ -250,22 +249,6 @@ fn unpadded(bytes: &[u8]) -> Text {
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last.saturating_add(1));
     text(bytes.get(..end).unwrap_or_default(), 255)
-}
-
-/// Labels with a length byte each, joined by dots (RFC 1035 §3.1; compression is not allowed here).
-fn labels(mut bytes: &[u8]) -> Text {
-    let mut out = Text::new();
-    while let Some((&len, rest)) = bytes.split_first()
-        && let Some((label, rest)) = rest.split_at_checked(usize::from(len))
-        && len > 0
-    {
-        if !out.is_empty() {
-            out.push('.');
-        }
-        out.push_str(&text(label, 63));
-        bytes = rest;
-    }
-    out
 }
 
 /// Name of a message type (RFC 2132 §9.6 and later).
@@ -354,6 +337,10 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
         });
     };
     if !message.reply {
+        // First, as it tells machines of one name apart.
+        if let Some(id) = identifier(options, message.mac) {
+            tell(client, ClueKind::Software, "dhcp client id", &id);
+        }
         let said = [
             (&record.host_name, ClueKind::HostName, "dhcp option 12"),
             (&record.client_fqdn, ClueKind::HostName, "dhcp option 81"),
@@ -372,9 +359,6 @@ fn clues(message: &Message, options: &Options<'_>, record: &DhcpRecord, out: &mu
             if let Some(value) = value {
                 tell(client, kind, evidence, value.trim_end_matches('.'));
             }
-        }
-        if let Some(id) = identifier(options, message.mac) {
-            tell(client, ClueKind::Software, "dhcp client id", &id);
         }
         return;
     }
@@ -406,12 +390,8 @@ fn identifier(options: &Options<'_>, mac: Option<MacAddr>) -> Option<Text> {
         _ if mac.is_some_and(|mac| *value == mac.0) => return None,
         _ => ("id", id),
     };
-    let mut out = Text::from(name);
-    for (at, byte) in value.iter().enumerate() {
-        let space = if at == 0 { " " } else { "" };
-        let _infallible = write!(out, "{space}{byte:02x}");
-    }
-    Some(out)
+    let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(format!("{name} {hex}"))
 }
 
 #[cfg(test)]

@@ -128,3 +128,34 @@ proptest! {
         let _ = run([10, 0, 0, 1], &data[..cut.min(data.len())]);
     }
 }
+
+#[test]
+fn an_identifier_is_told_without_what_differs_between_the_interfaces() {
+    let mac = Some(MacAddr([0, 1, 2, 3, 4, 5]));
+    // RFC 4361 §6.1: 255, IAID, then the DUID of RFC 8415 §11.2 (type 1, hardware type 1, time, address).
+    let with_duid = |iaid: u8| {
+        let mut id = vec![255, 0, 0, 0, iaid];
+        id.extend([
+            0, 1, 0, 1, 0x2c, 0x3f, 0x5e, 0x11, 0xac, 0x7f, 0x3e, 0xf0, 1, 2,
+        ]);
+        id
+    };
+    let duid = Some("duid 000100012c3f5e11ac7f3ef00102".to_owned());
+    for (id, told) in [
+        (with_duid(1), duid.clone()),
+        (with_duid(9), duid),
+        // RFC 2132 §9.14: a type and a hardware address, its own or another's.
+        (vec![1, 0, 1, 2, 3, 4, 5], None),
+        (
+            vec![1, 0, 1, 2, 3, 4, 6],
+            Some("id 01000102030406".to_owned()),
+        ),
+        (vec![0, b'x'], None),
+        (vec![255, 0, 0, 0, 1, 0, 3], None),
+    ] {
+        let options = Options {
+            seen: vec![(61, &id)],
+        };
+        assert_eq!(identifier(&options, mac), told, "{id:?}");
+    }
+}
