@@ -251,16 +251,20 @@ def pause():
     pcap("long-pause", ETHER, frames)
 
 
-def split():
+def client_hello():
     data = (HERE / "tls-visit" / "in.pcap").read_bytes()[24:]
-    hello = None
-    while data and hello is None:
+    while data:
         size = struct.unpack("<I", data[8:12])[0]
         packet, data = data[16 : 16 + size], data[16 + size :]
         if packet[12:14] == b"\x08\x00" and packet[23] == 6:
             start = 14 + 20 + (packet[46] >> 4) * 4
             if packet[start : start + 2] == b"\x16\x03":
-                hello = packet[start:]
+                return packet[start:]
+    raise ValueError("no ClientHello in tls-visit")
+
+
+def split():
+    hello = client_hello()
     third = len(hello) // 3
     parts = [hello[:third], hello[third : 2 * third], hello[2 * third :]]
     whole = talk(dport=443, b="198.51.100.11", up=parts, down=())

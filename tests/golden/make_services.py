@@ -1,12 +1,11 @@
-"""Writes the captures of the golden cases about controllers and databases, as `make_text.py` does, and the
-seeds of the fuzz target `streams` for the same talks.
+"""Writes the captures of the golden cases about controllers and databases, as `make_text.py` does.
 
-Usage: python3 tests/golden/make_services.py, again whenever the list of protocols has changed.
+Usage: python3 tests/golden/make_services.py
 S7comm and EtherNet/IP are the frames that libraries exchange, as others have published them; BACnet and the databases
 follow the shared captures; names, addresses and secrets are made up.
 """
 
-from make import ETHER, pcap, struct
+from make import ETHER, client_hello, pcap, struct
 from make_text import C, S, datagrams, dialog
 
 unhex = bytes.fromhex
@@ -25,7 +24,7 @@ def s7comm():
         (C, unhex("0300002702f080320100000100000e00080501120a100200040001840000a00004002012345678")), (S, unhex("0300001602f0803203000001000002000100000501ff")),
         (C, unhex("0300002102f0803201000014000010000029000000000009") + b"P_PROGRAM"),
         (S, unhex("0300001402f08032030000140000010000000029")),
-    ], name="s7comm"))
+    ]))
 
 
 def bacnet():
@@ -42,7 +41,7 @@ def bacnet():
         (C, link(10, unhex("01040255740f0c004000011955") + unhex("3e44423000003f4908"))), (S, link(10, unhex("010020740f"))),
         (C, link(10, unhex("010402552914") + unhex("09021d0700") + b"geheim")), (S, link(10, unhex("0100502914911d911a"))),
         (C, link(5, unhex("0064"))), (S, link(0, unhex("0030"))),
-    ], "bacnet", sport=47808))
+    ], None, sport=47808))
 
 
 def enip():
@@ -61,7 +60,7 @@ def enip():
         (C, send(unhex("1003200124013007") + b"neuer")), (S, send(unhex("90000e00"))),
         (C, send(unhex("52022006 2401 0a0e 0400 0501 2001 0100 0100"))), (S, send(unhex("85000f00"))),
         (C, frame(0x66, 0xC699ABDF, b"")),
-    ], name="enip"))
+    ]))
 
 
 def tds():
@@ -95,7 +94,7 @@ def tds():
         (C, packet(1, headers + wide("SELECT name FROM kunden WHERE ort = 'geheim'"))), (S, packet(4, unhex("81010000000000 0800e73c000904d00034 04") + wide("name") + unhex("d1ffff fd1000c1000000000000000000"))),
         (C, packet(1, headers + wide("EXEC xp_cmdshell 'whoami'"))), (S, packet(4, unhex("fd0000000000000000 00000000"))),
         (C, packet(3, headers + b"\x07\0" + wide("sp_help") + b"\0\0")), (S, packet(4, unhex("7900000000fe0000e000 0000000000000000"))),
-    ], name="tds"))
+    ]))
 
 
 def mysql():
@@ -116,7 +115,7 @@ def mysql():
         (C, packet(0, b"\x03SELECT * FROM kunden WHERE name = 'geheim'")), (S, packet(1, b"\x01") + packet(2, b"\x03def")),
         (C, packet(0, b"\x03DROP TABLE kunden")), (S, packet(1, b"\xff" + struct.pack("<H", 1142) + b"#42000DROP command denied")),
         (C, packet(0, b"\x02archiv")), (S, packet(1, unhex("00000002000000"))), (C, packet(0, b"\x01")),
-    ], sport=50001, start=1.0, name="mysql"))
+    ], sport=50001, start=1.0))
 
 
 def postgresql():
@@ -139,7 +138,9 @@ def postgresql():
         (C, message(b"P", b"\0DROP TABLE kunden\0\0\0") + message(b"S", b"")),
         (S, message(b"1", b"") + message(b"E", b"SERROR\0C42501\0Mmust be owner\0\0") + message(b"Z", b"I")),
         (C, message(b"X", b"")),
-    ], sport=50001, start=1.0, name="postgresql"))
+    ], sport=50001, start=1.0) + dialog(5432, [
+        (C, unhex("0000000804d2162f")), (S, b"S"), (C, client_hello()),
+    ], sport=50002, start=2.0))
 
 
 def redis():
@@ -154,7 +155,7 @@ def redis():
         (C, command(b"GET", b"kunde:1") * 3), (S, b"$-1\r\n$6\r\ngeheim\r\n$-1\r\n"),
         (C, command(b"CONFIG", b"SET", b"dir", b"/tmp")), (S, b"-NOPERM this user has no permissions\r\n"),
         (C, b"QUIT\r\n"), (S, b"+OK\r\n"),
-    ], name="redis"))
+    ]))
 
 
 def stratum():
@@ -162,7 +163,7 @@ def stratum():
         (C, b'{"id": 1, "method": "mining.subscribe", "params": ["cgminer/3.7.2"]}\n'), (S, b'{"error":null,"id":1,"result":[["mining.notify","ae68"],"00",8]}\n'),
         (C, b'{"id": 2, "method": "mining.authorize", "params": ["1BoatSLRHtKNngkdXEeobR76b53LETtpyT.pc-anna", "geheim"]}\n'),
         (S, b'{"error":null,"id":2,"result":true}\n'), (S, b'{"id":null,"method":"mining.notify","params":["1"]}\n'),
-    ], name="stratum"))
+    ]))
 
 
 if __name__ == "__main__":

@@ -160,6 +160,10 @@ impl Protocol for Stratum {
             if self.started.is_none() {
                 return Parse::Broken("stratum_no_object");
             }
+            // Who answers in other words is no pool.
+            if input.dir == Dir::Resp {
+                self.record.success = Some(false);
+            }
             self.finish(out);
             return Parse::Skip;
         }
@@ -226,7 +230,7 @@ impl Stratum {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{endures, stream};
+    use super::super::testing::{endures, grows, stream};
     use super::*;
 
     const C: Dir = Dir::Orig;
@@ -261,9 +265,14 @@ mod tests {
                 r#"stratum {"agent":"xmr/1.0","user":"47mr7jYTroxQ","methods":["login"],"success":true}"#
             ]
         );
+        // `DI-cryptominingdetection_cgminer.s2`: a web server answers.
+        let told = stream::<Stratum>(&[REFUSED[0], (S, b"HTTP/1.1 400 Bad Request\r\n\r\n")]);
+        assert!(told.records[0].ends_with(r#""success":false}"#));
         // Nobody answers: told at the end.
         assert_eq!(stream::<Stratum>(&LOGIN[..1]).records.len(), 1);
         endures::<Stratum>(&REFUSED, false);
+        grows::<Stratum>(REFUSED[0].1, C);
+        grows::<Stratum>(LOGIN[0].1, C);
         endures::<Stratum>(&LOGIN, false);
     }
 

@@ -74,7 +74,7 @@ impl Protocol for Teamviewer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::unhex;
+    use super::super::testing::{grows, unhex};
     use super::*;
 
     /// The first messages of each side of the shared capture `nDPI_teamviewer`.
@@ -87,6 +87,7 @@ mod tests {
         assert_eq!(Teamviewer::probe(&first, Dir::Orig), Probe::Unsure);
         let both = [&first[..], &second].concat();
         assert_eq!(Teamviewer::probe(&both, Dir::Orig), Probe::Certain);
+        grows::<Teamviewer>(&both, Dir::Orig);
         let answer = unhex(
             "1130 36 00 18000000 0100000000000000 1b00000018000000 8c0067fc71b09880d95938c589a6c18cc7919eea283d28cd",
         );

@@ -1,6 +1,6 @@
 //! What the tests of parsers share: a talk as the driver leads it, and what was told.
 
-use super::{Credential, Dir, Input, Out, Parse, Protocol};
+use super::{Credential, Dir, Input, Out, Parse, Probe, Protocol};
 use crate::types::{Body, Clue, Endpoint, Fields as _, FlowRef, Observations, Timestamp};
 
 /// What one talk came to.
@@ -131,6 +131,20 @@ fn talk<P: Protocol>(flow: &FlowRef, pieces: &[(Dir, &[u8])], datagram: bool, sa
     }
     told.seen = seen;
     told
+}
+
+/// What a start may be, none of its beginnings cannot be: whoever sends a byte at a time is known all the same.
+pub(super) fn grows<P: Protocol>(start: &[u8], dir: Dir) {
+    assert_ne!(
+        P::probe(start, dir),
+        Probe::NotMine,
+        "{}",
+        start.escape_ascii()
+    );
+    for end in 1..start.len() {
+        let shown = start[..end].escape_ascii();
+        assert_ne!(P::probe(&start[..end], dir), Probe::NotMine, "{shown}");
+    }
 }
 
 /// Nothing panics and no answer is out of range: the talk cut at every byte, byte by byte, and with

@@ -165,7 +165,11 @@ fn parts(carried: Carried<'_>) -> impl Iterator<Item = &[u8]> {
         (0..count).filter_map(move |index| {
             // The next one begins where this one ends.
             let last = index.saturating_add(1) >= count;
-            let end = if last { packet.len() } else { offset(index.saturating_add(1))? };
+            let end = if last {
+                packet.len()
+            } else {
+                offset(index.saturating_add(1))?
+            };
             packet.get(offset(index)?..end)
         })
     });
@@ -193,7 +197,9 @@ fn path(mut rest: &[u8]) -> Path {
                 }
                 symbol.push_str(&text(name, SYMBOL_LEN_MAX));
             }
-            rest = letters.get(len.saturating_add(len % 2)..).unwrap_or_default();
+            rest = letters
+                .get(len.saturating_add(len % 2)..)
+                .unwrap_or_default();
             continue;
         }
         // Logical segments: a value of one byte, or of two or four behind a byte that fills.

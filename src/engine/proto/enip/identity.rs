@@ -32,10 +32,22 @@ pub(super) fn tell_identity(item: &[u8], input: Input<'_>, out: &mut Out<'_>) ->
         product_name: Some(name.clone()).filter(|name| !name.is_empty()),
     };
     let serves = Text::from("enip");
-    tell(input.dir, ClueKind::Serves, "cip identity", Some(&serves), out);
+    tell(
+        input.dir,
+        ClueKind::Serves,
+        "cip identity",
+        Some(&serves),
+        out,
+    );
     if !name.is_empty() {
         let value = [&name, " ", record.revision.as_deref().unwrap_or_default()].concat();
-        tell(input.dir, ClueKind::Software, "cip identity", Some(&value), out);
+        tell(
+            input.dir,
+            ClueKind::Software,
+            "cip identity",
+            Some(&value),
+            out,
+        );
     }
     out.record(input.ts, record);
     Some(())

@@ -13,8 +13,8 @@ mod identity;
 mod names;
 mod record;
 
-pub use self::record::{CipIdentityRecord, CipRecord, EnipRecord};
 use self::cip::{Call, hex32};
+pub use self::record::{CipIdentityRecord, CipRecord, EnipRecord};
 use super::gss::tell;
 use super::little_endian::{field, size16_at, u16_at, u32_at};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
@@ -60,10 +60,22 @@ impl Protocol for Enip {
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         if start.len() < HEAD_LEN {
-            let known = u16_at(start, 0).is_none_or(|command| names::command(command).is_some());
-            // A session's first message has neither session nor status.
-            let quiet = start.get(4..).unwrap_or_default().iter().take(8).all(|byte| *byte == 0);
-            return if known && quiet { Probe::Unsure } else { Probe::NotMine };
+            let known = match *start {
+                [] => true,
+                [low] => names::command(u16::from(low)).is_some(),
+                [low, high, ..] => names::command(u16::from_le_bytes([low, high])).is_some(),
+            };
+            // The status is small, and mostly 0.
+            let status = start.get(8..).unwrap_or_default();
+            let fits = status.iter().take(4).enumerate();
+            let fits = fits
+                .into_iter()
+                .all(|(at, byte)| *byte == 0 || (at == 0 && *byte <= 0x6a));
+            return if known && fits {
+                Probe::Unsure
+            } else {
+                Probe::NotMine
+            };
         }
         let Some((command, len, session, status)) = head(start) else {
             return Probe::NotMine;
@@ -80,7 +92,9 @@ impl Protocol for Enip {
             },
             LIST_IDENTITY if matches!(body, [1, 0, 0x0c, 0, ..]) => Probe::Certain,
             REGISTER | RR_DATA | UNIT_DATA => Probe::Unsure,
-            _ if session == 0 && (len == 0 || body.first() == Some(&1)) => Probe::Unsure,
+            _ if session == 0 && (len == 0 || body.first().is_none_or(|first| *first == 1)) => {
+                Probe::Unsure
+            }
             _ => Probe::NotMine,
         }
     }
@@ -109,7 +123,9 @@ impl Protocol for Enip {
             return Parse::NeedMore { used: 0, need };
         }
         self.sure = true;
-        let body = data.get(HEAD_LEN..whole.min(data.len())).unwrap_or_default();
+        let body = data
+            .get(HEAD_LEN..whole.min(data.len()))
+            .unwrap_or_default();
         let carried = match command {
             RR_DATA | UNIT_DATA if status == 0 => body.get(6..),
             LIST_IDENTITY => Some(body),
@@ -137,10 +153,9 @@ impl Enip {
     fn items(&mut self, items: &[u8], input: Input<'_>, out: &mut Out<'_>) -> bool {
         let (mut at, mut told) = (2_usize, false);
         for _ in 0..u16_at(items, 0).unwrap_or_default().min(ITEMS_MAX) {
-            let (Some(kind), Some(len)) = (
-                u16_at(items, at),
-                size16_at(items, at.saturating_add(2)),
-            ) else {
+            let (Some(kind), Some(len)) =
+                (u16_at(items, at), size16_at(items, at.saturating_add(2)))
+            else {
                 break;
             };
             at = at.saturating_add(4);
@@ -164,7 +179,13 @@ impl Enip {
                 told = true;
                 if is_response && !std::mem::replace(&mut self.told, true) {
                     let value = Text::from("enip");
-                    tell(input.dir, ClueKind::Serves, "cip response", Some(&value), out);
+                    tell(
+                        input.dir,
+                        ClueKind::Serves,
+                        "cip response",
+                        Some(&value),
+                        out,
+                    );
                 }
             }
         }

@@ -83,12 +83,17 @@ pub(super) fn service(code: u8, class: Option<u32>) -> (&'static str, &'static s
 
 /// How a service went (volume 1, appendix B).
 pub(super) fn general_status(code: u8) -> &'static str {
-    STATUSES.get(usize::from(code)).copied().unwrap_or("unknown")
+    STATUSES
+        .get(usize::from(code))
+        .copied()
+        .unwrap_or("unknown")
 }
 
 /// Classes of objects; the rare ones stay numbers.
 pub(super) fn class(number: u32) -> Option<&'static str> {
-    let at = CLASSES.binary_search_by_key(&number, |(known, _)| *known).ok()?;
+    let at = CLASSES
+        .binary_search_by_key(&number, |(known, _)| *known)
+        .ok()?;
     CLASSES.get(at).map(|(_, name)| *name)
 }
 

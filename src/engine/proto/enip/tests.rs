@@ -1,6 +1,6 @@
 //! Messages of the shared captures `iti_cip-eth-set-2`, `iti_cip_start_plc` and `iti_cip-multiple-2` as tshark
 //! 4.0.17 reads them, and requests built by the forms of the standard; comments say which.
-use super::super::testing::{endures, stream, unhex};
+use super::super::testing::{endures, grows, stream, unhex};
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -30,7 +30,10 @@ fn session() -> [(Dir, Vec<u8>); 4] {
 }
 
 fn talk(pieces: &[(Dir, Vec<u8>)]) -> super::super::testing::Told {
-    let pieces: Vec<_> = pieces.iter().map(|(dir, piece)| (*dir, &piece[..])).collect();
+    let pieces: Vec<_> = pieces
+        .iter()
+        .map(|(dir, piece)| (*dir, &piece[..]))
+        .collect();
     stream::<Enip>(&pieces)
 }
 
@@ -46,16 +49,26 @@ fn a_session_and_a_variable() {
             r#"cip {"direction":"response","cip_service_code":"0x4c","cip_service":"Read Tag","cip_status_code":"0x05","cip_status":"Path destination unknown","class":"read"}"#,
         ]
     );
-    let clues: Vec<_> = told.clues.iter().map(|clue| (clue.kind, &*clue.value)).collect();
+    let clues: Vec<_> = told
+        .clues
+        .iter()
+        .map(|clue| (clue.kind, &*clue.value))
+        .collect();
     assert_eq!(clues, [(ClueKind::Serves, "enip")]);
     let session = session();
-    let pieces: Vec<_> = session.iter().map(|(dir, piece)| (*dir, &piece[..])).collect();
+    let pieces: Vec<_> = session
+        .iter()
+        .map(|(dir, piece)| (*dir, &piece[..]))
+        .collect();
     endures::<Enip>(&pieces, false);
     for (dir, piece) in pieces {
         assert_eq!(Enip::probe(piece, dir), Probe::Certain);
-        assert_eq!(Enip::probe(&piece[..20], dir), if piece[4] == 0 { Probe::Unsure } else { Probe::NotMine });
+        grows::<Enip>(piece, dir);
     }
-    assert_eq!(Enip::probe(b"e\0\x04\0text that is longer than a header", C), Probe::NotMine);
+    assert_eq!(
+        Enip::probe(b"e\0\x04\0text that is longer than a header", C),
+        Probe::NotMine
+    );
 }
 
 #[test]
@@ -83,11 +96,32 @@ fn messages_in_messages() {
     // Unconnected send (volume 1, 3-5.5.2): a reset of the identity object, by way of the backplane.
     let sent = "6f002200 dfab99c6 00000000 0000000000000000 00000000 00000000 0000 0200
                 00000000 b2001200 52 02 2006 2401 0a 0e 0400 05 01 2001 01 00 0100";
-    let told = talk(&[(S, unhex(packet)), (C, unhex(sent)), (S, unhex("6f001400 dfab99c6 00000000 0000000000000000 00000000 00000000 0000 0200 00000000 b2000400 85 00 0f 00"))]);
-    let names: Vec<_> = told.records.iter().map(|line| {
-        let word = |key: &str| line.split(key).nth(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-        (word("\"cip_service\":\""), word("\"class_name\":\""), word("\"cip_status\":\""))
-    }).collect();
+    let told = talk(&[
+        (S, unhex(packet)),
+        (C, unhex(sent)),
+        (
+            S,
+            unhex(
+                "6f001400 dfab99c6 00000000 0000000000000000 00000000 00000000 0000 0200 00000000 b2000400 85 00 0f 00",
+            ),
+        ),
+    ]);
+    let names: Vec<_> = told
+        .records
+        .iter()
+        .map(|line| {
+            let word = |key: &str| {
+                line.split(key)
+                    .nth(1)
+                    .map(|rest| rest.split('"').next().unwrap().to_owned())
+            };
+            (
+                word("\"cip_service\":\""),
+                word("\"class_name\":\""),
+                word("\"cip_status\":\""),
+            )
+        })
+        .collect();
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(
         names,
@@ -114,15 +148,27 @@ fn a_device_lists_its_identity() {
     let told = talk(&[(S, unhex(identity))]);
     assert_eq!(
         told.records,
-        [r#"cip_identity {"socket_address":"0.0.0.0","socket_port":44818,"vendor_id":1,"device_type_id":14,"product_code":54,"revision":"20.11","device_status":"0x3160","serial_number":"0x6c061a","product_name":"1756-L61/B LOGIX5561","device_state":"0xff"}"#]
+        [
+            r#"cip_identity {"socket_address":"0.0.0.0","socket_port":44818,"vendor_id":1,"device_type_id":14,"product_code":54,"revision":"20.11","device_status":"0x3160","serial_number":"0x6c061a","product_name":"1756-L61/B LOGIX5561","device_state":"0xff"}"#
+        ]
     );
-    let clues: Vec<_> = told.clues.iter().map(|clue| (clue.kind, &*clue.value)).collect();
+    let clues: Vec<_> = told
+        .clues
+        .iter()
+        .map(|clue| (clue.kind, &*clue.value))
+        .collect();
     let software = (ClueKind::Software, "1756-L61/B LOGIX5561 20.11");
     assert_eq!(clues, [(ClueKind::Serves, "enip"), software]);
     endures::<Enip>(&[(S, &unhex(identity))], true);
     // The question, on its port; a session refused.
     let ask = unhex("63000000 00000000 00000000 4c4953544944454e 00000000");
     assert_eq!(Enip::probe(&ask, C), Probe::Unsure);
-    let refused = talk(&[(S, unhex("65000000 00000000 69000000 0000000000000000 00000000"))]);
-    assert!(refused.records[0].contains("Unsupported Protocol Revision"), "{refused:?}");
+    let refused = talk(&[(
+        S,
+        unhex("65000000 00000000 69000000 0000000000000000 00000000"),
+    )]);
+    assert!(
+        refused.records[0].contains("Unsupported Protocol Revision"),
+        "{refused:?}"
+    );
 }

@@ -61,13 +61,17 @@ pub(super) fn is_refusal(body: &[u8], len: usize) -> bool {
 
 /// Whether it is a sign-in, or the request to encrypt that comes before it.
 pub(super) fn is_response(body: &[u8], len: usize) -> bool {
-    let zeroes = body.get(9..FIXED_LEN).unwrap_or_default();
+    body.len() >= FIXED_LEN && may_be_response(body, len)
+}
+
+/// Whether it may become one: as far as they are there, the client speaks version 4.1, and zeroes follow.
+pub(super) fn may_be_response(body: &[u8], len: usize) -> bool {
+    let can = body
+        .get(1)
+        .is_none_or(|can| u32::from(*can) << 8 & PROTOCOL_41 != 0);
     // MariaDB puts further abilities into the last four.
-    let is_quiet = zeroes.iter().take(19).all(|byte| *byte == 0);
-    (FIXED_LEN..4096).contains(&len)
-        && zeroes.len() == 23
-        && is_quiet
-        && u32_at(body, 0).is_some_and(|can| can & PROTOCOL_41 != 0)
+    let zeroes = body.iter().take(FIXED_LEN).skip(9).take(19);
+    (FIXED_LEN..4096).contains(&len) && can && zeroes.copied().all(|byte| byte == 0)
 }
 
 /// Whether it is the request to encrypt.

@@ -79,27 +79,26 @@ impl Protocol for Mysql {
     const PORTS: &'static [Port] = &[Port::Tcp(3306)];
     const OVER: Over = Over::Streams;
 
-    fn probe(start: &[u8], _dir: Dir) -> Probe {
+    fn probe(start: &[u8], dir: Dir) -> Probe {
         let Some((len, number)) = head(start) else {
-            return if start.len() < HEAD_LEN {
-                Probe::Unsure
-            } else {
-                Probe::NotMine
+            // A first packet has less than 4 KiB.
+            return match start {
+                [] | [_] | [_, 0..=15] | [_, 0..=15, 0] => Probe::Unsure,
+                _ => Probe::NotMine,
             };
         };
         let body = start.get(HEAD_LEN..).unwrap_or_default();
-        match number {
-            0 if login::is_greeting(body, len) => Probe::Certain,
-            0 if login::is_refusal(body, len) => Probe::Certain,
-            1 if login::is_response(body, len) => Probe::Certain,
-            // Not enough yet: a greeting is short.
-            0 | 1 if body.len() < len && len < 512 && body.len() < 48 => {
-                match body.first().copied() {
-                    None | Some(10 | ERROR) => Probe::Unsure,
-                    Some(_) if number == 1 => Probe::Unsure,
-                    Some(_) => Probe::NotMine,
-                }
+        match (number, dir) {
+            (0, _) if login::is_greeting(body, len) || login::is_refusal(body, len) => {
+                Probe::Certain
             }
+            (1, Dir::Orig) if login::is_response(body, len) => Probe::Certain,
+            // Not all there yet.
+            (0, _) if body.len() < len.min(64) && len < 512 => match body {
+                [] | [10 | ERROR, ..] => Probe::Unsure,
+                _ => Probe::NotMine,
+            },
+            (1, Dir::Orig) if body.len() < 32 && login::may_be_response(body, len) => Probe::Unsure,
             _ => Probe::NotMine,
         }
     }

@@ -2,7 +2,7 @@
 //! `zeek_mysql-show-engine-innodb-status-no-password`, as tshark 4.0.17 reads them; answers to challenges are
 //! zeroes here.
 
-use super::super::testing::{Told, endures, stream, unhex};
+use super::super::testing::{Told, endures, grows, stream, unhex};
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -65,6 +65,9 @@ fn a_sign_in_and_queries() {
     endures::<Mysql>(&pieces, false);
     assert_eq!(Mysql::probe(pieces[0].1, S), Probe::Certain);
     assert_eq!(Mysql::probe(pieces[1].1, C), Probe::Certain);
+    for (dir, piece) in &pieces[..2] {
+        grows::<Mysql>(piece, *dir);
+    }
 }
 
 #[test]
@@ -128,6 +131,8 @@ fn tls_ends_it_and_other_streams_are_left_alone() {
         b"\x0a\0\0\0geheim",
         b"\0\0\0\x85\xffSMBr",
         b"220 ftp\r\n",
+        b"\xff\xfd\x18",
+        b"\x83\0\0\x01\x8f",
     ] {
         assert_eq!(
             Mysql::probe(other, S),

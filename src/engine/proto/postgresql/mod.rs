@@ -25,6 +25,8 @@ const VERSION_3: u32 = 196_608;
 const CANCEL: u32 = 80_877_102;
 const TLS: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;
+/// Stands for any byte in the form of a start.
+const ANY: u8 = b'?';
 /// Longest message a client begins with.
 const BEGIN_LEN_MAX: usize = 10_000;
 /// Parameters of a sign-in looked at.
@@ -82,18 +84,26 @@ impl Protocol for Postgresql {
             }
             _ => {}
         }
+        // Beginnings of a client's first message, and of a server's: how to sign in, or a refusal of what is no
+        // PostgreSQL or of a later version; of one letter where it was asked to encrypt.
+        let is_begun = |form: &[u8]| {
+            let mut pairs = start.iter().zip(form);
+            pairs.all(|(byte, known)| byte == known || *known == ANY)
+        };
         match start {
-            [0] | [0, 0] | [0, 0, _] | [0, 0, _, _] => Probe::Unsure,
-            [0, 0, _, _, rest @ ..]
-                if rest.len() < 4 && [0, 3].starts_with(rest.get(..2).unwrap_or(rest)) =>
-            {
-                Probe::Unsure
-            }
-            // The server's first message: how to sign in.
             [b'R', 0, 0, 0, 8..=64, 0, 0, 0, 0 | 2..=3 | 5..=12, ..] => Probe::Certain,
-            // The server's refusal of what is no PostgreSQL, or of a later version.
-            [b'E', 0, 0, _, _, b'S', b'F', b'A', b'T', b'A', b'L', 0, ..] => Probe::Certain,
+            [b'R', ..] if start.len() < 9 && is_begun(b"R\0\0\0?\0\0\0") => Probe::Unsure,
+            [b'E', ..] if start.len() >= 12 && is_begun(b"E\0\0??SFATAL\0") => Probe::Certain,
+            [b'E', ..] if start.len() < 12 && is_begun(b"E\0\0??SFATAL\0") => Probe::Unsure,
             [b'S' | b'N'] => Probe::Unsure,
+            [0, ..] if start.len() < 8 => {
+                let forms = [b"\0\0??\0\x03\0\0", b"\0\0??\x04\xd2\x16?"];
+                if forms.iter().any(|form| is_begun(&form[..])) {
+                    Probe::Unsure
+                } else {
+                    Probe::NotMine
+                }
+            }
             _ => Probe::NotMine,
         }
     }

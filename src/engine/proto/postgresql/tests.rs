@@ -1,7 +1,7 @@
 //! Messages of the shared captures `arkime_postgres-badpass`, `zeek_psql-aws-ssl-disable`, `suriv_pgsql-5524-input` and
 //! `acandeias_nmapSV`, as tshark 4.0.17 reads them; the answer to the challenge is made up.
 
-use super::super::testing::{Told, endures, stream, unhex};
+use super::super::testing::{Told, endures, grows, stream, unhex};
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -73,6 +73,9 @@ fn a_sign_in_and_a_query() {
     assert_eq!(Postgresql::probe(pieces[0].1, C), Probe::Certain);
     assert_eq!(Postgresql::probe(pieces[2].1, C), Probe::Certain);
     assert_eq!(Postgresql::probe(pieces[3].1, S), Probe::Certain);
+    for (dir, piece) in &pieces[..4] {
+        grows::<Postgresql>(piece, *dir);
+    }
 }
 
 #[test]
@@ -105,6 +108,7 @@ fn refusals() {
     // What a scanner gets that speaks something else.
     let scan = unhex("45 00000013 53 464154414c00 43 304130303000 0000");
     assert_eq!(Postgresql::probe(&scan, S), Probe::Certain);
+    grows::<Postgresql>(&scan, S);
     let told = talk(&[(S, scan)]);
     assert_eq!(
         told.records,

@@ -98,20 +98,24 @@ pub(super) fn probe(start: &[u8]) -> Probe {
             }
         }
         // In a line, or an answer: on its port.
-        b"PING\r\n" | [b'+', b'P', b'O', b'N', b'G', ..] => Probe::Unsure,
-        [b'-', b'N', b'O', b'A', b'U', b'T', b'H', b' ', ..] => Probe::Unsure,
-        _ => match line(start, LINE_LEN_MAX) {
-            Some((line, _)) if COMMON.iter().any(|known| begins(line, known)) => Probe::Unsure,
-            _ => Probe::NotMine,
-        },
+        _ if COMMON.iter().any(|word| begins(start, word)) => Probe::Unsure,
+        _ => Probe::NotMine,
     }
 }
 
-/// Commands that are often sent in a line.
-const COMMON: [&[u8]; 6] = [b"PING", b"INFO", b"AUTH", b"CONFIG", b"CLIENT", b"KEYS"];
+/// Commands that are often sent in a line, and answers that are nobody else's.
+const COMMON: [&[u8]; 8] = [
+    b"PING", b"INFO", b"AUTH", b"CONFIG", b"CLIENT", b"KEYS", b"+PONG", b"-NOAUTH",
+];
 
-fn begins(line: &[u8], word: &[u8]) -> bool {
-    let (Some(start), next) = (line.get(..word.len()), line.get(word.len())) else {
+/// Whether the start is the beginning of a word, or the word with a blank behind it.
+fn begins(start: &[u8], word: &[u8]) -> bool {
+    let shared = start.len().min(word.len());
+    let (Some(start), Some(word), next) = (
+        start.get(..shared),
+        word.get(..shared),
+        start.get(word.len()),
+    ) else {
         return false;
     };
     start.eq_ignore_ascii_case(word) && next.is_none_or(u8::is_ascii_whitespace)

@@ -1,7 +1,7 @@
 //! Talks of the shared captures `zeek_auth`, `zeek_client-skip-while-off` and `zeek_pipeline-with-commands`, whole;
 //! further ones by the examples of the protocol's description.
 
-use super::super::testing::{endures, stream};
+use super::super::testing::{endures, grows, stream};
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -137,6 +137,14 @@ fn starts() {
         ),
     ] {
         assert_eq!(Redis::probe(start, C), probe, "{}", start.escape_ascii());
+    }
+    for start in [
+        AUTH[0].1,
+        b"PING\r\nPING\r\n",
+        b"config get dir\r\n",
+        b"+PONG\r\n",
+    ] {
+        grows::<Redis>(start, C);
     }
     // `SkipBytes` passes a long value over; what follows is read.
     let value = [

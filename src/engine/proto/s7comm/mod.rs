@@ -54,6 +54,7 @@ impl Protocol for S7comm {
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         match start {
+            [] | [3] | [3, 0] | [3, 0, _] | [3, 0, _, _] | [3, 0, _, _, _] => Probe::Unsure,
             [3, 0, high, low, len, REQUEST | CONFIRM, ..] => {
                 let whole = u16::from_be_bytes([*high, *low]);
                 if u16::from(*len).saturating_add(5) != whole {

@@ -1,7 +1,7 @@
 //! Frames that the client and the server of snap7, the library, exchanged: published as hexadecimal text by
 //! another implementation's tests, decoded alike by tshark 4.0.17. Comments say what they are.
 
-use super::super::testing::{endures, stream};
+use super::super::testing::{endures, grows, stream};
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -122,6 +122,10 @@ fn a_status_list_names_the_module() {
 fn the_first_message_decides() {
     let both = |first: &[u8], second: &[u8]| S7comm::probe(&[first, second].concat(), C);
     assert_eq!(S7comm::probe(BEGIN[0].1, C), Probe::Unsure);
+    for (dir, piece) in BEGIN.iter().chain(&WORK) {
+        grows::<S7comm>(piece, *dir);
+    }
+    grows::<S7comm>(&[BEGIN[0].1, BEGIN[2].1].concat(), C);
     assert_eq!(both(BEGIN[0].1, BEGIN[2].1), Probe::Certain);
     assert_eq!(both(BEGIN[1].1, BEGIN[3].1), Probe::Certain);
     assert_eq!(S7comm::probe(WORK[0].1, C), Probe::Certain);

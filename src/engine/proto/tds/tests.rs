@@ -1,7 +1,7 @@
 //! The messages of the shared capture `arkime_tds7`, whole, as tshark 4.0.17 reads them; further ones after the
 //! examples of \[MS-TDS\] 4, shortened.
 
-use super::super::testing::{Told, endures, stream, unhex};
+use super::super::testing::{Told, endures, grows, stream, unhex};
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -126,6 +126,7 @@ fn a_sign_in_and_a_batch() {
     endures::<Tds>(&pieces, false);
     for (dir, piece) in &pieces[..3] {
         assert_eq!(Tds::probe(piece, *dir), Probe::Certain);
+        grows::<Tds>(piece, *dir);
     }
     assert_eq!(Tds::probe(pieces[4].1, C), Probe::Unsure);
     assert_eq!(
