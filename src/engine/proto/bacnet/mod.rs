@@ -9,6 +9,8 @@
 //! Bounds:   a datagram; the last 64 different readings of a flow are remembered; of a message in segments only the first is told; of several objects the first.
 //! Not done: values, other than name and model; BACnet/SC and MS/TP.
 
+use std::hash::BuildHasher as _;
+
 mod names;
 mod record;
 mod tags;
@@ -16,8 +18,6 @@ mod tags;
 pub use self::record::BacnetRecord;
 use super::gss::tell;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
-use std::hash::BuildHasher as _;
-
 use crate::types::{ClueKind, Fields as _, Json, Seed, Text, heap_of};
 
 /// First byte of a datagram.
