@@ -33,6 +33,12 @@ TABLES = [
         None,
     ),
     (
+        "src/engine/device/evidence.tsv",
+        "the project's own work: what evidence says of a device, from own observations and makers' public documents",
+        "Apache-2.0",
+        None,
+    ),
+    (
         "src/engine/proto/dcerpc/interfaces.txt",
         "the project's own work: names of fact from Microsoft's open specifications, C706 and IEC 61158-6-10",
         "Apache-2.0",

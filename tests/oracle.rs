@@ -7,9 +7,10 @@
 //! are compared, and of every other key of the truth where it is compared or why it is not.
 //! Left out: files of other link types, and those with AYIYA, OpenVPN or CAPWAP, whose inside we do not open; ids of
 //! captures that were cut, where a datagram stays one for us unless its inside checks out; names and
-//! fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` and the methods M-SEARCH and
-//! NOTIFY; empty hosts and agents; `.` and `..` among the names of files; arguments of SMTP other than names and
-//! addresses; what is no word among FTP's commands; questions of DNS known from their answers alone; sign-ins
+//! fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` of SSDP; empty hosts and agents;
+//! `.` and `..` among the names of files; arguments of SMTP other than names and addresses; what follows the first
+//! secret in a target of HTTP; what is no word among FTP's commands; questions of DNS known from their answers
+//! alone; sign-ins
 //! of SMB 1 without NTLMSSP.
 //! Where the truth errs or cannot be compared: `tests/oracle-exceptions.toml`, an entry a capture with what
 //! the bytes say. An entry that no longer applies fails the test.

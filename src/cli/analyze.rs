@@ -71,6 +71,9 @@ pub(crate) struct Args {
     /// Which protocols to parse: all, or none for flows alone.
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = Protocols::All)]
     protocols: Protocols,
+    /// Whether programs, archives and documents are hashed; true if not given, or what the record says.
+    #[arg(long, value_name = "BOOL")]
+    hash_files: Option<bool>,
     /// Key of the hash tables; only for showing that it changes nothing.
     #[arg(long, value_name = "N", hide = true)]
     hash_key: Option<u64>,
@@ -99,6 +102,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         sensor_id: args.sensor_id,
         time_zone: args.time_zone,
         protocols: args.protocols == Protocols::All,
+        hash_files: args.hash_files,
         filter: args.filter,
         merge: args.merge,
         hash_key: args.hash_key.unwrap_or_else(boot_key),

@@ -102,6 +102,7 @@ fn sensor(reader: &mut Reader<'_>, table: Table<'_, '_>) -> Option<Sensor> {
         time_zone_name,
         home,
         home_names,
+        hash_files: reader.flag_at(table, "hash_files"),
     })
 }
 

@@ -67,6 +67,8 @@ sections! {
         time_zone = "\"UTC\"";
         /// Networks whose addresses are devices of this site, 1 to 256.
         home = "[\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"100.64.0.0/10\", \"169.254.0.0/16\", \"fc00::/7\", \"fe80::/10\"]";
+        /// Whether programs, archives and documents that cross are hashed: SHA-256, files of up to 8 MiB, in `files`.
+        hash_files = "true";
     }
     /// How frames come in.
     ["capture", false] {

@@ -43,6 +43,8 @@ pub struct Sensor {
     pub home: Vec<Net>,
     /// The same as they were written; `Net` does not print itself.
     pub home_names: Vec<String>,
+    /// Whether programs, archives and documents are hashed.
+    pub hash_files: bool,
 }
 
 /// What reads the mirror port.

@@ -14,12 +14,14 @@
 //!         sender who repeats himself (see `flow::duplicate`); what was left out wrongly is counted later.
 //!         A fragment is identified by its datagram, and left out at once.
 
+mod announcements;
 mod batch;
 mod content;
 mod counted;
 mod encapsulations;
 mod flow;
 mod held;
+mod news;
 mod packet;
 mod plain;
 mod sightings;
@@ -34,11 +36,13 @@ pub use stats::{Numbers, TrackerStats};
 
 use crate::decode::{self, Network, Refused};
 use crate::flow::{Carrier, Carriers, Fragments, Index, NonIp, Recent, Room, Table};
-use crate::proto::driver::App;
+use crate::proto::driver::{App, Reading};
+use crate::proto::link_discovery::LinkProtocol;
 use crate::types::{
     Body, FlowKey, FlowRef, MacAddr, Observation, Observations, Seed, Sighting, Timestamp,
 };
 
+use announcements::Announcements;
 use counted::Counted;
 use plain::Quick;
 use sightings::Sightings;
@@ -57,6 +61,8 @@ pub struct TrackerConfig {
     pub seed: Seed,
     /// Whether payload is parsed; without, there are flows only.
     pub protocols: bool,
+    /// Whether programs, archives and documents are followed and hashed.
+    pub files: bool,
 }
 
 impl Default for TrackerConfig {
@@ -66,6 +72,7 @@ impl Default for TrackerConfig {
             reassembly_bytes_max: 256 * 1024 * 1024,
             seed: Seed(0),
             protocols: true,
+            files: true,
         }
     }
 }
@@ -84,10 +91,12 @@ pub struct Tracker {
     carriers: Carriers,
     non_ip: NonIp,
     sightings: Sightings,
+    announcements: Announcements,
     counted: Counted,
     room: Room,
     stats: TrackerStats,
     protocols: bool,
+    reading: Reading,
 }
 
 impl Tracker {
@@ -103,7 +112,8 @@ impl Tracker {
             recent: Recent::new(config.seed),
             carriers: Carriers::new(config.seed),
             non_ip: NonIp::default(),
-            sightings: Sightings::new(config.seed),
+            sightings: sightings::new(config.seed),
+            announcements: announcements::new(config.seed),
             counted: Counted::default(),
             room: Room {
                 used: 0,
@@ -113,6 +123,10 @@ impl Tracker {
             },
             stats: TrackerStats::default(),
             protocols: config.protocols,
+            reading: Reading {
+                files: config.files,
+                key: config.seed,
+            },
         }
     }
 
@@ -215,6 +229,7 @@ impl Tracker {
     pub fn epoch(&mut self, ts: Timestamp, out: &mut Observations) {
         self.flush(out);
         self.sightings.clear();
+        self.announcements.clear();
         self.non_ip = NonIp::default();
         self.recent.clear();
         self.table.restart(ts);
@@ -308,6 +323,14 @@ impl Tracker {
             Network::Arp(arp) => {
                 let ip = Some(arp.sender_ip).filter(|ip| !ip.is_unspecified());
                 (arp.sender_mac, ip.map(std::net::IpAddr::V4), "arp")
+            }
+            Network::Lldp(body) => {
+                self.announced(ts, frame, (LinkProtocol::Lldp, body), carrier, out);
+                (frame.src_mac, None, "lldp")
+            }
+            Network::Cdp(body) => {
+                self.announced(ts, frame, (LinkProtocol::Cdp, body), carrier, out);
+                (frame.src_mac, None, "cdp")
             }
             Network::EtherType(number) => {
                 self.stats.ether_types.add(u32::from(number));

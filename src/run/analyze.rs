@@ -62,6 +62,8 @@ pub struct Options {
     pub force: bool,
     /// Parse payload; without, there are flows and what follows from them.
     pub protocols: bool,
+    /// Hash programs, archives and documents; as the record says if it is one, else yes.
+    pub hash_files: Option<bool>,
     /// BPF filter.
     pub filter: Option<String>,
     /// Merge overlapping files by time instead of reading one after another.
@@ -175,6 +177,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     let config = TrackerConfig {
         seed: Seed(options.hash_key),
         protocols: options.protocols,
+        files: site.hash_files,
         ..TrackerConfig::default()
     };
     let (start, before) = (Resident::now(), analysis.held());

@@ -25,6 +25,9 @@ pub(super) struct RecordHeader {
     /// Addresses of the sensor itself.
     #[serde(default)]
     pub(super) own: Vec<IpAddr>,
+    /// Whether programs, archives and documents were hashed.
+    #[serde(default = "yes")]
+    pub(super) hash_files: bool,
     /// Port it was taken at.
     pub(super) interface: String,
     /// BLAKE3 over the models.
@@ -44,6 +47,11 @@ pub(super) struct RecordHeader {
     pub(super) state: String,
 }
 
+/// What records say that were made before it could be otherwise.
+fn yes() -> bool {
+    true
+}
+
 impl RecordHeader {
     /// The header of a run; `state` is the JSON text of what the analysis knows at its start.
     pub(super) fn new(
@@ -61,6 +69,7 @@ impl RecordHeader {
             time_zone: sensor.time_zone_name.clone(),
             home: sensor.home_names.clone(),
             own: own.to_vec(),
+            hash_files: sensor.hash_files,
             interface: settings.capture.interface.clone().unwrap_or_default(),
             models: models.to_owned(),
             services: services.to_owned(),

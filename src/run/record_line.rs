@@ -6,11 +6,8 @@ use tapir_engine::types::{Fields as _, FlowRef, Json, Record, Value};
 /// Writes the record's line, without the newline, at the end of `out`.
 pub(crate) fn write(record: &Record, sensor_id: &str, out: &mut Vec<u8>) {
     let flow = &record.flow;
-    let named = *flow
-        != FlowRef {
-            first_ts: flow.first_ts,
-            ..FlowRef::default()
-        };
+    let nobody = FlowRef::default();
+    let named = (flow.orig, flow.resp, flow.proto) != (nobody.orig, nobody.resp, nobody.proto);
     let mut json = Json::open(out);
     json.field(",\"ts\":", Value::Time(record.ts));
     if named {

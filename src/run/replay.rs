@@ -25,6 +25,8 @@ pub(super) struct Site {
     /// Services and categories that the site allows, and those that it does not.
     pub(super) sanctioned: Vec<String>,
     pub(super) unsanctioned: Vec<String>,
+    /// Whether programs, archives and documents are hashed.
+    pub(super) hash_files: bool,
     /// Names of what was read.
     pub(super) inputs: Vec<String>,
 }
@@ -90,6 +92,10 @@ impl Site {
                 .or_else(|| recorded.map(|header| header.unsanctioned.clone()))
                 .unwrap_or_default(),
             own: recorded.map_or_else(Vec::new, |header| header.own.clone()),
+            hash_files: options
+                .hash_files
+                .or_else(|| recorded.map(|header| header.hash_files))
+                .unwrap_or(true),
             inputs: match recorded {
                 Some(header) => vec![header.interface.clone()],
                 None => names.collect(),

@@ -1,4 +1,4 @@
-"""Writes the captures of the golden cases about sign-ins, and the fuzz seeds of their protocols.
+"""Writes the captures of the golden cases about sign-ins.
 
 Usage: python3 tests/golden/make_signin.py
 Every message is built here after its standard; secrets in them say so.
@@ -7,23 +7,7 @@ Every message is built here after its standard; secrets in them say so.
 import base64
 import struct
 
-from make import A, ACK, B, ETHER, FIN, HERE, PROTOCOLS, PSH, SYN, frame, ip4, pcap, tcp, udp
-
-SEEDS = HERE.parent / "fuzz" / "seeds" / "streams"
-# A seed begins with its protocol's place in the list.
-KERBEROS, LDAP, RDP, RADIUS, SOCKS = (
-    PROTOCOLS.index(name) for name in ("kerberos", "ldap", "rdp", "radius", "socks")
-)
-
-
-def seed(name, place, steps):
-    """Pieces of at most 64 bytes, each behind a byte with its direction and length."""
-    out = bytes([place])
-    for from_a, data in steps:
-        for at in range(0, len(data), 64):
-            piece = data[at : at + 64]
-            out += bytes([(0 if from_a else 0x80) | len(piece) - 1]) + piece
-    (SEEDS / f"{name}.bin").write_bytes(out)
+from make import A, ACK, B, ETHER, FIN, PSH, SYN, frame, ip4, labels, pcap, tcp, udp
 
 
 def exchange(steps, sport, dport, start=0.0):
@@ -151,7 +135,6 @@ def kerberos():
     framed = [(up, struct.pack("!I", len(m)) + m) for up, m in signed_in + used]
     machine = [(True, kdc_request(10, "PC5$", tgt, [padata(2, encrypted(18))])), (False, kdc_reply(11, "PC5$", tgt, 18, 18))]
     pcap("kerberos-sign-in", ETHER, datagrams(refused, 50010, 88) + exchange(framed, 50011, 88, 1.0) + datagrams(machine, 50012, 88, 2.0))
-    seed("kerberos", KERBEROS, framed)
 
 
 # --- SPNEGO and NTLM, RFC 4178 §4.2, [MS-NLMP] 2.2.1 ---
@@ -217,6 +200,36 @@ def http():
     pcap("http-negotiate", ETHER, frames)
 
 
+# --- TKEY, RFC 2930 §2 and RFC 3645 §3.1: a sign-in at a name server ---
+
+
+def tkey(response, rcode, name, key):
+    """A message about the key `name`, whose one record carries a token in mode 3."""
+    rdata = labels("gss-tsig") + struct.pack("!IIHHH", 1_800_000_000, 1_800_086_400, 3, 0, len(key)) + key + b"\0\0"
+    counts = (1, 1, 0, 0) if response else (1, 0, 0, 1)
+    head = struct.pack("!HHHHHH", 0x77, (0x8000 if response else 0) | rcode, *counts)
+    record = b"\xc0\x0c" + struct.pack("!HHIH", 249, 255, 0, len(rdata)) + rdata
+    return head + labels(name) + struct.pack("!HH", 249, 255) + record
+
+
+def name_server():
+    oid = der(6, bytes.fromhex("2a864886f712010202"))
+    shown = der(0x60, oid, b"\x01\0", ap_request(("DNS", "dc.kontor.example"), 18, 18))
+    proved = der(0x60, oid, b"\x02\0", ap_reply())
+    let_in = [
+        (True, tkey(False, 0, "1-ms-7.1-a.kontor", negotiate(shown))),
+        (False, tkey(True, 0, "1-ms-7.1-a.kontor", negotiated(0, proved))),
+    ]
+    refused = [
+        (True, tkey(False, 0, "2-ms-7.1-b.kontor", negotiate(b"NTLMSSP\0\x01\0\0\0" + bytes(24)))),
+        (False, tkey(True, 0, "2-ms-7.1-b.kontor", negotiated(1, ntlm_challenge()))),
+        (True, tkey(False, 0, "2-ms-7.1-b.kontor", negotiated(1, ntlm_authenticate("gast")))),
+        (False, tkey(True, 5, "2-ms-7.1-b.kontor", b"")),
+    ]
+    framed = [[(up, struct.pack("!H", len(m)) + m) for up, m in steps] for steps in (let_in, refused)]
+    pcap("dns-sign-in", ETHER, exchange(framed[0], 50030, 53) + exchange(framed[1], 50031, 53, 1.0))
+
+
 # --- LDAP, RFC 4511 §4 ---
 
 
@@ -270,8 +283,6 @@ def ldap():
     ]
     frames = datagrams(ping, 50030, 389) + exchange(steps, 50031, 389, 1.0) + exchange(sealed, 50032, 389, 2.0)
     pcap("ldap-search-and-seal", ETHER, frames)
-    seed("ldap", LDAP, steps)
-    seed("ldap_sealed", LDAP, sealed)
 
 
 # --- RDP, [MS-RDPBCGR] 2.2.1 ---
@@ -307,7 +318,6 @@ def rdp():
         (False, connect(0xD0, struct.pack("<BBHI", 3, 0, 8, 5))),
     ]
     pcap("rdp-in-clear", ETHER, exchange(clear, 50040, 3389) + exchange(refused, 50041, 3389, 1.0))
-    seed("rdp", RDP, clear)
 
 
 # --- RADIUS, RFC 2865 §5, RFC 2866 §5 ---
@@ -332,7 +342,6 @@ def radius():
         (False, radius_message(5, 3)),
     ]
     pcap("radius-access", ETHER, datagrams(good, 50050, 1812) + datagrams(account, 50051, 1813, 1.0))
-    seed("radius", RADIUS, good)
 
 
 # --- SOCKS, RFC 1928, RFC 1929, SOCKS 4A ---
@@ -359,9 +368,7 @@ def socks():
         (False, page),
     ]
     pcap("socks-web", ETHER, exchange(five, 50060, 1080) + exchange(four, 50061, 1080, 1.0))
-    seed("socks5", SOCKS, five)
-    seed("socks4", SOCKS, four)
 
 
-for make in (kerberos, http, ldap, rdp, radius, socks):
+for make in (kerberos, http, name_server, ldap, rdp, radius, socks):
     make()

@@ -51,7 +51,8 @@ def dialog(dport, turns, sport=50000, start=0.0, name=None):
 
 def datagrams(port, turns, name, sport=50000):
     out = []
-    seed(name, turns, True)
+    if name:
+        seed(name, turns, True)
     for at, (from_a, payload) in enumerate(turns):
         src, dst = (A, B) if from_a else (B, A)
         ports = (sport, port) if from_a else (port, sport)

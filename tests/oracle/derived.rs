@@ -40,6 +40,10 @@ pub(super) fn values(truth: &str, line: &Value) -> Vec<String> {
             .filter_map(|field| Some(line[field].as_str()?.to_owned()))
             .collect(),
         "ntlm_user" | "ntlm_host" | "ntlm_domain" if is_plain_sign_in(line) => Vec::new(),
+        "lldp_name" | "cdp_device" if truth.starts_with(line["proto"].as_str().unwrap_or("?")) => {
+            let name = line["system_name"].as_str().map(str::to_owned);
+            name.into_iter().collect()
+        }
         // The witness writes an empty name so.
         "ntlm_user" => vec![named(line, "username")],
         "ntlm_host" => vec![named(line, "hostname")],

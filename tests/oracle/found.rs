@@ -20,7 +20,8 @@ impl Map {
         match self.truth {
             "quic_version" => is_quic_version(value),
             "ldap_base" | "http_host" | "http_user_agent" => !value.is_empty(),
-            "http_uri" | "http_method" => !matches!(value, "*" | "M-SEARCH" | "NOTIFY"),
+            // What every datagram of SSDP has.
+            "http_uri" => value != "*",
             // Ours for the empty name of a share; and what stands in every answer to a search.
             "smb2_filename" | "smb1_file" => !matches!(value, "<share_root>" | "." | ".."),
             _ => text::wants(self.truth, value),

@@ -91,6 +91,8 @@ pub(super) fn said(truth: &str, value: String) -> String {
             let at = MQTT_TYPES.iter().position(|name| *name == value);
             at.map_or(value, |at| (at + 1).to_string())
         }
+        // Of secrets in a target the names are kept, so it is compared as far as the first.
+        "http_uri" => until_secret(&value).to_owned(),
         "ftp_cmd" | "pop_cmd" | "imap_cmd" | "irc_cmd" => value.to_ascii_uppercase(),
         // The truth takes the first four letters of any line for the command: `STAR` is `STARTTLS`.
         "smtp_cmd" => value
@@ -112,6 +114,48 @@ pub(super) fn said(truth: &str, value: String) -> String {
     }
 }
 
+/// Names of parameters whose values we do not keep, in lower case.
+const SECRETS: [&str; 24] = [
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth_token",
+    "client_secret",
+    "id_token",
+    "jsessionid",
+    "pass",
+    "passphrase",
+    "passwd",
+    "password",
+    "phpsessid",
+    "pwd",
+    "refresh_token",
+    "secret",
+    "session_id",
+    "sessionid",
+    "sig",
+    "signature",
+    "token",
+    "user_token",
+    "x-amz-security-token",
+    "x-amz-signature",
+];
+
+/// A target up to the value of its first parameter that is a secret.
+fn until_secret(target: &str) -> &str {
+    let mut at = 0;
+    for part in target.split_inclusive(['?', '&', ';', '#']) {
+        if let Some((name, _)) = part.split_once('=')
+            && SECRETS.contains(&name.to_ascii_lowercase().as_str())
+        {
+            return target.get(..=at + name.len()).unwrap_or(target);
+        }
+        at += part.len();
+    }
+    target
+}
+
 /// Whether a value is to be compared. Arguments of `AUTH` are secrets, those of `BDAT` numbers, and `TLS`
 /// is the rest of `STARTTLS`.
 pub(super) fn wants(truth: &str, value: &str) -> bool {
@@ -131,4 +175,12 @@ fn both_ways_of_naming_an_address_compare_equal() {
     assert_eq!(said("to: <a@b.c>"), "a@b.c");
     assert_eq!(said("host.example"), "host.example");
     assert!(!wants("smtp_param", "PLAIN AHRlc3QAdGVzdA=="));
+}
+
+#[test]
+fn a_target_is_compared_as_far_as_its_first_secret() {
+    let target = |text: &str| said("http_uri", text.to_owned());
+    assert_eq!(target("/a?b=1&Token=x&c=2"), "/a?b=1&Token=");
+    assert_eq!(target("/a?b=1&Token=&c=2"), "/a?b=1&Token=");
+    assert_eq!(target("/a?tokens=1&c=token=2"), "/a?tokens=1&c=token=2");
 }

@@ -14,6 +14,7 @@ impl Analysis {
             self.uses.held(),
             self.announced.held(),
             self.oddities.held(),
+            self.secrets.held(),
             self.site.mirror.held(),
             self.ledger.held(),
             self.incidents.held(),

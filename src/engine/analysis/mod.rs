@@ -13,6 +13,7 @@ mod names;
 mod oddities;
 mod record;
 mod row;
+mod secrets;
 mod service;
 mod shown;
 mod state;
@@ -35,6 +36,7 @@ use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
 use announced::Announced;
 use names::{Names, endpoint};
 use oddities::Oddities;
+use secrets::Secrets;
 
 pub use state::SavedState;
 
@@ -86,6 +88,7 @@ pub struct Analysis {
     uses: Uses,
     announced: Announced,
     oddities: Oddities,
+    secrets: Secrets,
     /// Room for the text of an address.
     text: String,
     site: Site,
@@ -131,6 +134,7 @@ impl Analysis {
             services: settings.services.clone(),
             announced: Announced::new(seed),
             oddities: Oddities::new(seed),
+            secrets: Secrets::new(seed),
             text: String::new(),
             site: Site::new(site_settings, saved.site),
             channels: Channels::new(&models, &saved.channels),
@@ -263,12 +267,13 @@ impl Analysis {
 
     /// Entries refused by tables at their bound, by table.
     #[must_use]
-    pub fn refused(&self) -> [(&'static str, u64); 9] {
+    pub fn refused(&self) -> [(&'static str, u64); 10] {
         [
             ("devices", self.devices.refused()),
             ("names", self.names.refused()),
             ("announced_flows", self.announced.refused()),
             ("oddities", self.oddities.refused()),
+            ("secrets", self.secrets.refused()),
             ("endpoints", self.site.refused()),
             ("open_breaches", self.ledger.refused()),
             ("open_incidents", self.incidents.refused()),

@@ -10,7 +10,9 @@ use crate::baseline::Feature;
 use crate::device::Home;
 use crate::flow::Conn;
 use crate::proto::tls::{SslRecord, X509Record};
-use crate::proto::{Weird, dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile};
+use crate::proto::{
+    Credential, Weird, dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile,
+};
 use crate::service::{Evidence, ServiceIx};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
 
@@ -68,6 +70,10 @@ impl Analysis {
     ) {
         (record.orig_device, record.resp_device) = self.ids(ends);
         record.local = Some((ends.orig_home, ends.resp_home));
+        let body: &mut dyn Any = &mut record.body;
+        if let Some(credential) = body.downcast_mut::<Credential>() {
+            self.secrets.number(&mut credential.secret);
+        }
         if self.is_armed()
             && let Some(last) = record.ends
         {

@@ -1,6 +1,7 @@
 //! Names that flows give away meet the catalogue: which service a flow went to, and who used it.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 
 use tapir_message::ServiceUse;
 
@@ -75,28 +76,21 @@ impl Analysis {
         }
     }
 
-    /// Who used which service, by service and device.
+    /// Who used which service, by service and device. What was merged into a device is its own.
     #[must_use]
     pub fn service_uses(&self) -> Vec<ServiceUse> {
-        let all = self.uses.all().into_iter();
-        let mut all: Vec<_> = all
-            .filter_map(|(service, device, one)| self.told_use(service, device, one))
-            .collect();
+        let mut by_device: BTreeMap<(ServiceIx, DeviceIx), Use> = BTreeMap::new();
+        for (service, device, one) in self.uses.all() {
+            let key = (service, self.devices.main(device));
+            by_device
+                .entry(key)
+                .and_modify(|all| all.add(one))
+                .or_insert(*one);
+        }
+        let told = |((service, device), one): (_, Use)| self.told_use(service, device, &one);
+        let mut all: Vec<_> = by_device.into_iter().filter_map(told).collect();
         all.sort_by(|a, b| (&a.service, &a.device).cmp(&(&b.service, &b.device)));
         all
-    }
-
-    /// Uses that changed since the last call; one without flows is none any more.
-    pub fn take_changed_uses(&mut self) -> Vec<ServiceUse> {
-        let changed = self.uses.take_changed().into_iter();
-        changed
-            .filter_map(|(service, device, one)| self.told_use(service, device, &one))
-            .collect()
-    }
-
-    /// All uses count as changed.
-    pub fn tell_all_uses(&mut self) {
-        self.uses.tell_all();
     }
 
     /// A use with its names.

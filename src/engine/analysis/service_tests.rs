@@ -290,6 +290,47 @@ fn a_model_sees_the_service_and_the_ledger_outlives_the_run() {
     );
 }
 
+/// Two addresses of one machine have one line, and two again when they are taken apart.
+#[test]
+fn what_was_merged_into_a_device_is_its_own_use() {
+    let mut bench = Bench::new();
+    let mut other = flow(2, OUTSIDE);
+    other.orig = Endpoint::new(ip("10.0.0.6"), 2);
+    for flow in [flow(1, OUTSIDE), other] {
+        bench.begin(flow);
+        bench.sni(flow, "drop.example");
+        bench.end(flow, 10);
+    }
+    let lines = |bench: &Bench| {
+        bench
+            .0
+            .service_uses()
+            .iter()
+            .map(|one| (one.flows, one.bytes_up))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&bench), [(1, 10), (1, 10)]);
+    let ids: Vec<String> = bench
+        .0
+        .devices()
+        .into_iter()
+        .map(|device| device.id)
+        .collect();
+    let by_use: Vec<String> = bench
+        .0
+        .service_uses()
+        .into_iter()
+        .map(|one| one.device)
+        .collect();
+    assert!(by_use.iter().all(|id| ids.contains(id)));
+    let ts = Timestamp::from_secs(2_000);
+    bench.0.merge(ts, &by_use[0], &by_use[1], "jo").unwrap();
+    assert_eq!(lines(&bench), [(2, 20)]);
+    assert_eq!(bench.0.service_uses()[0].device, by_use[0]);
+    bench.0.split(ts, &by_use[1], "jo").unwrap();
+    assert_eq!(lines(&bench), [(1, 10), (1, 10)]);
+}
+
 impl Bench {
     /// Ends a flow; how many breaches came of it.
     fn see_end(&mut self, flow: FlowRef, bytes: u64) -> usize {

@@ -1,6 +1,6 @@
 //! ICMP and ICMPv6: type, code, and the neighbours of IPv6.
 //!
-//! Standard: RFC 792, RFC 4443; RFC 4861 §4.3 and §4.4 for neighbour solicitation and advertisement.
+//! Standard: RFC 792, RFC 4443; RFC 4861 §4.1 to §4.4 for solicitations and advertisements.
 //! Bounds:   eight options of a neighbour message.
 
 use std::net::Ipv6Addr;
@@ -48,16 +48,28 @@ impl<'a> Icmp<'a> {
         })
     }
 
+    /// Whether only a router of ICMPv6 sends it: an advertisement or a redirect.
+    #[must_use]
+    pub fn is_from_router(&self) -> bool {
+        matches!(self.icmp_type, 134 | 137)
+    }
+
     /// The neighbour message in it, if it is one of ICMPv6.
     #[must_use]
     pub fn neighbour(&self) -> Option<Neighbour> {
-        let (target, wanted) = match self.icmp_type {
-            135 => (None, 1),
-            136 => (Some(()), 2),
+        // Where the options begin behind the checksum, and which is the sender's.
+        let (at, wanted) = match self.icmp_type {
+            133 => (4, 1),
+            134 => (12, 1),
+            135 => (20, 1),
+            136 => (20, 2),
             _ => return None,
         };
-        let (address, mut options) = self.body.get(4..)?.split_first_chunk::<16>()?;
-        let target = target.map(|()| Ipv6Addr::from(*address));
+        let mut options = self.body.get(at..)?;
+        let target = match self.icmp_type {
+            136 => Some(Ipv6Addr::from(*self.body.get(4..)?.first_chunk::<16>()?)),
+            _ => None,
+        };
         let mut mac = None;
         for _ in 0..OPTIONS_MAX {
             let Some(&[kind, len8]) = options.first_chunk::<2>() else {

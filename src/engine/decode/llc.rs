@@ -1,6 +1,7 @@
 //! IEEE 802.2 LLC behind an 802.3 length, with SNAP.
 //!
-//! Standard: IEEE 802.2 §3; RFC 1042 for SNAP (AA AA 03, organisation code 0, EtherType).
+//! Standard: IEEE 802.2 §3; RFC 1042 for SNAP (AA AA 03, organisation code 0, EtherType). Cisco's
+//! organisation code 00 00 0C with 20 00 is CDP.
 
 use super::{Arp, Ipv4, Ipv6, Layer, Malformed, Network};
 
@@ -15,8 +16,10 @@ pub(super) fn decode(rest: &[u8], wire_len: u32) -> Result<Network<'_>, Malforme
     let Some(([o0, o1, o2, t0, t1], body)) = body.split_first_chunk::<5>() else {
         return Err(Malformed::new(Layer::Link, 8, rest.len()));
     };
-    if (*o0, *o1, *o2) != (0, 0, 0) {
-        return Ok(Network::Llc(*dsap));
+    match [*o0, *o1, *o2] {
+        [0, 0, 0] => {}
+        [0, 0, 0x0c] if (*t0, *t1) == (0x20, 0) => return Ok(Network::Cdp(body)),
+        _ => return Ok(Network::Llc(*dsap)),
     }
     let wire_len = wire_len.saturating_sub(8);
     let network = match u16::from_be_bytes([*t0, *t1]) {

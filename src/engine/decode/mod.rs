@@ -195,6 +195,10 @@ pub enum Network<'a> {
     Ip(Ip<'a>),
     /// An ARP packet.
     Arp(Arp),
+    /// What a port says by LLDP.
+    Lldp(&'a [u8]),
+    /// What a port says by CDP.
+    Cdp(&'a [u8]),
     /// An EtherType that is not decoded.
     EtherType(u16),
     /// An LLC service access point that is not decoded.
@@ -294,6 +298,7 @@ fn network(
         0x0806 => Arp::parse(rest).map(Network::Arp),
         0..=0x05dc => llc::decode(rest, rest_len),
         0x8847 | 0x8848 => mpls::parse(rest, rest_len).map(Network::Tunnelled),
+        0x88cc => Ok(Network::Lldp(rest)),
         0x8864 => ppp::over_ethernet(rest, rest_len).map(Network::Tunnelled),
         0x88e7 => pbb::parse(rest, rest_len).map(Network::Tunnelled),
         other => Ok(Network::EtherType(other)),

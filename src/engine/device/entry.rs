@@ -145,7 +145,10 @@ pub(super) fn strength(evidence: &str) -> u8 {
 /// Which name to call a device by: what it tells the whole network goes before what one program
 /// says to another.
 fn name_strength(evidence: &str) -> u8 {
-    if evidence.starts_with("dhcp") {
+    if ["dhcp", "lldp", "cdp"]
+        .iter()
+        .any(|told| evidence.starts_with(told))
+    {
         3
     } else if evidence.starts_with("mdns") || evidence.starts_with("llmnr") {
         2

@@ -19,6 +19,7 @@ use super::entry::{Entry, main_address, name, strength};
 use super::fuse::Fusion;
 use super::live::Table;
 use super::table;
+use crate::proto::dhcpv6::GUESSED;
 use crate::types::{Clue, ClueKind, MacAddr, Map, Seed, ShortId, Sighting, Timestamp, ip_bits};
 
 /// Devices at most.
@@ -198,10 +199,20 @@ impl Inventory {
         let by_mac = clue.mac.filter(|mac| mac.is_station());
         let ix = match (clue.kind, by_mac, clue.ip) {
             (ClueKind::DnsName, ..) => return,
+            // The address stays with a device that is known; nobody is made of a hardware address that only a
+            // client's identity tells.
+            (ClueKind::Lease, Some(mac), _)
+                if clue.evidence == GUESSED && self.by_mac.get(&mac).is_none() =>
+            {
+                return;
+            }
             (ClueKind::Lease, Some(mac), Some(ip)) if self.home.holds(ip) => {
                 self.bind_strong(ts, mac, ip, "dhcp")
             }
-            (_, Some(mac), _) => self.by_mac_or_new(ts, mac, "dhcp"),
+            (_, Some(mac), _) => {
+                let protocol = clue.evidence.split(' ').next();
+                self.by_mac_or_new(ts, mac, protocol.unwrap_or_default())
+            }
             (_, None, Some(ip)) => self.table.at(ip_bits(ip)),
             _ => None,
         };

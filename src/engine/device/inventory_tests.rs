@@ -95,3 +95,42 @@ fn foreign_addresses_are_no_devices() {
         "forwards for other networks"
     );
 }
+
+/// A client's DUID outlives the card it was made from (RFC 8415 §11): nobody is made of it.
+#[test]
+fn a_duid_makes_no_device_and_names_one_that_is_known() {
+    let mut inventory = inventory();
+    let lease = |mac, ip: &str| Clue {
+        mac: Some(mac),
+        ip: ip.parse().ok(),
+        kind: ClueKind::Lease,
+        evidence: GUESSED,
+        value: "".into(),
+    };
+    inventory.clue(Timestamp::from_secs(1), &lease(PC, "fd00::5"));
+    assert_eq!(inventory.entries().len(), 0);
+    seen(&mut inventory, 2, PC, "10.0.0.5", "arp");
+    inventory.clue(Timestamp::from_secs(3), &lease(PC, "fd00::5"));
+    let entries = inventory.entries();
+    let held = entries[0].device.addresses.iter();
+    let held: Vec<_> = held.map(|a| (a.addr.to_string(), &*a.evidence)).collect();
+    assert_eq!(
+        held,
+        [("10.0.0.5".into(), "arp"), ("fd00::5".into(), "dhcp")]
+    );
+}
+
+#[test]
+fn what_a_port_announces_names_the_box() {
+    let mut inventory = inventory();
+    let named = Clue {
+        mac: Some(ROUTER),
+        ip: None,
+        kind: ClueKind::HostName,
+        evidence: "lldp system name",
+        value: "sw-keller".into(),
+    };
+    inventory.clue(Timestamp::from_secs(1), &named);
+    assert_eq!(names(&inventory), ["sw-keller"]);
+    assert_eq!(inventory.entries()[0].first_evidence, "lldp");
+}

@@ -61,6 +61,8 @@ weirds! {
     BAD_CHECKSUM = 19, "bad_TCP_checksum";
     /// Two copies of a byte differ.
     INCONSISTENT = 20, "inconsistent_retransmission";
+    /// A router advertisement or redirect that did not begin on this link (RFC 4861 §6.1.2).
+    NDP_NOT_FROM_LINK = 21, "ndp_not_from_link";
 
     /// Fragments of one packet overlap.
     FRAGMENT_OVERLAP = 24, "fragment_overlap";

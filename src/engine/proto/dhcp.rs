@@ -10,7 +10,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
+use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, text};
 
@@ -225,7 +225,7 @@ impl<'a> Options<'a> {
         let name = if flags & 4 == 0 {
             unpadded(name)
         } else {
-            labels(name)
+            labels::name(name)
         };
         Some(name).filter(|name| !name.is_empty())
     }
@@ -249,22 +249,6 @@ fn unpadded(bytes: &[u8]) -> Text {
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last.saturating_add(1));
     text(bytes.get(..end).unwrap_or_default(), 255)
-}
-
-/// Labels with a length byte each, joined by dots (RFC 1035 §3.1; compression is not allowed here).
-fn labels(mut bytes: &[u8]) -> Text {
-    let mut out = Text::new();
-    while let Some((&len, rest)) = bytes.split_first()
-        && let Some((label, rest)) = rest.split_at_checked(usize::from(len))
-        && len > 0
-    {
-        if !out.is_empty() {
-            out.push('.');
-        }
-        out.push_str(&text(label, 63));
-        bytes = rest;
-    }
-    out
 }
 
 /// Name of a message type (RFC 2132 §9.6 and later).

@@ -14,7 +14,7 @@ pub use self::talk::Talk;
 use self::call::Call;
 use super::{BUFFER_BYTES_MAX, Dir, Input, Kind, Parse, Parser, ParsersHealth};
 use crate::flow::{Room, Stream};
-use crate::types::{FlowRef, Observations, Timestamp};
+use crate::types::{FlowRef, Observations, Seed, Timestamp};
 
 /// What one call works with.
 #[derive(Debug)]
@@ -29,6 +29,31 @@ pub(crate) struct Context<'a> {
     pub(crate) room: &'a mut Room,
     /// How the parsers fare.
     pub(crate) health: &'a mut ParsersHealth,
+    /// What parsers are told of the run.
+    pub(crate) reading: Reading,
+}
+
+/// What parsers are told of the run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Whether files are followed.
+    pub(crate) files: bool,
+    /// Makes numbers of secrets.
+    pub(crate) key: Seed,
+}
+
+impl Context<'_> {
+    /// What a parser's call needs, and the account.
+    fn split(&mut self) -> (Call<'_>, &mut Room) {
+        let call = Call {
+            flow: &self.flow,
+            ts: self.ts,
+            out: self.out,
+            health: self.health,
+            reading: self.reading,
+        };
+        (call, self.room)
+    }
 }
 
 /// Sensing and parsing state of one flow.
@@ -166,19 +191,7 @@ impl App {
             return false;
         }
         stream.watch(skip == 0);
-        let Context {
-            flow,
-            ts,
-            out,
-            room,
-            health,
-        } = context;
-        let mut call = Call {
-            flow,
-            ts: *ts,
-            out,
-            health,
-        };
+        let (mut call, room) = context.split();
         let differs = stream.segment(seq, data, cut, acked, room, &mut |gap, bytes| {
             mouth.take(dir, gap, bytes, &mut call);
         });
@@ -203,19 +216,7 @@ impl App {
         if stream.held_bytes() == 0 {
             return;
         }
-        let Context {
-            flow,
-            ts,
-            out,
-            health,
-            ..
-        } = context;
-        let mut call = Call {
-            flow,
-            ts: *ts,
-            out,
-            health,
-        };
+        let (mut call, _) = context.split();
         stream.acked(ack, &mut |gap, bytes| {
             mouth.take(dir, gap, bytes, &mut call)
         });
@@ -224,12 +225,7 @@ impl App {
 
     /// Takes a datagram.
     pub(crate) fn datagram(&mut self, dir: Dir, data: &[u8], context: &mut Context<'_>) {
-        let mut call = Call {
-            flow: &context.flow,
-            ts: context.ts,
-            out: context.out,
-            health: context.health,
-        };
+        let (mut call, _) = context.split();
         self.mouth.datagram(dir, data, &mut call);
         if self.mouth.held() != self.charged {
             self.settle(context.room);
@@ -238,19 +234,7 @@ impl App {
 
     /// The flow is over: hands out what is held and lets the parser finish.
     pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
-        let Context {
-            flow,
-            ts,
-            out,
-            health,
-            ..
-        } = context;
-        let mut call = Call {
-            flow,
-            ts: *ts,
-            out,
-            health,
-        };
+        let (mut call, _) = context.split();
         if let Some(streams) = &mut self.streams {
             let mouth = &mut self.mouth;
             streams

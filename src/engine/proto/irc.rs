@@ -169,7 +169,12 @@ impl Irc {
                 self.user = record.value.clone();
                 record.addl = kept(behind);
             }
-            "PASS" | "AUTHENTICATE" | "QUIT" | "AWAY" => record.value = None,
+            "PASS" | "AUTHENTICATE" | "QUIT" | "AWAY" => {
+                record.value = None;
+                if command == "PASS" {
+                    out.credential((Self::NAME, "PASS"), self.nick.clone(), Some(first));
+                }
+            }
             "PRIVMSG" | "NOTICE" => Self::offer(behind, &mut record),
             "TOPIC" => record.addl = kept(behind),
             // Behind the modes may stand a channel's key, behind the one kicked the reason.

@@ -209,6 +209,17 @@ pub(super) fn between(line: &[u8], open: u8, close: u8) -> Option<&[u8]> {
 
 /// Tells what software the sender of `dir` says it is.
 pub(super) fn tell_software(dir: Dir, evidence: &'static str, value: Text, out: &mut Out<'_>) {
+    tell(dir, ClueKind::Software, evidence, value, out);
+}
+
+/// Tells something of the sender of `dir`.
+pub(super) fn tell(
+    dir: Dir,
+    kind: ClueKind,
+    evidence: &'static str,
+    value: Text,
+    out: &mut Out<'_>,
+) {
     if value.is_empty() {
         return;
     }
@@ -219,7 +230,7 @@ pub(super) fn tell_software(dir: Dir, evidence: &'static str, value: Text, out: 
     out.clue(Clue {
         mac: None,
         ip: Some(side.ip()),
-        kind: ClueKind::Software,
+        kind,
         evidence,
         value,
     });

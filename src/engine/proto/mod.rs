@@ -13,10 +13,14 @@
 )]
 
 pub(crate) mod ber;
+mod credential;
 pub(crate) mod driver;
+pub mod files;
 pub mod gss;
 mod health;
+mod labels;
 mod lines;
+pub mod link_discovery;
 pub(crate) mod little_endian;
 mod mail;
 mod sasl;
@@ -28,12 +32,16 @@ mod tpkt;
 mod weird;
 
 pub use crate::flow::Dir;
+pub use credential::{Credential, Secret};
 pub use driver::Talk;
 pub use health::{ParserHealth, ParsersHealth, is_guarded};
 pub use weird::Weird;
 
+use std::hash::BuildHasher as _;
+
 use crate::types::{
-    Body, Clue, FieldInfo, Fields, FlowRef, Observation, Observations, Record, Timestamp,
+    Body, Clue, FieldInfo, Fields, FlowRef, Observation, Observations, Record, Seed, Text,
+    Timestamp,
 };
 
 /// Longest piece of one direction a parser may wait for.
@@ -132,6 +140,10 @@ pub struct Out<'a> {
     pub flow: &'a FlowRef,
     /// Time of emission.
     pub ts: Timestamp,
+    /// Whether files are followed.
+    pub files: bool,
+    /// Makes numbers of secrets.
+    key: Seed,
     pub(crate) observations: &'a mut Observations,
 }
 
@@ -142,8 +154,40 @@ impl<'a> Out<'a> {
         Self {
             flow,
             ts,
+            files: true,
+            key: Seed(0),
             observations,
         }
+    }
+
+    /// The same with what is told of the run.
+    pub(crate) fn reading(self, reading: driver::Reading) -> Self {
+        let driver::Reading { files, key } = reading;
+        Self { files, key, ..self }
+    }
+
+    /// What stands for a secret.
+    pub(crate) fn secret(&self, secret: &[u8]) -> Secret {
+        Secret::Keyed(self.key.hasher().hash_one(secret))
+    }
+
+    /// Tells of a secret that was shown. `secret` is looked at here and nowhere else.
+    pub(crate) fn credential(
+        &mut self,
+        (service, mechanism): (&'static str, &'static str),
+        username: Option<Text>,
+        secret: Option<&[u8]>,
+    ) {
+        let secret = secret.map_or(Secret::Unseen, |secret| self.secret(secret));
+        self.record(
+            self.ts,
+            Credential {
+                service,
+                username,
+                mechanism,
+                secret,
+            },
+        );
     }
 
     /// Emits a record with the record's own time (Zeek: the request's).
@@ -297,6 +341,7 @@ macro_rules! protocols {
         pub const SCHEMAS: &[(&str, &[FieldInfo])] = &[
             (<crate::flow::Conn as Fields>::KIND, <crate::flow::Conn as Fields>::FIELDS),
             (<Weird as Fields>::KIND, <Weird as Fields>::FIELDS),
+            (<Credential as Fields>::KIND, <Credential as Fields>::FIELDS),
             $( (<$record as Fields>::KIND, <$record as Fields>::FIELDS), )*
         ];
     };
@@ -349,6 +394,14 @@ protocols! {
         Stratum in stratum,
         Tailscale in tailscale,
         Teamviewer in teamviewer,
+        Dhcpv6 in dhcpv6,
+        Ndp in ndp,
+        Ssdp in ssdp,
+        WsDiscovery in ws_discovery,
+        Rfb in rfb,
+        OncRpc in onc_rpc,
+        Rtcp in rtcp,
+        Rtp in rtp,
     }
     records {
         smb::SmbFile,
@@ -357,8 +410,10 @@ protocols! {
         ssh::SshRecord,
         dns::DnsRecord,
         dhcp::DhcpRecord,
+        dhcpv6::Dhcpv6Record,
         http::HttpRecord,
         http::WebSocketRecord,
+        files::FileRecord,
         tls::SslRecord,
         tls::X509Record,
         dcerpc::DceRpcRecord,
@@ -394,5 +449,11 @@ protocols! {
         postgresql::PostgresqlRecord,
         redis::RedisRecord,
         stratum::StratumRecord,
+        ndp::NdpRecord,
+        ssdp::SsdpRecord,
+        ws_discovery::WsDiscoveryRecord,
+        rfb::RfbRecord,
+        onc_rpc::OncRpcRecord,
+        link_discovery::LinkDiscoveryRecord,
     }
 }

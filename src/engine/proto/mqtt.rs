@@ -170,7 +170,7 @@ impl Protocol for Mqtt {
             };
         };
         self.started.get_or_insert(input.ts);
-        self.packet(first, body);
+        self.packet(first, body, out);
         let types = self.record.types.get_or_insert_default();
         let name = TYPES.get(usize::from(kind)).copied().unwrap_or_default();
         add_distinct(types, name.into(), TYPES.len());
@@ -189,11 +189,11 @@ impl Protocol for Mqtt {
 }
 
 impl Mqtt {
-    fn packet(&mut self, first: u8, body: &[u8]) {
+    fn packet(&mut self, first: u8, body: &[u8], out: &mut Out<'_>) {
         let version = self.record.proto_version.unwrap_or(4);
         match first >> 4 {
             1 => {
-                self.connect(body);
+                self.connect(body, out);
             }
             2 => self.record.connect_code = body.get(1).copied(),
             3 => {
@@ -221,7 +221,7 @@ impl Mqtt {
     }
 
     /// `CONNECT` as far as its fields are there.
-    fn connect(&mut self, body: &[u8]) -> Option<()> {
+    fn connect(&mut self, body: &[u8], out: &mut Out<'_>) -> Option<()> {
         let (name, rest) = string(body)?;
         self.record.proto_name = Some(text(name, 16));
         let [version, flags, _, _, rest @ ..] = rest else {
@@ -239,7 +239,17 @@ impl Mqtt {
             rest = string(behind)?.1;
         }
         if flags & 0x80 != 0 {
-            self.record.user = Some(text(string(rest)?.0, TEXT_LEN_MAX));
+            let (user, behind) = string(rest)?;
+            self.record.user = Some(text(user, TEXT_LEN_MAX));
+            rest = behind;
+        }
+        if self.record.password {
+            let secret = string(rest)?.0;
+            out.credential(
+                (Self::NAME, "CONNECT"),
+                self.record.user.clone(),
+                Some(secret),
+            );
         }
         Some(())
     }

@@ -167,18 +167,17 @@ impl Pop3 {
                 return;
             }
         }
-        self.command(input, line);
+        self.command(input, line, out);
     }
 
-    fn command(&mut self, input: Input<'_>, line: &[u8]) {
+    fn command(&mut self, input: Input<'_>, line: &[u8], out: &mut Out<'_>) {
         let (name, arg) = word(line);
         if !COMMANDS
             .iter()
             .any(|known| known.eq_ignore_ascii_case(name))
         {
             if let Some(sasl) = &mut self.sasl {
-                let user = sasl.response(line);
-                self.record.user = user.or_else(|| self.record.user.take());
+                sasl.response(line, Self::NAME, &mut self.record.user, out);
             } else {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -200,14 +199,17 @@ impl Pop3 {
                 self.record.success = None;
                 Sent::Other
             }
-            "PASS" => Sent::SignIn,
+            "PASS" => {
+                out.credential((Self::NAME, "PASS"), self.record.user.clone(), Some(arg));
+                Sent::SignIn
+            }
             "APOP" => {
                 self.record.user = Some(text(word(arg).0, TEXT_LEN_MAX));
                 self.record.auth = Some(command.clone());
                 Sent::SignIn
             }
             "AUTH" if arg.is_empty() => Sent::List,
-            "AUTH" => self.auth(arg),
+            "AUTH" => self.auth(arg, out),
             "STLS" => Sent::Stls,
             "RETR" | "TOP" => Sent::Mail,
             "CAPA" => Sent::List,
@@ -222,13 +224,13 @@ impl Pop3 {
         self.sent.push_back(sent);
     }
 
-    fn auth(&mut self, arg: &[u8]) -> Sent {
+    fn auth(&mut self, arg: &[u8], out: &mut Out<'_>) -> Sent {
         let (mechanism, initial) = word(arg);
         let mut sasl = Sasl::new(mechanism);
         self.record.auth = Some(sasl.mechanism().to_owned());
         (self.record.user, self.record.success) = (None, None);
         if !initial.is_empty() {
-            self.record.user = sasl.response(initial);
+            sasl.response(initial, Self::NAME, &mut self.record.user, out);
         }
         self.sasl = Some(sasl);
         Sent::SignIn

@@ -10,6 +10,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
+use super::Out;
 use super::lines::{TEXT_LEN_MAX, between};
 use crate::types::{Text, heap, text};
 
@@ -48,8 +49,27 @@ impl Sasl {
         self.lost = true;
     }
 
-    /// The account a response names.
-    pub(super) fn response(&mut self, line: &[u8]) -> Option<Text> {
+    /// Takes a response of a client: the account it names becomes `user`; a secret in it is told of.
+    pub(super) fn response(
+        &mut self,
+        line: &[u8],
+        service: &'static str,
+        user: &mut Option<Text>,
+        out: &mut Out<'_>,
+    ) {
+        let Some((name, secret)) = self.read(line) else {
+            return;
+        };
+        if name.is_some() {
+            *user = name;
+        }
+        if let Some((mechanism, secret)) = secret {
+            out.credential((service, mechanism), user.clone(), Some(&secret));
+        }
+    }
+
+    /// The account a response names, and the secret it shows in clear.
+    fn read(&mut self, line: &[u8]) -> Option<(Option<Text>, Option<Shown>)> {
         let step = self.step;
         self.step = self.step.saturating_add(1);
         if self.lost || line.len() > RESPONSE_LEN_MAX || matches!(line, b"" | b"=" | b"*") {
@@ -59,6 +79,12 @@ impl Sasl {
             .decode(line)
             .or_else(|_| STANDARD_NO_PAD.decode(line))
             .ok()?;
+        let secret = match (self.mechanism.as_str(), step) {
+            ("LOGIN", 1) => return Some((None, Some(("LOGIN", decoded)))),
+            ("PLAIN", 0) => decoded.rsplit(|byte| *byte == 0).next(),
+            _ => None,
+        };
+        let secret = secret.map(|secret| ("PLAIN", secret.to_vec()));
         let name = match (self.mechanism.as_str(), step) {
             ("LOGIN", 0) => Some(decoded.as_slice()),
             ("PLAIN", 0) => plain(&decoded),
@@ -83,9 +109,12 @@ impl Sasl {
         }?;
         let printable = name.iter().all(|byte| !byte.is_ascii_control());
         (!name.is_empty() && printable && name.len() <= TEXT_LEN_MAX)
-            .then(|| text(name, TEXT_LEN_MAX))
+            .then(|| (Some(text(name, TEXT_LEN_MAX)), secret))
     }
 }
+
+/// Mechanism and secret; it does not outlive the call.
+type Shown = (&'static str, Vec<u8>);
 
 /// The account between the two NULs (RFC 4616 §2).
 fn plain(message: &[u8]) -> Option<&[u8]> {
@@ -108,7 +137,8 @@ mod tests {
     fn name(mechanism: &str, lines: &[&str]) -> Vec<Option<String>> {
         let mut sasl = Sasl::new(mechanism.as_bytes());
         let lines = lines.iter();
-        lines.map(|line| sasl.response(line.as_bytes())).collect()
+        let read = |line: &&str| sasl.read(line.as_bytes()).and_then(|(name, _)| name);
+        lines.map(read).collect()
     }
 
     #[test]
@@ -128,9 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_in_clear_is_told_of() {
+        let secret = |mechanism: &[u8], lines: &[&[u8]]| {
+            let mut sasl = Sasl::new(mechanism);
+            let read = lines.iter().map(|line| sasl.read(line));
+            read.last().flatten().and_then(|(_, secret)| secret)
+        };
+        let plain = secret(b"PLAIN", &[b"AHRlc3QAMTIzNA=="]);
+        assert_eq!(plain, Some(("PLAIN", b"1234".to_vec())));
+        let login = secret(b"LOGIN", &[b"dXNlcm5hbWU=", b"cGFzc3dvcmQ="]);
+        assert_eq!(login, Some(("LOGIN", b"password".to_vec())));
+        let cram = b"dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw";
+        assert_eq!(secret(b"CRAM-MD5", &[cram]), None);
+    }
+
+    #[test]
     fn behind_a_gap_nothing_is_taken_for_a_name() {
         let mut sasl = Sasl::new(b"LOGIN");
         sasl.lose();
-        assert_eq!(sasl.response(b"cGFzc3dvcmQ="), None);
+        assert_eq!(sasl.read(b"cGFzc3dvcmQ="), None);
     }
 }

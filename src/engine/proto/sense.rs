@@ -14,7 +14,7 @@
 use std::sync::LazyLock;
 
 use super::{Dir, Kind, Over, Port, Probe};
-use crate::types::FlowRef;
+use crate::types::{Endpoint, FlowRef};
 
 /// Bytes of one direction that are sensed.
 pub(super) const SENSED_BYTES_MAX: usize = 2 * 1024;
@@ -95,11 +95,13 @@ impl Known {
                 .map_or(0, |(_, kinds)| *kinds)
         };
         if flow.proto != 6 {
-            let (orig, resp) = (flow.orig.port, flow.resp.port);
-            return (
-                self.datagrams,
-                whose(&self.udp, orig) | whose(&self.udp, resp),
-            );
+            let either = |ends: [&Endpoint; 2]| ends.map(|end| whose(&self.udp, end.port));
+            let [orig, resp] = match flow.proto {
+                17 => either([&flow.orig, &flow.resp]),
+                // What stands in place of ports elsewhere is none.
+                _ => [0, 0],
+            };
+            return (self.datagrams, orig | resp);
         }
         let [orig, resp] = &self.streams;
         let by_byte = if dir == Dir::Orig { orig } else { resp };
@@ -210,7 +212,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::types::Endpoint;
 
     fn flow(proto: u8, resp: u16) -> FlowRef {
         let end = |n: u8, port| Endpoint::new([10, 0, 0, n].into(), port);

@@ -99,6 +99,9 @@ impl Protocol for Snmp {
         self.record.version = message.version;
         if let Some(community) = message.community {
             // One message with another community than the known one is enough.
+            if self.record.community_public.is_none() {
+                out.credential((Self::NAME, "community"), None, Some(community));
+            }
             let public = self.record.community_public.unwrap_or(true);
             self.record.community_public = Some(public && community == b"public");
         }

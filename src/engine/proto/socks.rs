@@ -105,7 +105,7 @@ impl Protocol for Socks {
         self.started.get_or_insert(input.ts);
         let client = *self.client.get_or_insert(input.dir);
         let taken = if input.dir == client {
-            self.client(input.data)
+            self.client(input.data, out)
         } else {
             self.server(input.data)
         };
@@ -133,7 +133,7 @@ impl Protocol for Socks {
 
 impl Socks {
     /// Greeting, sign-in or request.
-    fn client(&mut self, data: &[u8]) -> Taken {
+    fn client(&mut self, data: &[u8], out: &mut Out<'_>) -> Taken {
         match data {
             [4, ..] if self.record.version != 5 => self.request4(data),
             [5, count, ..] if self.record.version == 0 => {
@@ -143,7 +143,7 @@ impl Socks {
                 }
                 Taken::Used(used)
             }
-            [1, ..] if self.record.version == 5 => self.sign_in(data),
+            [1, ..] if self.record.version == 5 => self.sign_in(data, out),
             [5, _, _, kind, rest @ ..] if self.record.version == 5 => {
                 let Some((to, used)) = destination(*kind, rest) else {
                     return wants(*kind, rest);
@@ -159,7 +159,7 @@ impl Socks {
     }
 
     /// User name and password (RFC 1929 §2).
-    fn sign_in(&mut self, data: &[u8]) -> Taken {
+    fn sign_in(&mut self, data: &[u8], out: &mut Out<'_>) -> Taken {
         let Some(user_len) = data.get(1).copied().map(usize::from) else {
             return Taken::Wants(2);
         };
@@ -171,6 +171,8 @@ impl Socks {
         if used <= data.len() {
             let user = data.get(2..behind).unwrap_or_default();
             self.record.user = Some(text(user, USER_LEN_MAX)).filter(|user| !user.is_empty());
+            let secret = data.get(behind.saturating_add(1)..used);
+            out.credential((Self::NAME, "RFC 1929"), self.record.user.clone(), secret);
         }
         Taken::Used(used)
     }
@@ -353,6 +355,8 @@ mod tests {
     #[test]
     fn a_name_is_asked_for() {
         assert_eq!(run(&FIVE), (vec![TOLD.to_owned()], Some(Parse::Skip)));
+        let shown = r#"{"service":"socks","username":"eve","mechanism":"RFC 1929"}"#;
+        assert_eq!(stream::<Socks>(&FIVE).credentials, [shown]);
     }
 
     #[test]

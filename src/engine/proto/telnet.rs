@@ -148,7 +148,11 @@ impl Protocol for Telnet {
             }
         }
         for byte in input.data {
+            let before = self.record.attempts;
             self.byte(input.dir, *byte);
+            if self.record.attempts > before {
+                out.credential((Self::NAME, "login"), self.record.user.clone(), None);
+            }
             if self.record.encrypted {
                 self.finish(out);
                 return Parse::Skip;

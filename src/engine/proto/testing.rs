@@ -1,13 +1,15 @@
 //! What the tests of parsers share: a talk as the driver leads it, and what was told.
 
-use super::{Dir, Input, Out, Parse, Protocol};
-use crate::types::{Body, Clue, Endpoint, FlowRef, Observations, Timestamp};
+use super::{Credential, Dir, Input, Out, Parse, Protocol};
+use crate::types::{Body, Clue, Endpoint, Fields as _, FlowRef, Observations, Timestamp};
 
 /// What one talk came to.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// Kind and JSON of each record.
+    /// Kind and JSON of each record, but for secrets shown.
     pub(super) records: Vec<String>,
+    /// JSON of each secret shown.
+    pub(super) credentials: Vec<String>,
     /// Clues.
     pub(super) clues: Vec<Clue>,
     /// Both, as [`lines`] writes them, in the order they were told.
@@ -40,9 +42,10 @@ pub(super) fn views(pieces: &[(Dir, Vec<u8>)]) -> Vec<(Dir, &[u8])> {
     pieces.iter().map(|(dir, data)| (*dir, &data[..])).collect()
 }
 
-/// Records as JSON with the kind in front, clues as evidence and value.
+/// Records as JSON with the kind in front, clues as evidence and value; secrets shown are left out.
 pub(super) fn lines(seen: &Observations) -> Vec<String> {
     let line = |body: &Body| match body {
+        Body::Record(record) if record.body.kind() == Credential::KIND => None,
         Body::Record(record) => Some(format!("{} {}", record.body.kind(), record.body.text())),
         Body::Clue(clue) => Some(format!("{:?} {}: {}", clue.kind, clue.evidence, clue.value)),
         _ => None,
@@ -115,6 +118,9 @@ fn talk<P: Protocol>(flow: &FlowRef, pieces: &[(Dir, &[u8])], datagram: bool, sa
     };
     for observation in &seen {
         match &observation.body {
+            Body::Record(record) if record.body.kind() == Credential::KIND => {
+                told.credentials.push(record.body.text());
+            }
             Body::Record(record) => {
                 let line = record.body.text();
                 told.records.push(format!("{} {line}", record.body.kind()));

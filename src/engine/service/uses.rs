@@ -60,11 +60,19 @@ pub struct Use {
     pub down: u64,
     /// [`Evidence`] it rests on, a bit each.
     evidence: u8,
-    /// Whether it changed since changes were last taken.
-    changed: bool,
 }
 
 impl Use {
+    /// Takes in a use of the same service by another part of the same device.
+    pub fn add(&mut self, other: &Self) {
+        self.first_ts = self.first_ts.min(other.first_ts);
+        self.last_ts = self.last_ts.max(other.last_ts);
+        self.flows = self.flows.saturating_add(other.flows);
+        self.up = self.up.saturating_add(other.up);
+        self.down = self.down.saturating_add(other.down);
+        self.evidence |= other.evidence;
+    }
+
     /// Names of what it rests on, the strongest first.
     pub fn evidence(&self) -> impl Iterator<Item = &'static str> + '_ {
         let all = Evidence::ALL.iter().rev();
@@ -127,7 +135,6 @@ impl Uses {
                 up: one.up,
                 down: one.down,
                 evidence: one.evidence,
-                changed: true,
             };
             uses.insert((service, one.device), found);
         }
@@ -154,48 +161,15 @@ impl Uses {
             })
         };
         let used = self.uses.sorted().into_iter();
-        SavedUses(
-            used.filter(|(_, one)| one.flows > 0)
-                .filter_map(saved)
-                .collect(),
-        )
+        SavedUses(used.filter_map(saved).collect())
     }
 
     /// All uses, by service and device.
     #[must_use]
     pub fn all(&self) -> Vec<(ServiceIx, DeviceIx, &Use)> {
         let used = self.uses.sorted().into_iter();
-        used.filter(|(_, one)| one.flows > 0)
-            .map(|((service, device), one)| (*service, *device, one))
+        used.map(|((service, device), one)| (*service, *device, one))
             .collect()
-    }
-
-    /// Those that changed since the last call, in the same order; one without flows is none any more.
-    pub fn take_changed(&mut self) -> Vec<(ServiceIx, DeviceIx, Use)> {
-        let changed = self
-            .uses
-            .sorted()
-            .into_iter()
-            .filter(|(_, one)| one.changed);
-        let changed: Vec<_> = changed.map(|(pair, one)| (pair.0, pair.1, *one)).collect();
-        for (service, device, _) in &changed {
-            let pair = (*service, *device);
-            match self.uses.get_mut(&pair) {
-                Some(one) if one.flows > 0 => one.changed = false,
-                _ => {
-                    self.uses.remove(&pair);
-                }
-            }
-        }
-        changed
-    }
-
-    /// All of them count as changed: somebody new wants to know.
-    pub fn tell_all(&mut self) {
-        self.uses.retain(|_, one| {
-            one.changed = true;
-            true
-        });
     }
 
     /// Uses let go for newer ones.
@@ -299,8 +273,7 @@ impl Uses {
         });
     }
 
-    /// A flow belongs to another service, or to none. A use without flows is none, but those who were told of
-    /// it have to hear that.
+    /// A flow belongs to another service, or to none.
     fn take_back(&mut self, open: &Open) {
         let Some(one) = self.uses.get_mut(&open.pair) else {
             return;
@@ -308,7 +281,9 @@ impl Uses {
         one.flows = one.flows.saturating_sub(1);
         one.up = one.up.saturating_sub(open.up);
         one.down = one.down.saturating_sub(open.down);
-        one.changed = true;
+        if one.flows == 0 {
+            self.uses.remove(&open.pair);
+        }
     }
 
     /// Changes the use at `pair`, made if it is new, heard of at `ts`.
@@ -323,14 +298,9 @@ impl Uses {
             up: 0,
             down: 0,
             evidence: 0,
-            changed: false,
         };
         if let Some(one) = self.uses.entry(pair, new) {
-            if one.flows == 0 {
-                *one = new();
-            }
             one.last_ts = one.last_ts.max(ts);
-            one.changed = true;
             with(one);
         }
     }
@@ -338,13 +308,12 @@ impl Uses {
     /// Lets the oldest go.
     fn make_room(&mut self) {
         let all = self.uses.sorted().into_iter();
-        let mut ages: Vec<(bool, Timestamp, Pair)> = all
-            .map(|(pair, one)| (one.flows > 0, one.last_ts, *pair))
-            .collect();
+        let mut ages: Vec<(Timestamp, Pair)> =
+            all.map(|(pair, one)| (one.last_ts, *pair)).collect();
         ages.sort_unstable();
-        for (is_used, _, pair) in ages.into_iter().take(LET_GO) {
+        for (_, pair) in ages.into_iter().take(LET_GO) {
             self.uses.remove(&pair);
-            self.let_go = self.let_go.saturating_add(u64::from(is_used));
+            self.let_go = self.let_go.saturating_add(1);
         }
     }
 }

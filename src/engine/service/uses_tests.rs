@@ -90,29 +90,6 @@ fn a_better_name_moves_a_flow_with_what_it_counted() {
 }
 
 #[test]
-fn changes_are_told_once_and_what_is_no_use_any_more_too() {
-    let mut uses = uses();
-    let (a, device) = (catalogue().find("a.com"), DeviceIx(0));
-    uses.named(at(1), &flow(1), device, Evidence::Dns, a);
-    assert_eq!(uses.take_changed().len(), 1);
-    assert!(uses.take_changed().is_empty());
-    uses.named(at(2), &flow(1), device, Evidence::Sni, None);
-    let changed = uses.take_changed();
-    assert_eq!(
-        changed
-            .iter()
-            .map(|(_, _, one)| one.flows)
-            .collect::<Vec<_>>(),
-        [0]
-    );
-    assert!(uses.take_changed().is_empty() && uses.all().is_empty());
-    uses.named(at(3), &flow(2), device, Evidence::Sni, a);
-    assert_eq!(uses.take_changed().len(), 1);
-    uses.tell_all();
-    assert_eq!(uses.take_changed().len(), 1);
-}
-
-#[test]
 fn the_oldest_go_at_the_bound_and_are_counted() {
     let mut uses = uses();
     let a = catalogue().find("a.com");

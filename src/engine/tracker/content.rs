@@ -5,9 +5,9 @@
 
 use super::flow::{Found, service_of};
 use super::{App, Tracker};
-use crate::decode::{Tcp, Udp, flag, proto};
+use crate::decode::{Ip, Tcp, Udp, flag, proto};
 use crate::flow::{Dir, Flow, Room, Step, Weirds, bit, ends};
-use crate::proto::driver::Context;
+use crate::proto::driver::{Context, Reading};
 use crate::proto::sense::{LATER_PIECES_MAX, Sensed, begins, may_begin, sense};
 use crate::proto::{Kind, ParsersHealth};
 use crate::types::{Body, Observations, Timestamp};
@@ -17,6 +17,8 @@ const GIVEN_UP: u8 = u8::MAX;
 /// From here on the start of a stream is over; what is counted are the pieces in which a protocol may
 /// still begin.
 const LATER: u8 = GIVEN_UP - LATER_PIECES_MAX;
+/// Hop limit of what no router has forwarded (RFC 4861 §6.1.2).
+pub(super) const NEIGHBOUR_HOPS: u8 = u8::MAX;
 /// Datagrams of one direction that are sensed.
 const DATAGRAMS_MAX: u8 = 4;
 
@@ -25,12 +27,13 @@ pub(super) fn context<'a>(
     flow: &Flow<App>,
     ts: Timestamp,
     out: &'a mut Observations,
-    room: &'a mut Room,
+    (room, reading): (&'a mut Room, Reading),
     health: &'a mut ParsersHealth,
 ) -> Context<'a> {
     Context {
         flow: flow.flow_ref(),
         ts,
+        reading,
         out,
         room,
         health,
@@ -86,7 +89,13 @@ impl Tracker {
             return;
         };
         let before = out.len();
-        let mut context = context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
+        let mut context = context(
+            flow,
+            ts,
+            out,
+            (&mut self.room, self.reading),
+            &mut self.stats.parsers,
+        );
         if tcp.has(flag::ACK) {
             app.acked(dir.other(), tcp.ack, &mut context);
         }
@@ -132,14 +141,57 @@ impl Tracker {
         if flow.app.is_none() && !open_datagrams(flow, dir, udp.payload) {
             return;
         }
-        let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) else {
+        let room = (&mut self.room, self.reading);
+        hear(
+            flow,
+            (dir, ts),
+            udp.payload,
+            out,
+            room,
+            &mut self.stats.parsers,
+        );
+    }
+
+    /// Takes a router's ICMPv6 message.
+    #[cold]
+    pub(super) fn router_message(
+        &mut self,
+        found: Found,
+        ts: Timestamp,
+        ip: &Ip<'_>,
+        out: &mut Observations,
+    ) {
+        let Some(flow) = self.table.get_mut(found.index) else {
             return;
         };
-        app.datagram(
-            dir,
-            udp.payload,
-            &mut context(flow, ts, out, &mut self.room, &mut self.stats.parsers),
-        );
+        if ip.ttl() != NEIGHBOUR_HOPS {
+            return flow.note(Weirds::NDP_NOT_FROM_LINK);
+        }
+        if ip.is_cut() || !self.protocols || flow.orig.sensed == GIVEN_UP {
+            return;
+        }
+        if flow.app.is_none() {
+            let mut app = App::datagrams();
+            app.start(Kind::Ndp);
+            flow.app = Some(Box::new(app));
+        }
+        let (at, room) = ((found.dir, ts), (&mut self.room, self.reading));
+        hear(flow, at, ip.payload, out, room, &mut self.stats.parsers);
+    }
+}
+
+/// Gives a datagram to the flow's parser, if that still listens.
+#[inline]
+fn hear(
+    flow: &mut Flow<App>,
+    (dir, ts): (Dir, Timestamp),
+    data: &[u8],
+    out: &mut Observations,
+    room: (&mut Room, Reading),
+    health: &mut ParsersHealth,
+) {
+    if let Some(mut app) = flow.app.take_if(|app| !app.is_deaf()) {
+        app.datagram(dir, data, &mut context(flow, ts, out, room, health));
         put_back(flow, app);
     }
 }

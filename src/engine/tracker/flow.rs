@@ -212,7 +212,12 @@ impl Tracker {
             (Transport::Tcp(_), None) => {}
             _ if !arrival.whole => {}
             (Transport::Udp(udp), _) => self.datagram(found, ts, udp, out),
-            (Transport::Icmp(_), _) => self.payload(found, ip.payload_len.saturating_sub(8)),
+            (Transport::Icmp(icmp), _) => {
+                self.payload(found, ip.payload_len.saturating_sub(8));
+                if ip.proto == proto::ICMPV6 && icmp.is_from_router() {
+                    self.router_message(found, ts, ip, out);
+                }
+            }
             (Transport::Sctp(_), _) => self.payload(found, ip.payload_len.saturating_sub(12)),
             (Transport::Other { .. }, _) => self.payload(found, ip.payload_len),
         }
@@ -252,8 +257,13 @@ impl Tracker {
         let back = flow.settle_copies();
         if let Some(mut app) = flow.app.take() {
             let before = out.len();
-            let mut context =
-                super::content::context(flow, ts, out, &mut self.room, &mut self.stats.parsers);
+            let mut context = super::content::context(
+                flow,
+                ts,
+                out,
+                (&mut self.room, self.reading),
+                &mut self.stats.parsers,
+            );
             app.finish(&mut context);
             match service_of(&app) {
                 0 => {}

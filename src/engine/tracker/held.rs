@@ -23,7 +23,8 @@ impl Tracker {
             self.fragments.held(),
             self.recent.held(),
             self.carriers.held(),
-            self.sightings.held(),
+            self.sightings.held("hardware addresses"),
+            self.announcements.held("announcements of ports"),
         ]);
         held
     }

@@ -162,7 +162,8 @@ impl Tracker {
         icmp: &Icmp<'_>,
         out: &mut Observations,
     ) {
-        if ip.proto != proto::ICMPV6 {
+        // What a router has forwarded speaks for nobody here.
+        if ip.proto != proto::ICMPV6 || ip.ttl() != super::content::NEIGHBOUR_HOPS {
             return;
         }
         let Some(neighbour) = icmp.neighbour() else {

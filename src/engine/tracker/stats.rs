@@ -80,6 +80,8 @@ pub struct TrackerStats {
     pub fragments_refused: u64,
     /// Hardware addresses not told, because the table was full.
     pub sightings_refused: u64,
+    /// What ports say of themselves and was not told, because the table was full.
+    pub announcements_refused: u64,
     /// Packets of which some fragments never came.
     pub fragments_incomplete: u64,
     /// Fragments of such packets that no flow was told of.
@@ -157,6 +159,7 @@ impl Default for TrackerStats {
             stream_overflows: 0,
             fragments_refused: 0,
             sightings_refused: 0,
+            announcements_refused: 0,
             fragments_incomplete: 0,
             fragments_untold: 0,
             held: Vec::new(),
@@ -240,6 +243,7 @@ impl TrackerStats {
             ("reassembly", self.reassembly_refused),
             ("fragments", self.fragments_refused),
             ("sightings", self.sightings_refused),
+            ("announcements", self.announcements_refused),
             ("copies", self.copies_overrun),
             ("carriers", self.carriers_refused),
         ];

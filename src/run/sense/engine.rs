@@ -71,6 +71,7 @@ pub(super) struct Engine {
     health: Health,
     prepared: Prepared,
     key: u64,
+    hash_files: bool,
     reached: Timestamp,
     /// Whether anything was observed.
     begun: bool,
@@ -139,6 +140,7 @@ impl Engine {
             },
             prepared,
             key,
+            hash_files: settings.sensor.hash_files,
             reached: Timestamp::MIN,
             begun: false,
             state_every: Duration::from_secs(settings.store.state_every_s.into()),
@@ -188,6 +190,7 @@ impl Engine {
     pub(super) fn tracker(&self) -> TrackerConfig {
         TrackerConfig {
             seed: Seed(self.key),
+            files: self.hash_files,
             ..TrackerConfig::default()
         }
     }
@@ -306,7 +309,6 @@ impl Engine {
                 }
                 Command::TellAll => {
                     self.told.forget();
-                    self.analysis.tell_all_uses();
                     (self.at.health, self.at.devices) = (None, None);
                 }
                 Command::End if self.stopping => {}
@@ -381,16 +383,14 @@ impl Engine {
         self.out.message(ToServe::Health(Box::new(health.clone())));
     }
 
-    /// Tells of the devices that changed, and of merges.
     /// Tells of devices, merges and uses of services that changed.
     fn tell_devices(&mut self) {
         let (devices, merges) = (self.analysis.devices(), self.analysis.merges());
         for news in self.told.news(devices, merges) {
             self.out.message(news);
         }
-        let changed = self.analysis.take_changed_uses();
-        if !changed.is_empty() {
-            self.out.message(ToServe::Services(changed));
+        if let Some(news) = self.told.uses(self.analysis.service_uses()) {
+            self.out.message(news);
         }
     }
 

@@ -1,14 +1,16 @@
-//! What `serve` was told of devices: only what changed is told again.
+//! What `serve` was told of devices and of uses of services: only what changed is told again.
 
 use std::collections::BTreeMap;
 
-use tapir_message::{Device, Merge, ToServe};
+use tapir_message::{Device, Merge, ServiceUse, ToServe};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     devices: BTreeMap<String, Device>,
     merges: Option<Vec<Merge>>,
+    /// By service and device.
+    uses: BTreeMap<(String, String), ServiceUse>,
 }
 
 impl Told {
@@ -36,6 +38,24 @@ impl Told {
             ToServe::Merges(merges)
         });
         changed.into_iter().chain(merges).collect()
+    }
+
+    /// Uses that have changed since the last time, and without flows those that are none any more: the flow
+    /// was another service's, or the device is part of another one.
+    pub(super) fn uses(&mut self, uses: Vec<ServiceUse>) -> Option<ToServe> {
+        let key = |one: &ServiceUse| (one.service.clone(), one.device.clone());
+        let now: BTreeMap<_, _> = uses.into_iter().map(|one| (key(&one), one)).collect();
+        let gone = self.uses.iter().filter(|(key, _)| !now.contains_key(*key));
+        let gone = gone.map(|(_, one)| ServiceUse {
+            flows: 0,
+            ..one.clone()
+        });
+        let fresh = now
+            .iter()
+            .filter(|(key, one)| self.uses.get(*key) != Some(*one));
+        let changed: Vec<_> = gone.chain(fresh.map(|(_, one)| one.clone())).collect();
+        self.uses = now;
+        (!changed.is_empty()).then_some(ToServe::Services(changed))
     }
 }
 
@@ -80,5 +100,24 @@ mod tests {
         assert_eq!(split, (vec![one, other], true));
         told.forget();
         assert_eq!(told.news(all, Vec::new()).len(), 2);
+    }
+
+    #[test]
+    fn uses_are_told_when_they_change_and_when_they_end() {
+        let all = Office::new().services;
+        let flows = |news: Option<ToServe>| match news {
+            Some(ToServe::Services(uses)) => uses.iter().map(|one| one.flows).collect(),
+            None => Vec::new(),
+            other => panic!("{other:?}"),
+        };
+        let mut told = Told::default();
+        assert_eq!(flows(told.uses(all.clone())).len(), all.len());
+        assert!(told.uses(all.clone()).is_none());
+        let mut later = all.clone();
+        later.remove(0);
+        later[0].flows = 77;
+        assert_eq!(flows(told.uses(later)), [0, 77]);
+        told.forget();
+        assert_eq!(flows(told.uses(all.clone())).len(), all.len());
     }
 }

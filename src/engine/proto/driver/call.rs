@@ -2,7 +2,7 @@
 
 use super::super::health::guarded;
 use super::super::{Input, Kind, Out, Parse, ParsersHealth};
-use super::{Mouth, State};
+use super::{Mouth, Reading, State};
 use crate::types::{Body, FlowRef, Observations, Timestamp};
 
 /// What a parser call needs.
@@ -11,6 +11,14 @@ pub(super) struct Call<'a> {
     pub(super) ts: Timestamp,
     pub(super) out: &'a mut Observations,
     pub(super) health: &'a mut ParsersHealth,
+    pub(super) reading: Reading,
+}
+
+impl Call<'_> {
+    /// Where a parser puts what it finds.
+    fn outlet(&mut self) -> Out<'_> {
+        Out::new(self.flow, self.ts, self.out).reading(self.reading)
+    }
 }
 
 impl Mouth {
@@ -20,7 +28,7 @@ impl Mouth {
             return Parse::Skip;
         };
         let before = call.out.len();
-        let mut out = Out::new(call.flow, call.ts, call.out);
+        let mut out = call.outlet();
         let answer = guarded(|| parser.parse(input, &mut out));
         let new = call.out.iter().skip(before);
         self.told = self.told || new.into_iter().any(|o| matches!(o.body, Body::Record(_)));
@@ -38,7 +46,7 @@ impl Mouth {
         let Some(parser) = &mut self.parser else {
             return;
         };
-        let mut out = Out::new(call.flow, call.ts, call.out);
+        let mut out = call.outlet();
         if guarded(|| parser.finish(&mut out)).is_none() {
             self.fault("parser_panic", call);
         }

@@ -1,11 +1,18 @@
 //! A parser by itself, led as the tracker leads it: for those who give it something of their own.
 
-use super::{Call, Mouth};
+use std::net::IpAddr;
+
+use super::{Call, Mouth, Reading};
 use crate::proto::{Dir, Kind, Parser, ParsersHealth, Port};
-use crate::types::{Endpoint, FlowRef, Observations, Timestamp};
+use crate::types::{Endpoint, FlowRef, Observations, Seed, Timestamp};
 
 /// What one piece takes of time.
 const STEP_NS: i64 = 1_000_000;
+
+const READING: Reading = Reading {
+    files: true,
+    key: Seed(0),
+};
 
 /// A flow of one protocol, without packets around it.
 #[derive(Debug)]
@@ -19,12 +26,19 @@ pub struct Talk {
 }
 
 impl Talk {
-    /// A flow from 10.0.0.1 to 10.0.0.2, on the protocol's first port.
+    /// A flow from 10.0.0.1 to 10.0.0.2, on the protocol's first port; of one without ports, which neighbours
+    /// speak, from fe80::1 to fe80::2.
     #[must_use]
     pub fn new(kind: Kind, datagrams: bool) -> Self {
-        let port = match kind.ports().first() {
-            Some(Port::Tcp(port) | Port::Udp(port)) => *port,
-            None => 9,
+        let (net, port): (IpAddr, u16) = match kind.ports().first() {
+            Some(Port::Tcp(port) | Port::Udp(port)) => ([10, 0, 0, 0].into(), *port),
+            None => ([0xfe80, 0, 0, 0, 0, 0, 0, 0].into(), 9),
+        };
+        let end = |number: u8, port| {
+            let mut end = Endpoint::new(net, port);
+            let [.., last] = &mut end.addr;
+            *last = number;
+            end
         };
         let mut mouth = Mouth::new();
         mouth.start(kind);
@@ -32,8 +46,8 @@ impl Talk {
             mouth,
             datagrams,
             flow: FlowRef {
-                orig: Endpoint::new([10, 0, 0, 1].into(), 40_000),
-                resp: Endpoint::new([10, 0, 0, 2].into(), port),
+                orig: end(1, 40_000),
+                resp: end(2, port),
                 proto: if datagrams { 17 } else { 6 },
                 ..FlowRef::default()
             },
@@ -51,6 +65,7 @@ impl Talk {
             ts: self.now,
             out: &mut self.out,
             health: &mut self.health,
+            reading: READING,
         };
         if self.datagrams {
             self.mouth.datagram(dir, piece, &mut call);
@@ -66,6 +81,7 @@ impl Talk {
             ts: self.now,
             out: &mut self.out,
             health: &mut self.health,
+            reading: READING,
         };
         self.mouth.finish(&mut call);
         self.mouth.drop_parser();

@@ -167,6 +167,9 @@ impl Ftp {
 
     fn command(&mut self, ts: Timestamp, name: &[u8], arg: &[u8], out: &mut Out<'_>) {
         let command = verb(name);
+        if command == "PASS" {
+            out.credential((Self::NAME, "PASS"), self.user.clone(), Some(arg));
+        }
         let mut arg = Some(text(arg, NAME_LEN_MAX)).filter(|arg| !arg.is_empty());
         match command.as_str() {
             "USER" => {

@@ -111,6 +111,8 @@ fn no_password_is_kept() {
         (C, b"pass geheim\r\n"),
     ]);
     assert_eq!(told.records.len(), 5);
+    let shown = r#"{"service":"ftp","mechanism":"PASS"}"#;
+    assert_eq!(told.credentials, [shown, shown]);
     assert!(!told.records.join("").contains("geheim"));
     assert!(!told.records.join("").contains("Z2VoZWlt"));
     // RFC 2228 §3: a token in a reply, a command inside one.

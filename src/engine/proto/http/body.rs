@@ -3,7 +3,8 @@
 //! Standard: RFC 9112 §7.1 (chunks); the formats' own signatures; names as Zeek and IANA have them.
 //! Bounds:   a chunk's size is a line of 4 KiB; of a body 64 bytes are looked at.
 
-use super::{Dir, Http, Input, LINE_LEN_MAX, Open, Out, Parse, Protocol as _, State, head};
+use super::super::files::{Beginning, File};
+use super::{Dir, Http, Input, LINE_LEN_MAX, Open, Out, Parse, Protocol as _, Side, State, head};
 use crate::types::Text;
 
 /// Bytes of a body that are looked at, over several segments if need be.
@@ -89,6 +90,20 @@ fn html(start: &[u8]) -> Option<&'static str> {
     (begins(b"<!doctype html") || begins(b"<html")).then_some("text/html")
 }
 
+impl Side {
+    /// Bytes of the body, or of its chunk, that are still to come, and whether these are its last.
+    fn left(&self) -> Option<(usize, bool)> {
+        let (left, is_last) = match self.state {
+            State::Fixed(left) => (left, true),
+            // The line end behind a chunk is none of its bytes.
+            State::Chunk(left) => (left.saturating_sub(2), false),
+            State::UntilClose => (u64::MAX, false),
+            _ => return None,
+        };
+        Some((usize::try_from(left).unwrap_or(usize::MAX), is_last))
+    }
+}
+
 impl Http {
     /// Passes over `left` bytes, most of them without seeing them; `more` is the state within them.
     pub(super) fn pass(
@@ -102,7 +117,7 @@ impl Http {
         let here = u64::try_from(len).unwrap_or(u64::MAX);
         let side = self.side(input.dir);
         match left.checked_sub(here) {
-            Some(beyond) if beyond > 0 && side.sniffs => {
+            Some(beyond) if beyond > 0 && (side.sniffs || side.file.is_some()) => {
                 side.state = more(beyond);
                 Parse::Parsed { used: len }
             }
@@ -150,7 +165,10 @@ impl Http {
             .ok()
             .and_then(|hex| u64::from_str_radix(hex, 16).ok());
         match size {
-            Some(0) => self.side(input.dir).state = State::Trailer,
+            Some(0) => {
+                self.end_file(input.dir, true, 0, out);
+                self.side(input.dir).state = State::Trailer;
+            }
             Some(size) => {
                 self.count(input.dir, size);
                 self.side(input.dir).state = State::Chunk(size.saturating_add(2));
@@ -169,16 +187,12 @@ impl Http {
     /// Looks at the first bytes of a body, as long as they do not tell.
     pub(super) fn sniff(&mut self, input: &Input<'_>, out: &mut Out<'_>) {
         let side = self.side(input.dir);
-        let (left, is_last) = match side.state {
-            State::Fixed(left) => (left, true),
-            // The line end behind a chunk is none of its bytes.
-            State::Chunk(left) => (left.saturating_sub(2), false),
-            State::UntilClose => (u64::MAX, false),
-            _ => return,
+        let Some((left, is_last)) = side.left() else {
+            return;
         };
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
         let here = input.data.get(..left).unwrap_or(input.data);
-        let is_second = !side.beginning.is_empty();
+        let before = side.beginning.len();
+        let is_second = before > 0;
         let joined = if side.beginning.is_empty() {
             here
         } else {
@@ -196,21 +210,88 @@ impl Http {
             }
             return;
         }
+        if let Some(name) = name {
+            let total = is_last.then(|| left.saturating_add(before));
+            self.begin_file(input, (name, before, total), out);
+        }
+        self.end_sniff(input.dir, out);
+    }
+
+    /// The type of the body under way is known: notes it, and follows the body if it is worth it. `before` bytes
+    /// of it went by.
+    fn begin_file(
+        &mut self,
+        input: &Input<'_>,
+        (name, before, total): (&'static str, usize, Option<usize>),
+        out: &mut Out<'_>,
+    ) {
+        let (side, open) = match input.dir {
+            Dir::Orig => (&mut self.orig, &mut self.open),
+            Dir::Resp => (&mut self.resp, &mut self.open),
+        };
         let is_response = side.responds;
         let open = if is_response {
-            self.open.as_mut()
+            open.as_mut()
         } else {
             self.pending.back_mut()
         };
-        if let (Some(Open { record, .. }), Some(name)) = (open, name) {
-            let kept = Some(vec![Text::from(name)]);
-            if is_response {
-                record.resp_mime_types = kept;
-            } else {
-                record.orig_mime_types = kept;
-            }
+        let Some(Open { record, .. }) = open else {
+            return;
+        };
+        let (types, names, fuids) = if is_response {
+            (
+                &mut record.resp_mime_types,
+                &record.resp_filenames,
+                &mut record.resp_fuids,
+            )
+        } else {
+            (
+                &mut record.orig_mime_types,
+                &record.orig_filenames,
+                &mut record.orig_fuids,
+            )
+        };
+        *types = Some(vec![Text::from(name)]);
+        let beginning = Beginning {
+            source: "HTTP",
+            dir: input.dir,
+            depth: side.files.saturating_add(1),
+            mime_type: name,
+            filename: names.as_ref().and_then(|names| names.first().cloned()),
+            total: total.and_then(|total| u64::try_from(total).ok()),
+        };
+        let Some(mut file) = File::begin(beginning, out) else {
+            return;
+        };
+        side.files = side.files.saturating_add(1);
+        *fuids = Some(vec![file.fuid().into()]);
+        let went_by = side.beginning.get(..before).unwrap_or_default();
+        if file.more(input.ts, went_by) {
+            side.file = Some(file);
+        } else {
+            file.end(false, 0, out);
         }
-        self.end_sniff(input.dir, out);
+    }
+
+    /// Takes the next bytes of the body that is followed.
+    pub(super) fn follow(&mut self, input: &Input<'_>, out: &mut Out<'_>) {
+        let side = self.side(input.dir);
+        let (Some((left, is_last)), Some(file)) = (side.left(), side.file.as_mut()) else {
+            return;
+        };
+        let here = input.data.get(..left).unwrap_or(input.data);
+        let goes_on = file.more(input.ts, here);
+        let is_over = is_last && here.len() == left;
+        if !goes_on || is_over {
+            self.end_file(input.dir, goes_on, 0, out);
+        }
+    }
+
+    /// Tells the body that was followed; `missing` bytes of it were lost just now.
+    pub(super) fn end_file(&mut self, dir: Dir, whole: bool, missing: u64, out: &mut Out<'_>) {
+        if let Some(file) = self.side(dir).file.take() {
+            file.end(whole, missing, out);
+        }
     }
 
     /// The body's beginning is seen or lost: a response whose length is known has nothing more to tell.

@@ -5,7 +5,7 @@
 //! Bounds:   the caller hands at most `BUFFER_BYTES_MAX`; each text has its own limit below.
 //! Secrets:  values of credentials and cookies are never copied; see `target` for those in addresses.
 
-use super::sign_in;
+use super::sign_in::{self, Basic};
 use super::target::uri;
 use crate::proto::gss::Token;
 use crate::types::{Text, text};
@@ -131,6 +131,7 @@ pub(in crate::proto) struct Fields {
     pub(in crate::proto) proxied: Vec<Text>,
     pub(in crate::proto) auth_scheme: Option<&'static str>,
     pub(in crate::proto) token: Option<Token>,
+    pub(in crate::proto) basic: Option<Basic>,
     pub(in crate::proto) content_length: Option<u64>,
     pub(in crate::proto) chunked: bool,
     /// The body is compressed: its first bytes say nothing of what is inside.
@@ -210,7 +211,11 @@ impl Fields {
     }
 
     fn authorization(&mut self, value: &[u8]) {
-        self.auth_scheme = Some(auth_scheme(value));
+        let scheme = auth_scheme(value);
+        if scheme == "Basic" {
+            self.basic = Basic::read(value);
+        }
+        self.auth_scheme = Some(scheme);
         self.challenge(value);
     }
 

@@ -1,21 +1,18 @@
 //! HTTP/1: who asks which server for what, and what came back.
 //!
 //! Standard: RFC 9110, RFC 9112; WebDAV and vendors' methods alike.
-//!           UPnP Device Architecture 2.0 §1 (SSDP: heads of HTTP in datagrams).
-//! Input:    both streams of a TCP flow, or datagrams of one head each. Who is the client is told by the
-//!           start lines, not by the flow.
-//! Output:   one `http` record per request with its response, one per datagram; a `websocket` record where
-//!           the connection becomes one; user agent and server as software clues.
+//! Input:    both streams of a TCP flow. Who is the client is told by the start lines, not by the flow. Heads in
+//!           datagrams are `ssdp`.
+//! Output:   one `http` record per request with its response; a `websocket` record where the connection becomes
+//!           one; user agent and server as software clues.
 //! Bounds:   32 open requests a flow, the oldest is then written without response; a head of 64 KiB;
 //!           texts as in `head`; 8 user agents told a flow. Bodies are passed over but for their beginning.
 //! Units:    body lengths in bytes as announced, or as counted where nothing announces them.
 //! Secrets:  credentials, cookies: only that they crossed and by which scheme.
-//! Not done: SSDP answers are not joined to the search they answer; file names inside multipart
-//!           bodies; what runs inside a CONNECT tunnel or after an upgrade, unless that is HTTP/1 again.
+//! Not done: file names inside multipart bodies; what runs inside a CONNECT tunnel or after an upgrade, unless that is HTTP/1 again.
 
 mod body;
 mod clues;
-mod datagram;
 mod head;
 mod record;
 mod sign_in;
@@ -30,7 +27,8 @@ pub use self::record::HttpRecord;
 pub(super) use self::target::uri;
 use self::websocket::Offer;
 pub use self::websocket::WebSocketRecord;
-use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Parse, Port, Probe, Protocol};
+use super::files::File;
+use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Over, Parse, Port, Probe, Protocol, Secret};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Requests sent ahead of their responses; browsers that pipelined sent about eight.
@@ -69,9 +67,13 @@ struct Side {
     /// Whether the beginning of its body is still to be looked at, and what was there of it before.
     sniffs: bool,
     beginning: Vec<u8>,
+    /// The body under way, if it is of a type that is followed.
+    file: Option<Box<File>>,
+    /// Bodies followed so far.
+    files: u64,
 }
 
-heap!(Side: beginning);
+heap!(Side: beginning, file);
 
 /// A request or transaction not yet written.
 #[derive(Debug)]
@@ -98,6 +100,8 @@ pub struct Http {
     server_told: bool,
     sure: bool,
     tunnel: bool,
+    /// Last secret shown by `Basic`.
+    shown: Secret,
     /// Who signs in by NTLM or Kerberos, once somebody does.
     sign_in: Option<Box<super::gss::SignIn>>,
 }
@@ -111,6 +115,7 @@ impl Protocol for Http {
         Port::Tcp(3128),
         Port::Tcp(5985),
     ];
+    const OVER: Over = Over::Streams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
         let window = start.get(..LINE_LEN_MAX).unwrap_or(start);
@@ -137,13 +142,16 @@ impl Protocol for Http {
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
         if input.datagram {
-            return self.datagram(input, out);
+            return Parse::Broken("http_in_datagram");
         }
         if input.gap > 0 {
             self.gap(input.dir, input.gap, out);
         }
         if self.side(input.dir).sniffs {
             self.sniff(&input, out);
+        }
+        if self.side(input.dir).file.is_some() {
+            self.follow(&input, out);
         }
         let all = input.data.len();
         match self.side(input.dir).state {
@@ -164,6 +172,11 @@ impl Protocol for Http {
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {
+        for dir in [Dir::Orig, Dir::Resp] {
+            // What ends with the flow is whole, as far as anybody can tell.
+            let whole = self.side(dir).state == State::UntilClose;
+            self.end_file(dir, whole, 0, out);
+        }
         for Open { ts, record, .. } in self.open.take().into_iter().chain(self.pending.drain(..)) {
             out.record(ts, record);
         }
@@ -185,6 +198,7 @@ impl Http {
 
     /// Bytes are missing: fine inside a body that goes on behind them.
     fn gap(&mut self, dir: Dir, gap: u64, out: &mut Out<'_>) {
+        self.end_file(dir, false, gap, out);
         self.end_sniff(dir, out);
         let next = match self.side(dir).state {
             State::Fixed(left) if left == gap => State::Start,
@@ -205,6 +219,7 @@ impl Http {
 
     /// Gives up the message under way in this direction.
     fn lose(&mut self, dir: Dir, out: &mut Out<'_>) {
+        self.end_file(dir, false, 0, out);
         let side = self.side(dir);
         side.state = State::Lost;
         side.searched = 0;
@@ -325,6 +340,9 @@ impl Http {
         if fields.conflict {
             out.weird("HTTP_conflicting_lengths", None, Self::NAME);
         }
+        if let Some(basic) = fields.basic.take() {
+            basic.tell(&mut self.shown, out);
+        }
         self.signs_in(fields.token, input, out);
         self.told_agent(input.dir, fields.user_agent.as_deref(), out);
         self.depth = self.depth.saturating_add(1);
@@ -391,7 +409,7 @@ impl Http {
             return false;
         }
         self.signed_in(fields.token.take(), status, input, out);
-        self.told_server(input.dir, "http server header", fields.server.take(), out);
+        self.told_server(input.dir, fields.server.take(), out);
         let Open {
             ts,
             mut record,

@@ -41,10 +41,14 @@ record! {
         pub auth_scheme: Option<&'static str> = "auth_scheme",
         /// Header fields that tell of a proxy, as `NAME -> value`.
         pub proxied: Option<Vec<Text>> = "proxied",
+        /// Identifiers of the request's body in `files`.
+        pub orig_fuids: Option<Vec<Text>> = "orig_fuids",
         /// File name the request's header suggests.
         pub orig_filenames: Option<Vec<Text>> = "orig_filenames",
         /// Content type of the request's body, by its first bytes or else as its header has it.
         pub orig_mime_types: Option<Vec<Text>> = "orig_mime_types",
+        /// Identifiers of the response's body in `files`.
+        pub resp_fuids: Option<Vec<Text>> = "resp_fuids",
         /// File name the response's header suggests.
         pub resp_filenames: Option<Vec<Text>> = "resp_filenames",
         /// Content type of the response's body, by its first bytes or else as its header has it.

@@ -8,6 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Http, Input, Out};
 use crate::proto::gss::{self, Token, Verdict};
+use crate::proto::{Protocol as _, Secret};
+use crate::types::{Text, text};
+
+/// Longest name kept.
+const USER_LEN_MAX: usize = 256;
 
 /// The token in the value of `Authorization` or `WWW-Authenticate`.
 pub(super) fn token(value: &[u8]) -> Option<Token> {
@@ -21,6 +26,43 @@ pub(super) fn token(value: &[u8]) -> Option<Token> {
     let end = base64.iter().position(|byte| matches!(byte, b',' | b' '));
     let base64 = base64.get(..end.unwrap_or(base64.len()))?;
     gss::read(&STANDARD.decode(base64).ok()?)
+}
+
+/// Name and password of `Basic` (RFC 7617); they do not outlive the request's call.
+#[derive(Default)]
+pub(in crate::proto) struct Basic {
+    user: Text,
+    secret: Vec<u8>,
+}
+
+/// The secret is not told.
+impl std::fmt::Debug for Basic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Basic").finish_non_exhaustive()
+    }
+}
+
+impl Basic {
+    /// From the value of `Authorization`.
+    pub(in crate::proto) fn read(value: &[u8]) -> Option<Self> {
+        let code = value.get(b"Basic ".len()..)?.trim_ascii();
+        let pair = STANDARD.decode(code).ok()?;
+        let at = memchr::memchr(b':', &pair)?;
+        let (user, secret) = pair.split_at_checked(at)?;
+        Some(Self {
+            user: text(user, USER_LEN_MAX),
+            secret: secret.get(1..)?.to_vec(),
+        })
+    }
+
+    /// Tells of it, unless it is the one shown `before` on this connection.
+    pub(in crate::proto) fn tell(self, before: &mut Secret, out: &mut Out<'_>) {
+        let secret = out.secret(&self.secret);
+        if std::mem::replace(before, secret) != secret {
+            let user = Some(self.user).filter(|user| !user.is_empty());
+            out.credential((Http::NAME, "Basic"), user, Some(&self.secret));
+        }
+    }
 }
 
 impl Http {

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use super::super::Secret;
 use super::super::http::{Fields, HttpRecord, uri};
 use crate::proto::{Dir, Out};
 use crate::types::{Clue, ClueKind, Text, Timestamp, heap, text};
@@ -55,6 +56,8 @@ pub(super) struct Streams {
     depth: u64,
     agent: Option<Text>,
     server: Option<Text>,
+    /// Last secret shown by `Basic`.
+    shown: Secret,
 }
 
 heap!(Streams: open, agent, server);
@@ -76,7 +79,10 @@ impl Streams {
     }
 
     fn request(&mut self, stream: u32, (ts, dir): (Timestamp, Dir), head: Head, out: &mut Out<'_>) {
-        let fields = head.fields;
+        let mut fields = head.fields;
+        if let Some(basic) = fields.basic.take() {
+            basic.tell(&mut self.shown, out);
+        }
         if fields.user_agent.is_some() && fields.user_agent != self.agent {
             // A connection is of one client, unless a proxy holds it: then the first is told.
             if self.agent.is_none() {

@@ -23,7 +23,7 @@ fn run(pieces: &Pieces) -> (Vec<String>, Option<Parse>) {
         .seen
         .iter()
         .filter_map(|observation| match &observation.body {
-            Body::Record(record) => {
+            Body::Record(record) if record.body.kind() != "credentials" => {
                 let mut out = record.body.kind().to_owned();
                 out.push_str(&record.body.text());
                 Some(out)
@@ -134,6 +134,17 @@ fn requests_with_their_responses() {
         ]
     );
     assert_eq!(last, None);
+}
+
+#[test]
+fn a_secret_shown_is_told_of() {
+    let told = stream::<Http2>(&views(&session()));
+    let told = told.credentials.join("");
+    assert!(
+        told.starts_with(r#"{"service":"http","username":""#),
+        "{told}"
+    );
+    assert!(told.ends_with(r#","mechanism":"Basic"}"#), "{told}");
 }
 
 #[test]

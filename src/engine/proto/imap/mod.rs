@@ -16,7 +16,7 @@ mod words;
 use std::collections::VecDeque;
 
 pub use self::record::ImapRecord;
-use self::words::{file_names, first_string, identity, literal};
+use self::words::{file_names, first_string, identity, last_string, literal};
 use super::lines::{
     BothLines, Next, TEXT_LEN_MAX, add_distinct, first_line, holds, is_binary, is_tls,
     tell_software, verb, word,
@@ -339,8 +339,7 @@ impl Imap {
             .any(|known| known.eq_ignore_ascii_case(name));
         if !known || !is_tag(tag) {
             if let Some(sasl) = &mut self.sasl {
-                let user = sasl.response(line);
-                self.record.user = user.or_else(|| self.record.user.take());
+                sasl.response(line, Self::NAME, &mut self.record.user, out);
             } else if !line.eq_ignore_ascii_case(b"DONE") {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -356,6 +355,9 @@ impl Imap {
                 sent = Sent::SignIn;
                 self.record.auth = Some(command.clone());
                 (self.record.user, self.record.success) = (first_string(arg), None);
+                // Where the account is a literal, the secret comes later.
+                let secret = last_string(arg).filter(|_| self.record.user.is_some());
+                out.credential((Self::NAME, "LOGIN"), self.record.user.clone(), secret);
                 what = Holds::User;
             }
             "AUTHENTICATE" => {
@@ -365,7 +367,7 @@ impl Imap {
                 self.record.auth = Some(sasl.mechanism().to_owned());
                 (self.record.user, self.record.success) = (None, None);
                 if !initial.is_empty() {
-                    self.record.user = sasl.response(initial);
+                    sasl.response(initial, Self::NAME, &mut self.record.user, out);
                 }
                 self.sasl = Some(sasl);
             }

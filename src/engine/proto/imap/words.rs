@@ -43,6 +43,17 @@ pub(super) fn first_string(arg: &[u8]) -> Option<Text> {
     }
 }
 
+/// The last string of an argument list, as it stands; `None` if it is a literal.
+pub(super) fn last_string(arg: &[u8]) -> Option<&[u8]> {
+    if arg.ends_with(b"}") {
+        return None;
+    }
+    match arg.strip_suffix(b"\"") {
+        Some(inside) => inside.rsplit(|byte| *byte == b'"').next(),
+        None => arg.rsplit(|byte| *byte == b' ').next(),
+    }
+}
+
 /// Name and version in `("name" "Thunderbird" "version" "115.0")`.
 pub(super) fn identity(arg: &[u8]) -> Text {
     let field = |key: &[u8]| {

@@ -7,6 +7,7 @@
 use super::filter;
 use super::names;
 use super::record::{LdapRecord, LdapSearchRecord};
+use crate::proto::Out;
 use crate::proto::ber::{self, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, Values};
 use crate::proto::gss::{self, Token};
 use crate::types::{Heap, Text, text};
@@ -59,7 +60,7 @@ pub(super) struct Answer {
 }
 
 /// Reads a request's operation; `None` if it is none.
-pub(super) fn request(id: i64, tag: u8, body: &[u8]) -> Option<Request> {
+pub(super) fn request(id: i64, tag: u8, body: &[u8], out: &mut Out<'_>) -> Option<Request> {
     let mut request = Request {
         asked: Asked::Other(Box::default()),
         token: None,
@@ -72,7 +73,7 @@ pub(super) fn request(id: i64, tag: u8, body: &[u8]) -> Option<Request> {
         ..LdapRecord::default()
     };
     match tag {
-        0x60 => request.token = bind(body, &mut record),
+        0x60 => request.token = bind(body, &mut record, out),
         0x42 => record.opcode = Some("unbind"),
         0x63 => {
             let (search, host) = search(id, body)?;
@@ -149,7 +150,7 @@ fn name(bytes: &[u8]) -> Option<Text> {
     (!bytes.is_empty()).then(|| text(bytes, NAME_LEN_MAX))
 }
 
-fn bind(body: &[u8], record: &mut LdapRecord) -> Option<Token> {
+fn bind(body: &[u8], record: &mut LdapRecord, out: &mut Out<'_>) -> Option<Token> {
     record.opcode = Some("bind");
     let mut parts = Values::new(body);
     record.version = ber::number(parts.next_of(INTEGER)?);
@@ -159,6 +160,10 @@ fn bind(body: &[u8], record: &mut LdapRecord) -> Option<Token> {
         0x80 => {
             record.opcode = Some("bind simple");
             record.argument = (!auth.body.is_empty()).then(|| Text::from("REDACTED"));
+            if !auth.body.is_empty() {
+                let user = record.object.clone();
+                out.credential(("ldap", "bind simple"), user, Some(auth.body));
+            }
             None
         }
         0xa3 => {

@@ -255,7 +255,7 @@ impl Ldap {
                     self.answered(name, id, answer, input, out);
                 }
                 None => {
-                    let request = message::request(id, tag, operation.body)?;
+                    let request = message::request(id, tag, operation.body, out)?;
                     self.request(id, request, input, out);
                 }
             },

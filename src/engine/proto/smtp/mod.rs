@@ -302,8 +302,7 @@ impl Smtp {
             .any(|known| known.eq_ignore_ascii_case(name))
         {
             if let Some(sasl) = &mut self.sasl {
-                let user = sasl.response(line);
-                self.record.user = user.or_else(|| self.record.user.take());
+                sasl.response(line, Self::NAME, &mut self.record.user, out);
             } else if !line.is_empty() {
                 self.nonsense = self.nonsense.saturating_add(1);
             }
@@ -322,7 +321,7 @@ impl Smtp {
                 sent = Sent::Data;
             }
             "BDAT" => sent = self.chunk(arg),
-            "AUTH" => sent = self.auth(arg),
+            "AUTH" => sent = self.auth(arg, out),
             "STARTTLS" => sent = Sent::StartTls,
             _ => {}
         }
@@ -371,13 +370,13 @@ impl Smtp {
         if last { Sent::Mail } else { Sent::Other }
     }
 
-    fn auth(&mut self, arg: &[u8]) -> Sent {
+    fn auth(&mut self, arg: &[u8], out: &mut Out<'_>) -> Sent {
         let (mechanism, initial) = word(arg);
         let mut sasl = Sasl::new(mechanism);
         self.record.auth = Some(sasl.mechanism().to_owned());
         (self.record.user, self.record.auth_success) = (None, None);
         if !initial.is_empty() {
-            self.record.user = sasl.response(initial);
+            sasl.response(initial, Self::NAME, &mut self.record.user, out);
         }
         self.sasl = Some(sasl);
         Sent::Auth
