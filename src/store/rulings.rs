@@ -1,7 +1,7 @@
 //! What people said of devices, until a saved state knows of it.
 //!
 //! Format: `devices.rulings`, one JSON line with a CRC-32; replaced whole.
-//! Bounds: [`WAITING_MAX`] wait; a later one is refused. Usually they go with the next saved state.
+//! Bounds: 1,000 wait; a later one is refused. Usually they go with the next saved state.
 //! Crashes: a ruling is on disk before `add` returns.
 
 use std::fs;

@@ -3,7 +3,7 @@
 //! Source: Zeek's `files.log`; SHA-256: FIPS 180-4.
 //! Input:  a body's bytes in order, from a parser that knows where it begins and ends.
 //! Output: a `files` record for each body of a watched type, when it ends or can not be followed any longer.
-//! Bounds: a file of [`HASHED_LEN_MAX`] bytes; a longer one is told without a hash, and the rest is passed over. A
+//! Bounds: a file of 8 MiB; a longer one is told without a hash, and the rest is passed over. A
 //!         flow follows one file for each direction; what is remembered of it takes 300 bytes.
 //! Cost:   pictures, films, fonts, pages and plain text are not watched: they are most of what crosses, and
 //!         nobody asks for their hashes.
