@@ -36,4 +36,6 @@ TAPIR_MUTATION_SEEDS="${TAPIR_MUTATION_SEEDS:-26}" \
 # A million changes of each parser's talks.
 TAPIR_PARSER_MUTATIONS="${TAPIR_PARSER_MUTATIONS:-1000000}" \
     cargo test --release --locked --test tapir talks_broken || failed=1
+# Twice as long a flood takes at most three times the time.
+TAPIR_FLOOD_TIMES=1 cargo test --release --locked --test tapir floods_take_time || failed=1
 exit $failed

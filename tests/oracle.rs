@@ -10,8 +10,7 @@
 //! fingerprints of DTLS; versions of QUIC that nobody has defined; the target `*` of SSDP; empty hosts and agents;
 //! `.` and `..` among the names of files; arguments of SMTP other than names and addresses; what follows the first
 //! secret in a target of HTTP; what is no word among FTP's commands; questions of DNS known from their answers
-//! alone; sign-ins
-//! of SMB 1 without NTLMSSP.
+//! alone; sign-ins of SMB 1 without NTLMSSP.
 //! Where the truth errs or cannot be compared: `tests/oracle-exceptions.toml`, an entry a capture with what
 //! the bytes say. An entry that no longer applies fails the test.
 //! Of a value the first 300 characters count: the truth has no more. Where it has 150 values and a digest

@@ -80,7 +80,7 @@ impl Duty {
             (Some("sip"), _) => Self::Sip,
             (Some("radius"), _) => Self::Radius,
             (Some("ssh"), _) => Self::Ssh,
-            (Some("nfs"), _) | (None, 2049) if is_tcp => Self::Nfs,
+            (Some("onc_rpc") | None, 2049) if is_tcp => Self::Nfs,
             _ => return None,
         })
     }

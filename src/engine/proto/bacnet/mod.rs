@@ -3,10 +3,13 @@
 //! Standard: ANSI/ASHRAE 135: Annex J (BACnet/IP), clause 6 (network layer), 20 (messages, tags), 21 (services).
 //!           Names are those of the ICSNPP package for Zeek.
 //! Input:    UDP datagrams, port 47808.
-//! Output:   one `bacnet` record per message; messages between routers (clause 6.4) have none. Clues, of devices
+//! Output:   one `bacnet` record per message; messages between routers (clause 6.4) have none, nor has what a flow
+//!           has said before and that changes nothing (a controller polled every second reads the same). Clues, of devices
 //!           that are not behind a router: that they serve BACnet, and the name and model they give.
-//! Bounds:   a datagram; of a message in segments only the first is told; of several objects the first.
+//! Bounds:   a datagram; the last 64 different readings of a flow are remembered; of a message in segments only the first is told; of several objects the first.
 //! Not done: values, other than name and model; BACnet/SC and MS/TP.
+
+use std::hash::BuildHasher as _;
 
 mod names;
 mod record;
@@ -15,7 +18,7 @@ mod tags;
 pub use self::record::BacnetRecord;
 use super::gss::tell;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
-use crate::types::{ClueKind, Text};
+use crate::types::{ClueKind, Fields as _, Json, Seed, Text, heap_of};
 
 /// First byte of a datagram.
 const MAGIC: u8 = 0x81;
@@ -48,11 +51,16 @@ const SEGMENTED: u8 = 8;
 /// The message in which a device says who it is.
 const I_AM: (u8, u8) = (UNCONFIRMED, 0);
 
+/// Readings remembered.
+const READINGS_MAX: usize = 64;
+
 /// Parser of one flow.
 #[derive(Debug, Default)]
 pub struct Bacnet {
     /// By sender: that it serves BACnet is told.
     told: [bool; 2],
+    /// What was told and changes nothing, the oldest first.
+    readings: Vec<u64>,
 }
 
 /// Function of the link layer and what it carries, if the form is right; whether the length is, too.
@@ -100,6 +108,10 @@ impl Protocol for Bacnet {
         }
         Parse::Parsed { used }
     }
+
+    fn heap(&self) -> usize {
+        heap_of!(self: readings)
+    }
 }
 
 impl Bacnet {
@@ -116,13 +128,9 @@ impl Bacnet {
             RESULT => {
                 let code = body.first_chunk().map(|code| u16::from_be_bytes(*code));
                 record.result_code = code.map(|code| names::link_result(code).into());
-                out.record(input.ts, record);
-                return;
+                return self.record(record, input, out);
             }
-            _ => {
-                out.record(input.ts, record);
-                return;
-            }
+            _ => return self.record(record, input, out),
         };
         let Some((is_routed, message)) = application(network) else {
             return;
@@ -132,8 +140,27 @@ impl Bacnet {
             .service(message, &mut record, is_near, input.dir, out)
             .is_some()
         {
-            out.record(input.ts, record);
+            self.record(record, input, out);
         }
+    }
+
+    /// Tells a message, unless the same was told that changes nothing.
+    fn record(&mut self, mut record: BacnetRecord, input: Input<'_>, out: &mut Out<'_>) {
+        if record.class == "read" || record.pdu_type.is_none() {
+            let number = record.invoke_id.take();
+            let mut text = Vec::new();
+            record.write(&mut Json::open(&mut text));
+            let reading = Seed(0).hasher().hash_one(&text);
+            if self.readings.contains(&reading) {
+                return;
+            }
+            if self.readings.len() >= READINGS_MAX {
+                self.readings.remove(0);
+            }
+            self.readings.push(reading);
+            record.invoke_id = number;
+        }
+        out.record(input.ts, record);
     }
 
     /// Fills the record from a message of the application layer; `None` if there is nothing to tell.

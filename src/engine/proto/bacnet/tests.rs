@@ -121,3 +121,26 @@ fn what_is_broken_is_endured() {
         [r#"weird {"name":"bacnet_bad_header","notice":false,"source":"bacnet"}"#]
     );
 }
+
+#[test]
+fn what_is_read_again_is_told_once_and_what_is_written_always() {
+    let read = b"\x81\x0a\0\x11\x01\x04\0\x05\x01\x0c\x0c\x02\0\x05\x39\x19\x4c";
+    let mut again = *read;
+    again[8] = 2;
+    let restart = b"\x81\x0a\0\x0c\x01\x04\0\x05\x03\x14\x09\x00";
+    let told = talk(&[
+        (C, read),
+        (C, &again),
+        (C, restart),
+        (C, restart),
+        (C, read),
+    ]);
+    let of = |service: &str| {
+        told.records
+            .iter()
+            .filter(|record| record.contains(service))
+            .count()
+    };
+    assert_eq!(of("read_property"), 1, "{:?}", told.records);
+    assert_eq!(of("reinitialize_device"), 2, "{:?}", told.records);
+}

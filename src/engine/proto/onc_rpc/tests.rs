@@ -157,7 +157,11 @@ fn sensing_wants_a_whole_call() {
     assert_eq!(OncRpc::probe(&marked(&ask), C), Probe::Certain);
     assert_eq!(OncRpc::probe(&ask[..30], C), Probe::NotMine);
     for cut in 1..CALL_LEN + 4 {
-        assert_eq!(OncRpc::probe(&marked(&ask)[..cut], C), Probe::Unsure, "{cut}");
+        assert_eq!(
+            OncRpc::probe(&marked(&ask)[..cut], C),
+            Probe::Unsure,
+            "{cut}"
+        );
     }
     // Whether anybody is there is asked at any port.
     let ping = call(7, (100_000, 2, 0), NO_AUTH, b"");

@@ -52,13 +52,19 @@ const HTTPS: &str = "dns-over-https";
 pub(super) fn purpose(record: &SslRecord, flow: &FlowRef) -> Option<&'static str> {
     let offers = |begin: &str| {
         let offered = record.client_alpns.iter().flatten();
-        offered.chain(&record.next_protocol).any(|name| name.starts_with(begin))
+        offered
+            .chain(&record.next_protocol)
+            .any(|name| name.starts_with(begin))
     };
     // Drafts had a number behind it.
     if offers("doq") || (flow.proto == 17 && flow.resp.port == DNS_PORT) {
         return Some("dns-over-quic");
     }
-    let is_dot = record.client_alpns.iter().flatten().any(|name| name == "dot");
+    let is_dot = record
+        .client_alpns
+        .iter()
+        .flatten()
+        .any(|name| name == "dot");
     if is_dot || flow.resp.port == DNS_PORT {
         return Some("dns-over-tls");
     }
@@ -95,9 +101,14 @@ fn by_name(host: &str) -> Option<&'static str> {
 /// Whether a certificate names nothing but a host as Tor makes them up: `www.`, eight to twenty letters and digits of
 /// base 32, and an ending.
 fn is_random(name: &str, end: &str) -> bool {
-    let host = name.strip_prefix("CN=www.").and_then(|rest| rest.strip_suffix(end));
+    let host = name
+        .strip_prefix("CN=www.")
+        .and_then(|rest| rest.strip_suffix(end));
     host.is_some_and(|host| {
-        (8..=20).contains(&host.len()) && host.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+        (8..=20).contains(&host.len())
+            && host
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
     })
 }
 
@@ -136,13 +147,24 @@ mod tests {
     fn hidden_dns_and_remote_tools() {
         assert_eq!(to(6, 853, &SslRecord::default()), Some("dns-over-tls"));
         assert_eq!(to(17, 784, &offers("doq-i00")), Some("dns-over-quic"));
-        for name in ["mozilla.cloudflare-dns.com", "doh-2.seby.io", "fi.doh.dns.snopyta.org", "DNS.google"] {
+        for name in [
+            "mozilla.cloudflare-dns.com",
+            "doh-2.seby.io",
+            "fi.doh.dns.snopyta.org",
+            "DNS.google",
+        ] {
             assert_eq!(asks(name), Some(HTTPS), "{name}");
         }
         assert_eq!(to(6, 443, &offers("anydesk/6.2.0/linux")), Some("anydesk"));
         assert_eq!(asks("relay-3185a847.net.anydesk.com"), Some("anydesk"));
         assert_eq!(asks("controlplane.tailscale.com"), Some("tailscale"));
-        for name in ["notdns.google", "www.example.com", "doh", "doha.example", "anydesk.com.example"] {
+        for name in [
+            "notdns.google",
+            "www.example.com",
+            "doh",
+            "doha.example",
+            "anydesk.com.example",
+        ] {
             assert_eq!(asks(name), None, "{name}");
         }
         assert_eq!(to(6, 443, &offers("h2")), None);
@@ -159,9 +181,24 @@ mod tests {
             };
             to(6, 443, &record)
         };
-        assert_eq!(shows("CN=www.g6ghvisevf3ibuu5.net", "CN=www.xkgk7fdx362yyyxib.com"), Some("tor"));
-        assert_eq!(shows("CN=www.lilawelt.net", "CN=R3,O=Let's Encrypt,C=US"), None);
-        assert_eq!(shows("CN=www.behn-online.net", "CN=www.xkgk7fdx362yyyxib.com"), None);
-        assert_eq!(shows("CN=www.kontor.net,O=Kontor", "CN=www.kontorkontor.com"), None);
+        assert_eq!(
+            shows(
+                "CN=www.g6ghvisevf3ibuu5.net",
+                "CN=www.xkgk7fdx362yyyxib.com"
+            ),
+            Some("tor")
+        );
+        assert_eq!(
+            shows("CN=www.lilawelt.net", "CN=R3,O=Let's Encrypt,C=US"),
+            None
+        );
+        assert_eq!(
+            shows("CN=www.behn-online.net", "CN=www.xkgk7fdx362yyyxib.com"),
+            None
+        );
+        assert_eq!(
+            shows("CN=www.kontor.net,O=Kontor", "CN=www.kontorkontor.com"),
+            None
+        );
     }
 }
