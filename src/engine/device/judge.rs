@@ -44,13 +44,6 @@ pub(super) fn judge(device: &mut Device, done: &[Done]) {
         facts.push(Fact::new("os", path.clone(), last_ts));
     }
     hits.extend(self::hits(&facts, begin));
-    // What a hypervisor made up is no sign of a phone.
-    if hits
-        .iter()
-        .any(|hit| hit.path == GUEST && hit.source == "mac")
-    {
-        hits.retain(|hit| hit.source != "hardware address");
-    }
     // A virtual machine is something else first: only one of which little else is known is told of as such.
     let says = |hit: &Hit| hit.about == About::Kind && hit.path != GUEST && hit.weight > ELSE;
     if hits.iter().any(says) {

@@ -181,6 +181,7 @@ fn clues(message: &Message<'_>, record: &Dhcpv6Record, out: &mut Out<'_>) {
     if !message.is_from_server() {
         // Behind a relay its word tells who asks, on the link the address that the frame came from.
         let said = [
+            (&record.client_duid, ClueKind::Software, "dhcpv6 client id"),
             (&record.client_fqdn, ClueKind::HostName, "dhcpv6 option 39"),
             (
                 &record.vendor_class,

@@ -71,6 +71,11 @@ fn a_client_says_who_it_is() {
     assert_eq!(
         clues,
         [
+            (
+                ClueKind::Software,
+                "dhcpv6 client id",
+                "000100011def69bd000c295e7744".into()
+            ),
             (ClueKind::HostName, "dhcpv6 option 39", "pc1".into()),
             (ClueKind::Software, "dhcpv6 vendor class", "MSFT 5.0".into()),
             (
