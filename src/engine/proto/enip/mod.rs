@@ -62,6 +62,8 @@ impl Protocol for Enip {
         if start.len() < HEAD_LEN {
             let known = match *start {
                 [] => true,
+                // Nobody begins by doing nothing; Modbus has zeroes there.
+                [0] | [0, 0, ..] => false,
                 [low] => names::command(u16::from(low)).is_some(),
                 [low, high, ..] => names::command(u16::from_le_bytes([low, high])).is_some(),
             };

@@ -160,6 +160,9 @@ fn a_device_lists_its_identity() {
     let software = (ClueKind::Software, "1756-L61/B LOGIX5561 20.11");
     assert_eq!(clues, [(ClueKind::Serves, "enip"), software]);
     endures::<Enip>(&[(S, &unhex(identity))], true);
+    // Modbus, as a client may begin it.
+    let modbus = b"\0\0\0\0\0\x06\x01\x1d\0\0\0\0";
+    assert_eq!(Enip::probe(modbus, C), Probe::NotMine);
     // The question, on its port; a session refused.
     let ask = unhex("63000000 00000000 00000000 4c4953544944454e 00000000");
     assert_eq!(Enip::probe(&ask, C), Probe::Unsure);
