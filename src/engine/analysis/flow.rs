@@ -59,7 +59,10 @@ impl Analysis {
         mut record: Box<Record>,
     ) {
         let ends = self.ends(flow);
-        self.served(ts, flow, &mut record);
+        // What nobody of ours began is no use of a service.
+        if ends.orig.is_some() {
+            self.served(ts, flow, &mut record);
+        }
         let announced = self.announced.over(flow);
         let content = match (&mut record.body as &mut dyn Any).downcast_mut::<Conn>() {
             Some(conn) => {

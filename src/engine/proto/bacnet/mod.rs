@@ -6,7 +6,8 @@
 //! Output:   one `bacnet` record per message; messages between routers (clause 6.4) have none, nor has what a flow
 //!           has said before and that changes nothing (a controller polled every second reads the same). Clues, of devices
 //!           that are not behind a router: that they serve BACnet, and the name and model they give.
-//! Bounds:   a datagram; the last 64 different readings of a flow are remembered; of a message in segments only the first is told; of several objects the first.
+//! Bounds:   a datagram; the last 512 different readings of a flow are remembered; of a message in segments only
+//!           the first is told; of several objects the first.
 //! Not done: values, other than name and model; BACnet/SC and MS/TP.
 
 use std::hash::BuildHasher as _;
@@ -52,7 +53,7 @@ const SEGMENTED: u8 = 8;
 const I_AM: (u8, u8) = (UNCONFIRMED, 0);
 
 /// Readings remembered.
-const READINGS_MAX: usize = 64;
+const READINGS_MAX: usize = 512;
 
 /// Parser of one flow.
 #[derive(Debug, Default)]
