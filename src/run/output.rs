@@ -14,7 +14,7 @@ use tapir_engine::types::{Held, Record};
 use super::record_line;
 
 /// Bytes of a log written in one go: whole pages, so that none is touched twice.
-const LOG_BYTES: usize = 256 * 1024;
+const LOG_BYTES: usize = 128 * 1024;
 /// Room for the line that goes beyond them, if it is no longer than most.
 const LINE_BYTES: usize = 4 * 1024;
 /// Kinds of records there are room for.

@@ -19,7 +19,7 @@ mod tags;
 pub use self::record::BacnetRecord;
 use super::gss::tell;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
-use crate::types::{ClueKind, Fields as _, Json, Seed, Text, heap_of};
+use crate::types::{ClueKind, Seed, Text, heap_of};
 
 /// First byte of a datagram.
 const MAGIC: u8 = 0x81;
@@ -146,12 +146,9 @@ impl Bacnet {
     }
 
     /// Tells a message, unless the same was told that changes nothing.
-    fn record(&mut self, mut record: BacnetRecord, input: Input<'_>, out: &mut Out<'_>) {
+    fn record(&mut self, record: BacnetRecord, input: Input<'_>, out: &mut Out<'_>) {
         if record.class == "read" || record.pdu_type.is_none() {
-            let number = record.invoke_id.take();
-            let mut text = Vec::new();
-            record.write(&mut Json::open(&mut text));
-            let reading = Seed(0).hasher().hash_one(&text);
+            let reading = Seed(0).hasher().hash_one(record.without_number());
             if self.readings.contains(&reading) {
                 return;
             }
@@ -159,7 +156,6 @@ impl Bacnet {
                 self.readings.remove(0);
             }
             self.readings.push(reading);
-            record.invoke_id = number;
         }
         out.record(input.ts, record);
     }
