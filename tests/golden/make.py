@@ -7,7 +7,6 @@ their being wrong. `split-client-hello` takes its ClientHello from `tls-visit/in
 
 import ipaddress
 import pathlib
-import re
 import struct
 import uuid
 
@@ -15,9 +14,6 @@ HERE = pathlib.Path(__file__).parent
 T0 = 1_800_000_000  # 2027-01-15T08:00:00Z
 A, B = "10.1.0.5", "10.1.0.53"
 MAC_A, MAC_B = bytes.fromhex("021400000005"), bytes.fromhex("021400000053")
-# The protocols in the order of their list: a seed of the fuzz target `streams` begins with its place there.
-LIST = (HERE / "../../src/engine/proto/mod.rs").read_text().split("\nprotocols! {")[1].split("records {")[0]
-PROTOCOLS = re.findall(r"\w+ in (\w+),", LIST)
 ETHER, LOOP, RAW, SLL, SLL2, USER0 = 1, 0, 101, 113, 276, 147
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 

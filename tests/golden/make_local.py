@@ -1,15 +1,13 @@
-"""Writes the captures of the golden cases about what devices of one network tell each other, as `make.py` does,
-and the seeds of the fuzz target `streams` for the same talks.
+"""Writes the captures of the golden cases about what devices of one network tell each other, as `make.py` does.
 
-Usage: python3 tests/golden/make_local.py, again whenever the list of protocols has changed: a seed begins
-with the protocol's place in that list.
+Usage: python3 tests/golden/make_local.py
 Layouts are those of the RFCs and standards named; names and addresses are made up.
 """
 
 import ipaddress
 
 from make import A, B, ETHER, MAC_A, MAC_B, checksum, ether, ip4, ip6, labels, pcap, pseudo, struct, udp
-from make_text import datagrams, dialog, seed
+from make_text import datagrams, dialog
 
 LINK_A, LINK_B = "fe80::14:ff:fe00:5", "fe80::14:ff:fe00:53"
 C, S = True, False
@@ -44,7 +42,6 @@ def dhcpv6():
         (C, b"\x03\x9d\xe0\x40" + option(8, b"\0\0") + client + server + given + about),
         (S, b"\x07\x9d\xe0\x40" + client + server + given + served),
     ]
-    seed("dhcpv6", turns, True)
     frames = []
     for at, (asks, payload) in enumerate(turns):
         if asks:
@@ -75,7 +72,6 @@ def routers():
     ours = advertisement(1800, "fd00:1::", MAC_B, "fd00:1::53")
     rogue = advertisement(9000, "2001:db8:bad::", MAC_A, "2001:db8:bad::53")
     redirect = b"\x89\0\0\0" + bytes(4) + packed(LINK_A) + packed("fd00:2::7") + b"\2\1" + MAC_A
-    seed("ndp", [(C, ours), (C, rogue), (C, redirect)], True)
     pcap("ndp-routers", ETHER, [
         (0, icmp6(LINK_A, "ff02::2", b"\x85\0\0\0" + bytes(4) + b"\1\1" + MAC_A, mac=MAC_A)),
         (0.1, icmp6(LINK_B, nodes, ours)),
@@ -128,7 +124,6 @@ def services():
         head("NOTIFY * HTTP/1.1", "HOST: 239.255.255.250:1900", "CACHE-CONTROL: max-age=3000", place, "SERVER: " + box, "NT: " + kind, f"USN: {uuid}::{kind}", "NTS: ssdp:alive")
         for kind in ("upnp:rootdevice", router, "urn:schemas-upnp-org:service:WANIPConnection:1")
     ]
-    seed("ssdp", [(C, search), (C, answer)] + [(C, one) for one in alive], True)
     space = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
 
     def envelope(action, body):
@@ -139,7 +134,6 @@ def services():
     named = "<wsa:EndpointReference><wsa:Address>urn:uuid:143b0898-3ffa-4e5b-baa7-d58c4371935e</wsa:Address></wsa:EndpointReference>"
     hello = envelope("Hello", f"<wsd:Hello>{named}<wsd:Types>wsdp:Device pub:Computer</wsd:Types></wsd:Hello>")
     probe = envelope("Probe", "<wsd:Probe><wsd:Types>wsdp:Device</wsd:Types></wsd:Probe>")
-    seed("ws_discovery", [(C, probe), (C, hello)], True)
     group = "239.255.255.250"
     talk = [(0, A, group, 50001, 1900, search), (0.1, B, A, 1900, 50001, answer)]
     talk += [(1 + at / 10, B, group, 1900, 1900, one) for at, one in enumerate(alive)]
@@ -158,7 +152,7 @@ def screen():
     way_in = [(S, greeting), (C, greeting), (S, b"\2\2\x13"), (C, b"\2"), (S, b"challengechallen"), (C, b"responseresponse")]
     shown = way_in + [(S, bytes(4)), (C, b"\1"), (S, init)]
     refused = way_in + [(S, struct.pack("!II", 1, 6) + b"denied")]
-    frames = dialog(5900, shown, name="rfb") + dialog(5900, refused, sport=50001, start=1)
+    frames = dialog(5900, shown) + dialog(5900, refused, sport=50001, start=1)
     pcap("rfb-screen", ETHER, frames)
 
 
@@ -179,7 +173,7 @@ def downloads():
 
     turns = [(C, ask(b"/setup.exe")), (S, fixed[:1000]), (S, fixed[1000:]), (C, ask(b"/")), (S, page), (C, ask(b"/again.exe")), (S, chunked)]
     turns += [(C, upload), (S, b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"), (C, ask(b"/a.zip")), (S, cut)]
-    pcap("files-over-http", ETHER, dialog(80, turns, name=None))
+    pcap("files-over-http", ETHER, dialog(80, turns))
 
 
 def files_of_another():
@@ -210,8 +204,7 @@ def files_of_another():
         (C, marked(call(5, nfs, 3, 14, old + new, sys_auth))), (S, marked(reply(5, bytes(20)))),
         (C, marked(call(6, nfs, 9, 0))), (S, marked(reply(6, struct.pack("!II", 2, 4), state=2))),
     ]
-    seed("onc_rpc", turns, False)
-    frames = datagrams(111, asked, None) + [(at + 2, one) for at, one in datagrams(20048, mounted, None)]
+    frames = datagrams(111, asked) + [(at + 2, one) for at, one in datagrams(20048, mounted)]
     pcap("nfs-rename", ETHER, frames + dialog(2049, turns, start=5))
 
 
@@ -224,11 +217,9 @@ def media():
     report = struct.pack("!BBHI", 0x80, 201, 1, 7) + struct.pack("!BBHI", 0x81, 202, 4, 7) + b"\1\x09anna@pc-a\0"
     talk = [(True, 0x88)] + [(n % 2 == 0, 8) for n in range(9)]
     turns = [(from_a, voice(65533 + n, 7 if from_a else 9, kind)) for n, (from_a, kind) in enumerate(talk)]
-    seed("rtp", turns[:4], True)
-    seed("rtcp", [(C, report)], True)
-    frames = [(at * 0.02, one) for at, one in datagrams(16384, turns, None, sport=4000)]
-    frames += datagrams(16385, [(C, report), (S, report)], None, sport=4001)
-    frames += [(at + 3, one) for at, one in datagrams(9999, [(C, voice(5, 7)), (C, voice(5, 8))], None, sport=5000)]
+    frames = [(at * 0.02, one) for at, one in datagrams(16384, turns, sport=4000)]
+    frames += datagrams(16385, [(C, report), (S, report)], sport=4001)
+    frames += [(at + 3, one) for at, one in datagrams(9999, [(C, voice(5, 7)), (C, voice(5, 8))], sport=5000)]
     pcap("rtp-call", ETHER, sorted(frames))
 
 

@@ -41,7 +41,7 @@ def bacnet():
         (C, link(10, unhex("01040255740f0c004000011955") + unhex("3e44423000003f4908"))), (S, link(10, unhex("010020740f"))),
         (C, link(10, unhex("010402552914") + unhex("09021d0700") + b"geheim")), (S, link(10, unhex("0100502914911d911a"))),
         (C, link(5, unhex("0064"))), (S, link(0, unhex("0030"))),
-    ], None, sport=47808))
+    ], sport=47808))
 
 
 def enip():

@@ -1,31 +1,15 @@
-"""Writes the captures of the golden cases about text protocols and small datagrams, as `make.py` does,
-and the seeds of the fuzz target `streams` for the same talks.
+"""Writes the captures of the golden cases about text protocols and small datagrams, as `make.py` does.
 
-Usage: python3 tests/golden/make_text.py, again whenever the list of protocols has changed: a seed begins
-with the protocol's place in that list.
+Usage: python3 tests/golden/make_text.py
 The words are those of the RFCs' examples; names, addresses and secrets are made up.
 """
 
-from make import A, ACK, B, ETHER, FIN, HERE, PROTOCOLS, PSH, SYN, frame, ip4, pcap, struct, tcp, udp
+from make import A, ACK, B, ETHER, FIN, PSH, SYN, frame, ip4, pcap, struct, tcp, udp
 
 
-def seed(name, turns, datagram):
-    """A byte for the protocol (with 0x80 for datagrams), then pieces of at most 64 bytes, each with a byte
-    before it: 0x80 from B, length less one."""
-    out = bytes([PROTOCOLS.index(name) | 0x80 * datagram])
-    for from_a, payload in turns:
-        step = len(payload) if datagram and len(payload) <= 64 else 64
-        for at in range(0, len(payload), step):
-            piece = payload[at : at + step]
-            out += bytes([0x80 * (not from_a) | len(piece) - 1]) + piece
-    (HERE / f"../fuzz/seeds/streams/{name}.bin").write_bytes(out)
-
-
-def dialog(dport, turns, sport=50000, start=0.0, name=None):
+def dialog(dport, turns, sport=50000, start=0.0):
     """A TCP conversation of A with B: handshake, turns as (from A?, bytes), both FINs."""
     out, seq, ack, at = [], 1000, 5000, start
-    if name:
-        seed(name, turns, False)
 
     def send(from_a, flags, payload=b""):
         nonlocal seq, ack, at
@@ -49,10 +33,8 @@ def dialog(dport, turns, sport=50000, start=0.0, name=None):
     return out
 
 
-def datagrams(port, turns, name, sport=50000):
+def datagrams(port, turns, sport=50000):
     out = []
-    if name:
-        seed(name, turns, True)
     for at, (from_a, payload) in enumerate(turns):
         src, dst = (A, B) if from_a else (B, A)
         ports = (sport, port) if from_a else (port, sport)
@@ -74,7 +56,7 @@ def ftp():
         (S, b"226 Transfer complete\r\n"), (C, b"QUIT\r\n"), (S, b"221 Goodbye.\r\n"),
     ]
     data = dialog(200 * 256 + 1, [(S, b"a;1\nb;2\nc;3\n")], sport=50001, start=0.112)
-    pcap("ftp-download", ETHER, sorted(dialog(21, control, name="ftp") + data))
+    pcap("ftp-download", ETHER, sorted(dialog(21, control) + data))
 
 
 def mail():
@@ -90,13 +72,13 @@ def mail():
         (C, b"MAIL FROM:<anna@kontor.example> SIZE=480\r\nRCPT TO:<bert@ziel.example>\r\nRCPT TO:<carla@ziel.example>\r\nDATA\r\n"),
         (S, b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n250 2.1.5 Ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n"),
         (C, head + part + b".\r\n"), (S, b"250 2.0.0 Ok: queued as 4F0A\r\n"), (C, b"QUIT\r\n"), (S, b"221 2.0.0 Bye\r\n"),
-    ], name="smtp"))
+    ]))
     pcap("pop3-mail", ETHER, dialog(110, [
         (S, b"+OK Postmann POP3 server ready\r\n"),
         (C, b"USER bert\r\n"), (S, b"+OK\r\n"), (C, b"PASS geheim\r\n"), (S, b"+OK 1 message\r\n"),
         (C, b"LIST\r\n"), (S, b"+OK\r\n1 480\r\n.\r\n"), (C, b"RETR 1\r\n"), (S, b"+OK 480 octets\r\n" + head + part + b".\r\n"),
         (C, b"QUIT\r\n"), (S, b"+OK\r\n"),
-    ], name="pop3"))
+    ]))
     text = head + part
     pcap("imap-mail", ETHER, dialog(143, [
         (S, b"* OK [CAPABILITY IMAP4rev1 ID] Postmann ready.\r\n"),
@@ -105,7 +87,7 @@ def mail():
         (C, b"a3 SELECT INBOX\r\n"), (S, b"* 1 EXISTS\r\na3 OK [READ-WRITE] Select completed\r\n"),
         (C, b"a4 UID FETCH 1 BODY[]\r\n"), (S, b"* 1 FETCH (UID 1 BODY[] {%d}\r\n" % len(text) + text + b")\r\na4 OK Fetch completed\r\n"),
         (C, b"a5 LOGOUT\r\n"), (S, b"* BYE\r\na5 OK Logout completed\r\n"),
-    ], name="imap"))
+    ]))
 
 
 def small():
@@ -123,21 +105,21 @@ def small():
     null = tlv(5)
     ask = message(0xA0, *[binding(n, null) for n in (1, 3, 5)])
     tell = message(0xA2, binding(1, tlv(4, b"Kontor Switch 24 v2.1")), binding(3, tlv(0x43, b"\x0e\x10")), binding(5, tlv(4, b"sw-keller")))
-    pcap("snmp-agent", ETHER, datagrams(161, [(C, ask), (S, tell)], "snmp"))
+    pcap("snmp-agent", ETHER, datagrams(161, [(C, ask), (S, tell)]))
 
     sent = struct.pack("!II", 1_800_000_000 + 2_208_988_800, 0)
     ask = b"\xe3\0\x06\xec" + bytes(36) + sent
     tell = b"\x24\x02\x06\xe9" + struct.pack("!II4s", 0x600, 0x1000, bytes([192, 0, 2, 123])) + sent * 4
-    pcap("ntp-clock", ETHER, datagrams(123, [(C, ask), (S, tell)], "ntp", sport=123))
+    pcap("ntp-clock", ETHER, datagrams(123, [(C, ask), (S, tell)], sport=123))
 
     pcap("syslog-lines", ETHER, datagrams(514, [
         (C, b"<86>Jan 15 08:00:00 pc-anna sshd[812]: Accepted publickey for anna from 10.1.0.7 port 50822 ssh2"),
         (C, b"<165>1 2027-01-15T08:00:01.003Z pc-anna backup 4711 ID47 - login to nas with password=geheim failed"),
-    ], "syslog"))
+    ]))
     pcap("tftp-boot", ETHER, datagrams(69, [
         (C, b"\0\1boot/pxelinux.0\0octet\0tsize\0000\0blksize\0001428\0"),
         (S, b"\0\5\0\1File not found\0"),
-    ], "tftp"))
+    ]))
 
 
 def calls():
@@ -149,20 +131,20 @@ def calls():
     ack = b"ACK sip:22@kontor.example SIP/2.0\r\n" + head + ids.replace(b"INVITE", b"ACK") + b"Content-Length: 0\r\n\r\n"
     pcap("sip-call", ETHER, datagrams(5060, [
         (C, invite), (S, b"SIP/2.0 180 Ringing\r\n" + reply), (S, b"SIP/2.0 486 Busy Here\r\n" + reply), (C, ack),
-    ], "sip"))
+    ]))
     pcap("irc-chat", ETHER, dialog(6667, [
         (S, b":irc.kontor.example NOTICE AUTH :*** Looking up your hostname\r\n"),
         (C, b"NICK anna\r\nUSER anna 0 * :Anna Albers\r\n"),
         (S, b":irc.kontor.example 001 anna :Welcome\r\n:irc.kontor.example 004 anna irc.kontor.example ngircd-26 ov om\r\n"),
         (C, b"JOIN #kueche geheim\r\n"), (S, b":anna!~anna@10.1.0.5 JOIN :#kueche\r\n"),
         (C, b"PRIVMSG #kueche :Kaffee?\r\n"), (C, b"QUIT :bis morgen\r\n"),
-    ], name="irc"))
+    ]))
     pcap("telnet-login", ETHER, dialog(23, [
         (S, b"\xff\xfd\x18\xff\xfb\x01"), (C, b"\xff\xfb\x18\xff\xfd\x01\xff\xfa\x18\x00XTERM\xff\xf0"),
         (S, b"\r\nKontor Switch 24\r\nUser Access Verification\r\n\r\nUsername: "),
         (C, b"admin\r\n"), (S, b"admin\r\nPassword: "), (C, b"geheim\r\n"), (S, b"\r\n% Login invalid\r\n\r\nUsername: "),
         (C, b"anna\r\n"), (S, b"anna\r\nPassword: "), (C, b"geheim2\r\n"), (S, b"\r\nsw-keller>"), (C, b"exit\r\n"),
-    ], name="telnet"))
+    ]))
 
 
 def machines():
@@ -172,7 +154,7 @@ def machines():
     pcap("modbus-write", ETHER, dialog(502, [
         (C, mbap(1, bytes.fromhex("03006b0003"))), (S, mbap(1, bytes.fromhex("0306022b00000064"))),
         (C, mbap(2, bytes.fromhex("0600010003"))), (S, mbap(2, bytes.fromhex("8602"))),
-    ], name="modbus"))
+    ]))
 
     def crc(data):
         value = 0
@@ -191,7 +173,7 @@ def machines():
     pcap("dnp3-operate", ETHER, dialog(20000, [
         (C, link(0xC4, bytes.fromhex("c0c1013c0206"))), (S, link(0x44, bytes.fromhex("c0c1818000"))),
         (C, link(0xC4, crob)), (S, link(0x44, b"\xc1\xc2\x81\0\0" + crob[3:])),
-    ], name="dnp3"))
+    ]))
 
     def text(value):
         return struct.pack("!H", len(value)) + value
@@ -204,7 +186,7 @@ def machines():
         (C, packet(0x10, connect)), (S, b"\x20\x02\0\0"),
         (C, packet(0x82, b"\0\1" + text(b"kontor/heizung/#") + b"\0")), (S, b"\x90\x03\0\1\0"),
         (C, packet(0x30, text(b"kontor/keller/temperatur") + b"18.5")), (C, b"\xe0\0"),
-    ], name="mqtt"))
+    ]))
 
 
 if __name__ == "__main__":
