@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use tapir_engine::types::{FlowKey, Observation, Observations, Timestamp};
+use tapir_engine::types::{FlowKey, FlowRef, Observation, Observations, Timestamp};
 
 /// A place in the order of all observations: a time, and of that time what has a smaller key.
 pub(super) type Moment = (Timestamp, Option<FlowKey>);
@@ -17,8 +17,9 @@ struct Batch {
     observations: Observations,
     /// Times and places of what waits, as it came.
     waiting: Vec<(Timestamp, u32)>,
-    /// The earliest time among them.
+    /// The earliest and the latest time among them.
     earliest: Timestamp,
+    latest: Timestamp,
 }
 
 /// Where an observation is, and when it was seen: batch, counted from the first that waits, and place in it.
@@ -49,11 +50,15 @@ impl Pending {
         let mut waiting = self.lists.pop().unwrap_or_default();
         let times = observations.iter().map(|observation| observation.ts);
         waiting.extend(times.zip(0..));
-        let earliest = waiting.iter().map(|(ts, _)| *ts).min();
+        let (mut earliest, mut latest) = (Timestamp::MAX, Timestamp::MIN);
+        for (ts, _) in &waiting {
+            (earliest, latest) = (earliest.min(*ts), latest.max(*ts));
+        }
         self.batches.push_back(Batch {
             observations,
             waiting,
-            earliest: earliest.unwrap_or(Timestamp::MAX),
+            earliest,
+            latest,
         });
     }
 
@@ -68,12 +73,7 @@ impl Pending {
             batch.ready(number, before.as_ref(), &mut self.ready);
         }
         let batches = &mut self.batches;
-        // Time tells most of them apart; the key is worked out only for equals. A stable sort finds
-        // what is in order already and merges the rest into it.
-        self.ready.sort_by(|a, b| {
-            let key = |place| Some(at(batches, place)?.flow.key());
-            a.ts.cmp(&b.ts).then_with(|| key(a).cmp(&key(b)))
-        });
+        sort(&mut self.ready, batches);
         for place in self.ready.drain(..) {
             let batch = batches.get_mut(as_index(place.batch));
             let seen = batch.and_then(|b| b.observations.get_mut(as_index(place.index)));
@@ -101,14 +101,13 @@ impl Pending {
 impl Batch {
     /// Moves the places of what comes before `before` to `ready`.
     fn ready(&mut self, number: u32, before: Option<&Moment>, ready: &mut Vec<Place>) {
-        let Some((until, next)) = before else {
-            let all = self.waiting.drain(..);
-            ready.extend(all.map(|(ts, index)| Place {
-                ts,
-                batch: number,
-                index,
-            }));
-            return;
+        let place = |(ts, index): (Timestamp, u32)| Place {
+            ts,
+            batch: number,
+            index,
+        };
+        let Some((until, next)) = before.filter(|(until, _)| self.latest >= *until) else {
+            return ready.extend(self.waiting.drain(..).map(place));
         };
         if self.earliest > *until {
             return;
@@ -117,22 +116,36 @@ impl Batch {
         let mut earliest = Timestamp::MAX;
         self.waiting.retain(|&(ts, index)| {
             let at_until = || {
-                let key = observations.get(as_index(index)).map(|o| o.flow.key());
-                ts == *until && key < *next
+                let key = || observations.get(as_index(index)).map(|o| o.flow.key());
+                ts == *until && key() < *next
             };
             let is_ready = ts < *until || at_until();
             if is_ready {
-                ready.push(Place {
-                    ts,
-                    batch: number,
-                    index,
-                });
+                ready.push(place((ts, index)));
             } else {
                 earliest = earliest.min(ts);
             }
             !is_ready
         });
         self.earliest = earliest;
+    }
+}
+
+/// Puts places in order. Time tells most of them apart, and numbers are sorted fast; flows are looked at only
+/// where the times are equal, and then most are of one flow.
+fn sort(ready: &mut [Place], batches: &VecDeque<Batch>) {
+    if !ready.is_sorted_by_key(|place| place.ts) {
+        ready.sort_by_key(|place| place.ts);
+    }
+    let flow = |place: &Place| at(batches, place).map(|seen| &seen.flow);
+    for equal in ready.chunk_by_mut(|a, b| a.ts == b.ts) {
+        let (first, others) = match equal {
+            [first, others @ ..] if !others.is_empty() => (flow(first), others),
+            _ => continue,
+        };
+        if others.iter().any(|place| flow(place) != first) {
+            equal.sort_by(|a, b| flow(a).map(FlowRef::key).cmp(&flow(b).map(FlowRef::key)));
+        }
     }
 }
 
@@ -148,7 +161,7 @@ fn at<'a>(batches: &'a VecDeque<Batch>, place: &Place) -> Option<&'a Observation
 
 #[cfg(test)]
 mod tests {
-    use tapir_engine::types::{Body, FlowRef, Mark};
+    use tapir_engine::types::{Body, Mark};
 
     use super::*;
 
