@@ -237,24 +237,23 @@ fn failed(path: &Path, error: io::Error) -> OutputError {
 
 /// One JSON value over several lines, in which nothing can move a cursor.
 pub(crate) fn pretty<T: Serialize>(value: &T) -> String {
-    let mut text = terminal_safe(&serde_json::to_string_pretty(value).unwrap_or_default());
+    let mut text = terminal_safe(serde_json::to_string_pretty(value).unwrap_or_default());
     text.push('\n');
     text
 }
 
 /// One JSON line in which nothing can move a cursor.
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
-    terminal_safe(&serde_json::to_string(value).unwrap_or_default())
+    terminal_safe(serde_json::to_string(value).unwrap_or_default())
 }
 
 /// Escapes what JSON allows raw but a terminal acts on: DEL, C1 controls, direction changes.
-fn terminal_safe(json: &str) -> String {
+fn terminal_safe(json: String) -> String {
     use std::fmt::Write as _;
-    if json
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n'))
-    {
-        return json.to_owned();
+    let plain = |byte: u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n');
+    // Not `all`: without an early end many bytes are looked at in one instruction.
+    if json.bytes().fold(true, |all, byte| all & plain(byte)) {
+        return json;
     }
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {

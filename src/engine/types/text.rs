@@ -32,8 +32,11 @@ fn push_hex(out: &mut String, byte: u8) {
 /// `\uXXXX`, everything else stays, quotes and backslashes included.
 #[must_use]
 pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
     // What needs no escape, nearly all of it, is copied as it is.
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((at, character)) = rest.char_indices().find(|(_, c)| is_hostile(*c)) {
         let (plain, behind) = rest.split_at(at);
@@ -43,6 +46,14 @@ pub fn escaped(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Whether a text is printable ASCII, which nothing acts on, and no more.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    // Not `all`: without an early end many bytes are looked at in one instruction.
+    let printable = |byte: u8| matches!(byte, b' '..=b'~');
+    text.bytes().fold(true, |all, byte| all & printable(byte))
 }
 
 /// Appends one character, escaped if it is hostile.
