@@ -302,7 +302,8 @@ fn flow_through(
             super::name_thread("writer");
             write_effects(&effects, output)
         });
-        let mut batch = Vec::with_capacity(EFFECTS_BATCH);
+        let room = || Vec::with_capacity(EFFECTS_BATCH);
+        analysis.take(room());
         let mut listening = true;
         let mut held = Vec::new();
         let read = pipeline::run(source, tally, workers, config, |taken| {
@@ -314,11 +315,8 @@ fn flow_through(
                     analysis.finish(ts);
                 }
             }
-            while let Some(effect) = analysis.poll() {
-                batch.push(effect);
-            }
-            if (over || batch.len() >= EFFECTS_BATCH) && listening {
-                let full = std::mem::replace(&mut batch, Vec::with_capacity(EFFECTS_BATCH));
+            if (over || analysis.waiting() >= EFFECTS_BATCH) && listening {
+                let full = analysis.take(room());
                 // A writer that failed hangs up; its error is what the run ends with.
                 listening = to_writer.send(full).is_ok();
             }

@@ -40,6 +40,8 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Announced {
     waiting: Map<Way, Waiting>,
+    /// How many of them go to a port with this low byte: nearly every flow goes to none.
+    ports: [u16; 256],
     /// Every announcement of the last minutes, those in `waiting` among them, in order.
     order: VecDeque<(Timestamp, Way)>,
     begun: Map<FlowKey, &'static str>,
@@ -50,6 +52,7 @@ impl Announced {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
             waiting: Map::new(ANNOUNCED_MAX, seed),
+            ports: [0; 256],
             order: VecDeque::new(),
             begun: Map::new(ANNOUNCED_MAX, seed),
             forgotten: 0,
@@ -107,7 +110,26 @@ impl Announced {
             self.forgotten = self.forgotten.saturating_add(1);
         }
         self.order.push_back((until, way));
+        let known = self.waiting.len();
         self.waiting.insert(way, waiting);
+        if self.waiting.len() > known {
+            let count = self.at_port(to.port);
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// How many are waited for at ports like this one.
+    fn at_port(&mut self, port: u16) -> &mut u16 {
+        let [_, low] = port.to_be_bytes();
+        &mut self.ports[usize::from(low)]
+    }
+
+    /// Takes out what is waited for.
+    fn take(&mut self, way: &Way) -> Option<Waiting> {
+        let waiting = self.waiting.remove(way)?;
+        let count = self.at_port(way.to.port);
+        *count = count.saturating_sub(1);
+        Some(waiting)
     }
 
     /// An announcement is over; false if the flow has begun since, or was announced again.
@@ -116,7 +138,7 @@ impl Announced {
             .waiting
             .get(&way)
             .is_some_and(|waiting| waiting.until == until);
-        waits && self.waiting.remove(&way).is_some()
+        waits && self.take(&way).is_some()
     }
 
     /// A flow begins.
@@ -126,15 +148,21 @@ impl Announced {
         }
         // Behind a handshake that was not captured who speaks first counts as who opened it.
         let ends = [(flow.orig, flow.resp), (flow.resp, flow.orig)];
-        let mut ways = ends.into_iter().map(|(from, to)| Way {
-            from: from.bits(),
-            to,
-            proto: flow.proto,
-        });
-        if let Some(Waiting { until, service }) = ways.find_map(|way| self.waiting.remove(&way))
-            && ts <= until
-        {
-            self.begun.insert(flow.key(), service);
+        for (from, to) in ends {
+            if *self.at_port(to.port) == 0 {
+                continue;
+            }
+            let way = Way {
+                from: from.bits(),
+                to,
+                proto: flow.proto,
+            };
+            if let Some(Waiting { until, service }) = self.take(&way) {
+                if ts <= until {
+                    self.begun.insert(flow.key(), service);
+                }
+                return;
+            }
         }
     }
 
@@ -150,6 +178,7 @@ impl Announced {
     pub(super) fn epoch(&mut self) {
         self.order.clear();
         self.waiting.retain(|_, _| false);
+        self.ports = [0; 256];
     }
 
     /// Bytes of the tables.

@@ -8,6 +8,7 @@ mod announced;
 mod flow;
 mod held;
 mod judge;
+mod look;
 mod mirror;
 mod names;
 mod oddities;
@@ -192,12 +193,18 @@ impl Analysis {
     }
 
     /// Lets time pass up to `ts`: whatever is due fires at its deadline.
+    #[inline]
     pub fn advance(&mut self, ts: Timestamp) {
         // Nearly every observation comes when nothing is due.
         if ts < self.quiet_until {
             self.now = self.now.max(ts);
-            return;
+        } else {
+            self.fire(ts);
         }
+    }
+
+    /// Lets fire what is due by `ts`.
+    fn fire(&mut self, ts: Timestamp) {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             self.site.advance(deadline);
             self.conclude();
@@ -242,6 +249,18 @@ impl Analysis {
             self.newcomer(self.now, device);
             self.conclude();
         }
+    }
+
+    /// How many effects wait.
+    #[inline]
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.effects.len()
+    }
+
+    /// All effects that wait, in order of emission; `room` will be filled instead.
+    pub fn take(&mut self, room: Vec<Effect>) -> Vec<Effect> {
+        std::mem::replace(&mut self.effects, room.into()).into()
     }
 
     /// The next effect, in order of emission.
@@ -334,11 +353,17 @@ impl Analysis {
     }
 
     /// Judges what the site has reached a verdict on.
+    #[inline]
     fn conclude(&mut self) {
+        // Hardly any observation completes one.
         if self.site.has_verdicts() {
-            for verdict in self.site.take_verdicts() {
-                self.judge_verdict(&verdict);
-            }
+            self.judge_verdicts();
+        }
+    }
+
+    fn judge_verdicts(&mut self) {
+        for verdict in self.site.take_verdicts() {
+            self.judge_verdict(&verdict);
         }
     }
 }

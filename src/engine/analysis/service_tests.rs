@@ -1,5 +1,6 @@
 //! Which service a flow is given: by DNS, by its own name, by its certificate, and what a better name changes.
 
+use std::any::Any;
 use std::net::IpAddr;
 
 use jiff::tz::TimeZone;
@@ -14,7 +15,7 @@ use crate::proto::tls::SslRecord;
 use crate::service::Catalogue;
 use crate::types::{
     Body, Clue, ClueKind, Endpoint, Ends as Sides, Fields as _, FlowEvent, MacAddr, Observation,
-    Phase, RecordBody, Seed,
+    Phase, Record, RecordBody, Seed,
 };
 
 const TEXT: &str = r#"

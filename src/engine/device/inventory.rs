@@ -110,6 +110,13 @@ impl Inventory {
         Some(self.table.main(self.table.at(bits)?))
     }
 
+    /// The same, and whether the address lies in the home networks.
+    #[inline]
+    pub fn whose(&mut self, bits: u128) -> (Option<DeviceIx>, bool) {
+        let (holder, is_home) = self.table.whose(&self.home, bits);
+        (holder.map(|ix| self.table.main(ix)), is_home)
+    }
+
     /// The hardware address that `ip` was last tied to.
     #[must_use]
     pub fn mac_of(&self, ip: IpAddr) -> Option<MacAddr> {
