@@ -103,8 +103,8 @@ pub(super) fn deal<S: Source>(
             if !(send(&mut rounds, workers, old) && send(&mut rounds, workers, new)) {
                 return Ok(());
             }
-            counted.add(&frame);
-            watcher.frame(&frame);
+            counted.add(frame.bytes.len());
+            watcher.frame(frame.ts_ns, frame.wire_len);
             until = ts;
             deal_one(&frame, &mut rounds);
             continue;
@@ -118,8 +118,8 @@ pub(super) fn deal<S: Source>(
             {
                 return Ok(());
             }
-            counted.add(&frame);
-            watcher.frame(&frame);
+            counted.add(frame.bytes.len());
+            watcher.frame(frame.ts_ns, frame.wire_len);
             until = Timestamp::from_nanos(frame.ts_ns);
             deal_one(&frame, &mut rounds);
         }

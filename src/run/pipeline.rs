@@ -8,10 +8,9 @@
 //!
 //! Bounds: see `round`.
 
-use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use tapir_capture::{Batch, Frame, Source, SourceError};
+use tapir_capture::{Batch, Frame, Place, Source, SourceError};
 use tapir_engine::types::{Body, FlowRef, Held, Mark, Observation, Observations, Timestamp};
 use tapir_engine::{Packet, Tracker, TrackerConfig, TrackerStats};
 
@@ -46,8 +45,8 @@ pub(super) struct Answers {
 
 /// What reading said while it went on.
 pub(crate) trait Watcher {
-    /// A frame was read.
-    fn frame(&mut self, frame: &Frame<'_>);
+    /// A frame of this time and so many bytes was read.
+    fn frame(&mut self, ts_ns: i64, wire_len: u32);
 
     /// The last one was.
     fn over(&mut self) {}
@@ -215,19 +214,16 @@ impl Worker {
         self.tracker.packets(packets, &mut self.observations);
     }
 
-    /// Takes some frames of a batch.
-    fn track_all(&mut self, batch: &Batch<'_>, numbers: Range<usize>) {
-        let frames = numbers.filter_map(|number| batch.frame(number));
-        if let Batch::One(_) = batch {
-            return frames.for_each(|frame| self.track(&frame));
-        }
-        let packets = frames.map(|frame| Packet {
-            ts: Timestamp::from_nanos(frame.ts_ns),
-            link: frame.link.0,
-            wire_len: frame.wire_len,
-            frame: frame.bytes,
-        });
-        self.packets(packets);
+    /// Takes frames that lie in `bytes`.
+    fn track_all(&mut self, places: &[Place], bytes: &[u8]) {
+        self.packets(places.iter().filter_map(|place| {
+            Some(Packet {
+                ts: Timestamp::from_nanos(place.ts_ns),
+                link: place.link.0,
+                wire_len: place.wire_len,
+                frame: place.of(bytes)?,
+            })
+        }));
     }
 
     /// What the tracker holds in memory; looks at every flow.
@@ -315,30 +311,44 @@ fn read_one<S: Source>(
             if !(worker.close(until, Boundary::Full) && worker.close(ts, Boundary::Epoch)) {
                 return Ok(());
             }
-            rounds.add(&frame);
-            watcher.frame(&frame);
+            rounds.add(frame.bytes.len());
+            watcher.frame(frame.ts_ns, frame.wire_len);
             until = ts;
             worker.track(&frame);
             continue;
         }
+        let (places, bytes) = match batch {
+            Batch::Many { places, bytes } => (places, bytes),
+            Batch::One(frame) => {
+                if let Some(boundary) = rounds.over(until)
+                    && !worker.close(until, boundary)
+                {
+                    return Ok(());
+                }
+                rounds.add(frame.bytes.len());
+                watcher.frame(frame.ts_ns, frame.wire_len);
+                until = Timestamp::from_nanos(frame.ts_ns);
+                worker.track(&frame);
+                continue;
+            }
+        };
         // A round may end within a batch.
-        let mut begun = 0;
-        for number in 0..batch.len() {
-            let Some(frame) = batch.frame(number) else {
-                break;
-            };
+        let mut rest = places;
+        let mut begun = 0_usize;
+        for (number, place) in places.iter().enumerate() {
             if let Some(boundary) = rounds.over(until) {
-                worker.track_all(&batch, begun..number);
-                begun = number;
+                let (before, behind) = rest.split_at_checked(number - begun).unwrap_or((rest, &[]));
+                worker.track_all(before, bytes);
+                (rest, begun) = (behind, number);
                 if !worker.close(until, boundary) {
                     return Ok(());
                 }
             }
-            rounds.add(&frame);
-            watcher.frame(&frame);
-            until = Timestamp::from_nanos(frame.ts_ns);
+            rounds.add(place.len as usize);
+            watcher.frame(place.ts_ns, place.wire_len);
+            until = Timestamp::from_nanos(place.ts_ns);
         }
-        worker.track_all(&batch, begun..batch.len());
+        worker.track_all(rest, bytes);
     }
     watcher.over();
     worker.close(passed(source, until), Boundary::End);

@@ -10,6 +10,10 @@ pub type Text = String;
 #[must_use]
 pub fn text(bytes: &[u8], limit: usize) -> Text {
     let bytes = bytes.get(..limit).unwrap_or(bytes);
+    // Nearly all text is, and a look at it as a whole takes many bytes at a time.
+    if let Ok(valid) = str::from_utf8(bytes) {
+        return valid.to_owned();
+    }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());

@@ -44,7 +44,7 @@ impl Source for TwoEpochs {
 struct Nobody;
 
 impl Watcher for Nobody {
-    fn frame(&mut self, _: &Frame<'_>) {}
+    fn frame(&mut self, _: i64, _: u32) {}
 }
 
 /// Where the source knows how long an epoch lasted, what was due in it is told at its own time:

@@ -219,7 +219,7 @@ impl<P: Port> Queue<P> {
                         return Turn::Hung;
                     }
                     state.last = state.last.max(ts);
-                    state.tally.frame(&frame);
+                    state.tally.frame(frame.ts_ns, frame.wire_len);
                     if let Some(record) = record {
                         record.push(&frame);
                     }

@@ -148,10 +148,14 @@ impl Fields {
     /// Reads the lines behind the start line.
     pub(super) fn read(lines: &[u8]) -> Self {
         let mut fields = Self::default();
-        for line in lines.split(|byte| *byte == b'\n') {
+        let mut rest = Some(lines);
+        while let Some(lines) = rest {
+            let split = split_once(lines, b'\n');
+            let line = split.map_or(lines, |(line, _)| line);
             if let Some((name, value)) = split_once(line, b':') {
                 fields.field(name.trim_ascii(), value.trim_ascii());
             }
+            rest = split.map(|(_, behind)| behind);
         }
         fields.conflict |= fields.chunked && fields.content_length.is_some();
         fields
