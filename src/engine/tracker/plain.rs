@@ -1,8 +1,8 @@
 //! The short way of nearly all packets of a capture.
 //!
 //! An ordinary segment or datagram in an ordinary frame, expected in a flow that is known, changes a few numbers: it is
-//! told from its headers and its flow before anything is changed. All others go the long way, and so does this one if it
-//! turns out to be anything else; whichever way a packet goes, what becomes of it is the same.
+//! told from its headers and its flow before anything is changed. All others go the long way, from where they turned out
+//! to be anything else; whichever way a packet goes, what becomes of it is the same.
 
 use super::flow::{Arrival, Found, tell, tell_weirds};
 use super::{App, Tracker};
@@ -21,7 +21,7 @@ pub(super) struct Quick {
     /// The table's hash of the key.
     pub(super) hash: u32,
     /// Whether endpoint `a` of the key sent it.
-    from_a: bool,
+    pub(super) from_a: bool,
     /// Whether it is IPv4 without options, in a frame without a tag.
     is_plain: bool,
 }
@@ -160,29 +160,40 @@ impl Tracker {
         quick: &Quick,
         out: &mut Observations,
     ) -> bool {
-        quick.is_plain
-            && match quick.key.proto {
-                proto::TCP => self.plain_segment(ts, packet, quick, out).is_some(),
-                _ => self.plain_datagram(ts, packet, quick, out).is_some(),
-            }
+        if !quick.is_plain {
+            return false;
+        }
+        let Some(whole) = Whole::read(packet, quick) else {
+            return false;
+        };
+        let arrival = whole.arrival(ts);
+        self.counted.decoded(arrival.dst_mac, 0);
+        let expected = match quick.key.proto {
+            proto::TCP => self.plain_segment(&whole.ip, quick, &arrival, out),
+            _ => self.plain_datagram(&whole.ip, quick, &arrival, out),
+        };
+        if expected.is_none() {
+            // Its headers need not be read again.
+            let at = (0, Carrier::NONE, Some(quick));
+            self.transport(&arrival, at, &whole.ip, Some(&whole.ip), out);
+        }
+        true
     }
 
     #[inline]
     fn plain_segment(
         &mut self,
-        ts: Timestamp,
-        packet: &Packet<'_>,
+        ip: &Ip<'_>,
         quick: &Quick,
+        arrival: &Arrival,
         out: &mut Observations,
     ) -> Option<()> {
-        let whole = Whole::read(packet, quick)?;
-        let ip = &whole.ip;
         let tcp = Tcp::parse(ip.payload, ip.payload_len).ok()?;
         let data_len = ip.payload_len.saturating_sub(tcp.header_len);
         let index = self.table.find(quick.hash, &quick.key)?;
         let flow = self.table.get_mut(index)?;
         let dir = flow.dir(quick.from_a);
-        if flow.deadline() <= ts || !flow.is_plain(dir, &tcp, data_len) {
+        if flow.deadline() <= arrival.ts || !flow.is_plain(dir, &tcp, data_len) {
             return None;
         }
         let found = Found {
@@ -190,10 +201,8 @@ impl Tracker {
             dir,
             new: false,
         };
-        let arrival = whole.arrival(ts);
-        self.counted.decoded(arrival.dst_mac, 0);
-        if flow.is(bit::GENUINE) || !self.look_back(found, &arrival, (0, Carrier::NONE), ip) {
-            self.plain_arrive(found, &arrival, (ip, &tcp), data_len, out);
+        if flow.is(bit::GENUINE) || !self.look_back(found, arrival, (0, Carrier::NONE), ip) {
+            self.plain_arrive(found, arrival, (ip, &tcp), data_len, out);
         }
         Some(())
     }
@@ -202,20 +211,19 @@ impl Tracker {
     #[inline]
     fn plain_datagram(
         &mut self,
-        ts: Timestamp,
-        packet: &Packet<'_>,
+        ip: &Ip<'_>,
         quick: &Quick,
+        arrival: &Arrival,
         out: &mut Observations,
     ) -> Option<()> {
-        let whole = Whole::read(packet, quick)?;
-        let udp = Udp::parse(whole.ip.payload, whole.ip.payload_len).ok()?;
+        let udp = Udp::parse(ip.payload, ip.payload_len).ok()?;
         if may_carry(&udp) {
             return None;
         }
         let index = self.table.find(quick.hash, &quick.key)?;
         let flow = self.table.get_mut(index)?;
         let dir = flow.dir(quick.from_a);
-        if flow.deadline() <= ts || flow.side(dir).pkts == 0 {
+        if flow.deadline() <= arrival.ts || flow.side(dir).pkts == 0 {
             return None;
         }
         let found = Found {
@@ -223,19 +231,16 @@ impl Tracker {
             dir,
             new: false,
         };
-        let arrival = whole.arrival(ts);
-        self.counted.decoded(arrival.dst_mac, 0);
-        let genuine = flow.is(bit::GENUINE);
-        if !genuine && self.look_back(found, &arrival, (0, Carrier::NONE), &whole.ip) {
+        if !flow.is(bit::GENUINE) && self.look_back(found, arrival, (0, Carrier::NONE), ip) {
             return Some(());
         }
         let flow = self.table.get_mut(index)?;
-        flow.last_ts = ts;
+        flow.last_ts = arrival.ts;
         flow.count(dir, 1, arrival.bytes);
         flow.side_mut(dir).mac = arrival.src_mac;
         let odd = flow.weirds();
-        self.datagram(found, ts, &udp, out);
-        self.plain_told(index, odd, &arrival, out);
+        self.datagram(found, arrival.ts, &udp, out);
+        self.plain_told(index, odd, arrival, out);
         Some(())
     }
 
