@@ -96,14 +96,14 @@ fn v6(packet: &[u8], vlan: u16) -> Option<(Key, bool)> {
 }
 
 /// A packet of which the headers before the transport's are in order, and all of which was captured.
-struct Whole<'a> {
-    ip: Ip<'a>,
+pub(super) struct Whole<'a> {
+    pub(super) ip: Ip<'a>,
     macs: (MacAddr, MacAddr),
 }
 
 impl<'a> Whole<'a> {
     #[inline]
-    fn read(packet: &Packet<'a>, quick: &Quick) -> Option<Self> {
+    pub(super) fn read(packet: &Packet<'a>, quick: &Quick) -> Option<Self> {
         let (&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, _, _], rest) =
             packet.frame.split_first_chunk()?;
         let (header, rest) = rest.split_at_checked(20)?;
@@ -137,7 +137,7 @@ impl<'a> Whole<'a> {
     }
 
     #[inline]
-    fn arrival(&self, ts: Timestamp) -> Arrival {
+    pub(super) fn arrival(&self, ts: Timestamp) -> Arrival {
         Arrival {
             ts,
             src_mac: self.macs.0,
@@ -181,7 +181,7 @@ impl Tracker {
     }
 
     #[inline]
-    fn plain_segment(
+    pub(super) fn plain_segment(
         &mut self,
         ip: &Ip<'_>,
         quick: &Quick,
