@@ -12,8 +12,9 @@ use tapir_engine::types::Timestamp;
 use tapir_engine::{Packet, TrackerStats};
 
 use super::name_thread;
-use super::pipeline::{QUEUE_ROUNDS, Watcher, Worker, hold, passed};
+use super::pipeline::{Watcher, hold, passed};
 use super::round::{Boundary, ROUND_BYTES, ROUND_FRAMES, Rounds};
+use super::worker::{QUEUE_ROUNDS, Worker};
 
 /// Frames of one round for one worker.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use tapir_engine::flow::Conn;
 use tapir_engine::types::{Held, Observation, Record};
 use tapir_message::{Memory, RoomMemory};
 
-use super::analyze::{EFFECTS_BATCH, EFFECTS_QUEUE};
-use super::pipeline::{QUEUE_ROUNDS, ROUND_OBSERVATIONS};
+use super::worker::{QUEUE_ROUNDS, ROUND_OBSERVATIONS};
+use super::writing::{EFFECTS_BATCH, EFFECTS_QUEUE};
 
 /// What the process has in memory, in bytes.
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,9 +15,10 @@ use tapir_message::{LinkState, QueueHealth};
 
 use super::account;
 use super::port::Port;
-use crate::run::pipeline::{Watcher as _, Worker};
+use crate::run::pipeline::Watcher as _;
 use crate::run::round::Boundary;
 use crate::run::tally::Tally;
+use crate::run::worker::Worker;
 
 /// Frames after which observations go to the analysis, however many more are waiting.
 const BATCH_FRAMES: usize = 1_024;
