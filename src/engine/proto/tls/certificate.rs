@@ -79,7 +79,7 @@ record! {
 }
 
 /// A certificate with what the handshake wants to know beyond its record.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Certificate {
     pub(super) record: X509Record,
     /// The subject's common name.

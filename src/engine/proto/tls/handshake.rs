@@ -4,10 +4,11 @@
 //! Bounds:   one chain of 10 certificates a side, 32 offered protocols, 64 letters of history, 16
 //!           oddities of a flow; what is beyond is left out.
 
-use super::certificate::{Certificate, certificate, fingerprint};
+use super::certificate::{Certificate, fingerprint};
 use super::hello::{ClientHelloView, Ssl2Hello, client_hello, extension, server_hello};
 use super::ja3::{ja3, ja3s};
 use super::ja4::ja4;
+use super::known;
 use super::purpose::purpose;
 use super::reader::Reader;
 use super::record::SslRecord;
@@ -322,7 +323,7 @@ impl Session {
                 break;
             }
             let host_cert = index == 0;
-            let Some(parsed) = certificate(der) else {
+            let Some(parsed) = known::read(der) else {
                 let fingerprint = fingerprint(der);
                 self.weird("x509_unparsable", Some(fingerprint.clone()), out);
                 fingerprints.push(fingerprint);
