@@ -53,11 +53,10 @@ impl Known {
             der: der.into(),
             said: said.clone(),
         };
-        match self.entries.get_mut(self.oldest) {
-            Some(oldest) if self.entries.len() >= KNOWN_MAX => *oldest = entry,
-            _ => self.entries.push(entry),
-        }
-        if self.entries.len() >= KNOWN_MAX {
+        if self.entries.len() < KNOWN_MAX {
+            self.entries.push(entry);
+        } else if let Some(oldest) = self.entries.get_mut(self.oldest) {
+            *oldest = entry;
             self.oldest = self.oldest.saturating_add(1) % KNOWN_MAX;
         }
         Some(said)
