@@ -3,6 +3,8 @@
 //! Standard: ANSI/ASHRAE 135 clause 20.2 (tags), 21 (which value has which tag).
 //! Bounds:   lengths of up to 253 bytes and of two bytes; longer ones are not read.
 
+use compact_str::ToCompactString as _;
+
 use super::names;
 use super::record::BacnetRecord;
 use crate::types::{Text, text};
@@ -117,7 +119,7 @@ fn put_object(value: &[u8], record: &mut BacnetRecord) -> Option<()> {
 
 /// A name, or the number that has none.
 fn named(name: Option<&'static str>, number: u32) -> Text {
-    name.map_or_else(|| number.to_string(), Text::from)
+    name.map_or_else(|| number.to_compact_string(), Text::const_new)
 }
 
 fn put_property(value: &[u8], record: &mut BacnetRecord) -> Option<()> {
