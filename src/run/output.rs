@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tapir_engine::types::{Held, Record};
 
-use super::record_line;
+use super::record_line::RecordLine;
 
 /// Bytes of a log written in one go: whole pages, so that none is touched twice.
 const LOG_BYTES: usize = 128 * 1024;
@@ -36,7 +36,7 @@ pub struct OutputError {
 #[derive(Debug)]
 pub(crate) struct Output {
     folder: Option<PathBuf>,
-    sensor_id: String,
+    line: RecordLine,
     logs: Vec<Log>,
     done: bool,
 }
@@ -81,7 +81,7 @@ impl Output {
     pub(crate) fn open(folder: Option<&Path>, sensor_id: &str) -> Result<Self, OutputError> {
         let output = Self {
             folder: folder.map(Path::to_owned),
-            sensor_id: sensor_id.to_owned(),
+            line: RecordLine::new(sensor_id),
             logs: Vec::new(),
             done: false,
         };
@@ -123,7 +123,7 @@ impl Output {
         if log.file.is_none() {
             return Ok(());
         }
-        record_line::write(record, &self.sensor_id, &mut log.waiting);
+        self.line.write(record, &mut log.waiting);
         log.waiting.push(b'\n');
         if log.waiting.len() < LOG_BYTES {
             return Ok(());

@@ -22,6 +22,7 @@ mod state;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use compact_str::ToCompactString as _;
 use jiff::tz::TimeZone;
 use tapir_message::{Breach, Decision, Device, Incident, Mode};
 
@@ -32,7 +33,7 @@ use crate::incident::Incidents;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::service::{Catalogue, Uses};
-use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
+use crate::types::{Body, Mark, Observation, Record, Seed, Text, Timestamp};
 
 use announced::Announced;
 use names::{Names, endpoint};
@@ -332,15 +333,19 @@ impl Analysis {
         };
         let first_ts = entry.device.first_ts;
         let row = DeviceNew {
-            mac: entry.device.mac.map(|mac| mac.to_string()),
-            vendor: entry.device.vendor.clone(),
-            name: entry.device.names.last().map(|name| name.name.clone()),
+            mac: entry.device.mac.map(|mac| mac.to_compact_string()),
+            vendor: entry.device.vendor.as_deref().map(Text::from),
+            name: entry
+                .device
+                .names
+                .last()
+                .map(|name| name.name.as_str().into()),
             randomised: entry
                 .device
                 .mac
                 .is_some_and(tapir_message::MacAddr::is_local),
             site_age: self.site.age(first_ts),
-            evidence: entry.first_evidence.clone(),
+            evidence: entry.first_evidence.as_str().into(),
         };
         self.judge_verdict(&Verdict {
             ts,

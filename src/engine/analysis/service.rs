@@ -10,7 +10,7 @@ use crate::device::DeviceIx;
 use crate::flow::Conn;
 use crate::proto::tls::X509Record;
 use crate::service::{Evidence, ServiceIx, Use};
-use crate::types::{FlowRef, Timestamp};
+use crate::types::{FlowRef, Text, Timestamp};
 
 /// Alternative names of a certificate that are looked at: one that is for many customers names none.
 const ALTERNATIVE_NAMES_MAX: usize = 4;
@@ -52,7 +52,7 @@ impl Analysis {
         }
         let subject = x509.subject.as_deref().unwrap_or_default();
         let common = subject.split(',').find_map(|part| part.strip_prefix("CN="));
-        let others = x509.san_dns.iter().flatten().map(String::as_str);
+        let others = x509.san_dns.iter().flatten().map(Text::as_str);
         let mut names = common.into_iter().chain(others.take(ALTERNATIVE_NAMES_MAX));
         let found =
             names.find_map(|name| self.services.find(name.strip_prefix("*.").unwrap_or(name)));

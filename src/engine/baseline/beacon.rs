@@ -10,6 +10,7 @@
 
 mod held;
 
+use compact_str::ToCompactString as _;
 use serde::{Deserialize, Serialize};
 
 use super::site::Span;
@@ -432,7 +433,7 @@ impl Edge {
             devices: 0,
             age: Interval(0),
             site_age: Interval(0),
-            endpoint: self.name.to_string(),
+            endpoint: self.name.to_compact_string(),
             statistic,
             hours: u64::from(self.hours),
         }

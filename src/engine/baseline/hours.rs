@@ -171,7 +171,7 @@ impl Site {
             peers_usual: bytes(peers.mu),
             surprise: judged.surprise,
             days: base.levels.hours_seen / 24.0,
-            endpoint,
+            endpoint: endpoint.into(),
             share: share(most, base.hour.bytes_out),
         };
         let rate = 7_000.0 * self.peaks.p(peak);

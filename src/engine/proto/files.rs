@@ -9,6 +9,7 @@
 //!         nobody asks for their hashes.
 //! Not done: bodies that are compressed on the way, parts of files (status 206), files inside archives.
 
+use compact_str::format_compact;
 use sha2::{Digest, Sha256};
 
 use super::tls::hex;
@@ -151,5 +152,5 @@ fn is_watched(mime_type: &str) -> bool {
 fn fuid(flow: &FlowRef, dir: Dir, depth: u64) -> Text {
     let side = if dir == Dir::Orig { "orig" } else { "resp" };
     let uid = flow.uid(&format!("file {side} {depth}"));
-    format!("F{}", uid.as_str().get(1..).unwrap_or_default())
+    format_compact!("F{}", uid.as_str().get(1..).unwrap_or_default())
 }

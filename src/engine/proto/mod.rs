@@ -201,7 +201,7 @@ impl<'a> Out<'a> {
     }
 
     /// Emits an oddity: Zeek's `weird` record.
-    pub fn weird(&mut self, name: &'static str, addl: Option<String>, source: &'static str) {
+    pub fn weird(&mut self, name: &'static str, addl: Option<Text>, source: &'static str) {
         self.record(
             self.ts,
             Weird {

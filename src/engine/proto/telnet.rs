@@ -9,6 +9,8 @@
 //! Not done: prompts in other words than those listed; sessions that begin with neither option nor prompt;
 //!           what an encrypted session says.
 
+use compact_str::ToCompactString as _;
+
 use super::lines::{TEXT_LEN_MAX, add_distinct, holds};
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
@@ -383,7 +385,7 @@ fn name(option: u8) -> Text {
         37 => "AUTHENTICATION",
         38 => "ENCRYPT",
         39 => "NEW-ENVIRON",
-        other => return other.to_string(),
+        other => return other.to_compact_string(),
     };
     name.into()
 }

@@ -4,6 +4,8 @@
 
 use std::hash::{BuildHasher as _, Hasher as _};
 
+use compact_str::ToCompactString as _;
+
 use super::record::BacnetRecord;
 use super::{ABORT, ERROR, REJECT, RESULT, SEGMENT_ACK, UNCONFIRMED, names};
 use crate::types::{Seed, Text};
@@ -81,12 +83,12 @@ impl Said {
 
     fn result_code(&self) -> Option<Text> {
         match (self.unit, self.result) {
-            (Some((REJECT, reason)), _) => Some(names::reject(reason).into()),
-            (Some((ABORT, reason)), _) => Some(names::abort(reason).into()),
+            (Some((REJECT, reason)), _) => Some(Text::const_new(names::reject(reason))),
+            (Some((ABORT, reason)), _) => Some(Text::const_new(names::abort(reason))),
             (Some((ERROR, _)), Some(code)) => Some(named(names::error(code), code)),
             (None, Some(code)) if self.function == RESULT => {
                 let code = u16::try_from(code).unwrap_or(u16::MAX);
-                Some(names::link_result(code).into())
+                Some(Text::const_new(names::link_result(code)))
             }
             _ => None,
         }
@@ -95,5 +97,5 @@ impl Said {
 
 /// A name, or the number that has none.
 fn named(name: Option<&'static str>, number: u32) -> Text {
-    name.map_or_else(|| number.to_string(), Text::from)
+    name.map_or_else(|| number.to_compact_string(), Text::const_new)
 }

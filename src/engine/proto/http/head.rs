@@ -5,6 +5,8 @@
 //! Bounds:   the caller hands at most `BUFFER_BYTES_MAX`; each text has its own limit below.
 //! Secrets:  values of credentials and cookies are never copied; see `target` for those in addresses.
 
+use compact_str::format_compact;
+
 use super::sign_in::{self, Basic};
 use super::target::uri;
 use crate::proto::gss::Token;
@@ -232,7 +234,8 @@ impl Fields {
     fn proxied(&mut self, name: &[u8], value: &[u8]) {
         if self.proxied.len() < PROXIED_MAX {
             let name = text(&name.to_ascii_uppercase(), METHOD_LEN_MAX);
-            self.proxied.push(format!("{name} -> {}", text(value, 256)));
+            self.proxied
+                .push(format_compact!("{name} -> {}", text(value, 256)));
         }
     }
 }

@@ -14,6 +14,8 @@ mod names;
 mod record;
 
 pub use self::record::MysqlRecord;
+use compact_str::CompactStringExt as _;
+
 use super::gss::tell;
 use super::lines::{TEXT_LEN_MAX, is_tls, tell_software};
 use super::little_endian::{field, u16_at};
@@ -243,7 +245,7 @@ impl Mysql {
         tell_software(
             input.dir,
             "mysql greeting",
-            ["MySQL ", &version].concat(),
+            ["MySQL ", &version].concat_compact(),
             out,
         );
         self.version = Some(version);

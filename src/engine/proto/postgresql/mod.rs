@@ -12,6 +12,8 @@
 mod record;
 
 pub use self::record::PostgresqlRecord;
+use compact_str::format_compact;
+
 use super::gss::tell;
 use super::lines::{TEXT_LEN_MAX, is_tls, tell_software};
 use super::sql::statement;
@@ -290,7 +292,7 @@ impl Postgresql {
         {
             let end = memchr::memchr(0, version).unwrap_or(version.len());
             let version = text(version.get(..end).unwrap_or_default(), TEXT_LEN_MAX);
-            let value = ["PostgreSQL ", &version].concat();
+            let value = format_compact!("PostgreSQL {version}");
             tell_software(input.dir, "postgresql server_version", value, out);
         }
         let Some((_, record)) = &mut self.open else {

@@ -14,6 +14,8 @@ mod request;
 
 use std::collections::VecDeque;
 
+use compact_str::CompactStringExt as _;
+
 use self::reply::Replies;
 use self::request::{Command, Requests};
 use super::gss::tell;
@@ -155,7 +157,12 @@ impl Redis {
             tell(dir, ClueKind::Serves, "redis answer", Some(&value), out);
         }
         if let Some(version) = reply.version {
-            tell_software(dir, "redis info", ["Redis ", &version].concat(), out);
+            tell_software(
+                dir,
+                "redis info",
+                ["Redis ", &version].concat_compact(),
+                out,
+            );
         }
         if let Some(Some(open)) = self.pending.pop_front() {
             let (ts, mut record) = *open;

@@ -3,6 +3,8 @@
 //! Bounds:   a line of 1 KiB; of an array the first four elements are looked at, of each 64 bytes.
 //! Secrets:  but for the account of a sign-in, what follows the command's name is passed over.
 
+use compact_str::CompactStringExt as _;
+
 use crate::proto::{Parse, Probe};
 use crate::types::{Text, heap, text};
 
@@ -226,7 +228,7 @@ impl Requests {
 /// Adds what a command of several parts does.
 fn part(command: &mut Command, value: &[u8]) {
     if let Some(part) = name(value).filter(|_| IN_PARTS.contains(&&*command.name)) {
-        command.name = [&command.name, " ", &part].concat();
+        command.name = [&command.name, " ", &part].concat_compact();
     }
 }
 

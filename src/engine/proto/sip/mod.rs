@@ -282,7 +282,7 @@ impl Sip {
             }
             None => {
                 let seq = message.seq.as_deref().unwrap_or_default();
-                let method = seq.rsplit_once(' ').map(|(_, method)| method.to_owned());
+                let method = seq.rsplit_once(' ').map(|(_, method)| method.into());
                 let record = SipRecord {
                     method,
                     call_id: message.call_id,

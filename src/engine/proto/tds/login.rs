@@ -4,6 +4,8 @@
 //! Bounds:   16 options; names of 256 bytes.
 //! Secrets:  where the password lies only its length is looked at.
 
+use compact_str::format_compact;
+
 use super::record::TdsRecord;
 use crate::proto::lines::TEXT_LEN_MAX;
 use crate::proto::little_endian::{field, size16_at, size32_at, u8_at, utf16};
@@ -81,7 +83,7 @@ pub(super) fn ask(body: &[u8], record: &mut TdsRecord) {
 
 /// A version as the server's maker writes it.
 pub(super) fn version(major: u8, minor: u8, build: u16) -> Text {
-    format!("{major}.{minor}.{build}")
+    format_compact!("{major}.{minor}.{build}")
 }
 
 /// Adds what a login says; the first token of an integrated sign-in, if it has one.
@@ -93,7 +95,7 @@ pub(super) fn read<'a>(body: &'a [u8], record: &mut TdsRecord) -> Option<&'a [u8
         (!name.is_empty()).then_some(name)
     };
     let version = u8_at(body, 7)?;
-    record.tds_version = Some(format!("{}.{}", version >> 4, version & 0x0f));
+    record.tds_version = Some(format_compact!("{}.{}", version >> 4, version & 0x0f));
     record.client_host = name(36);
     record.user = name(40);
     record.password = size16_at(body, 46)? > 0;

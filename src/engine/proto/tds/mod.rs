@@ -15,6 +15,8 @@ mod record;
 mod tokens;
 
 pub use self::record::TdsRecord;
+use compact_str::ToCompactString as _;
+
 use self::tokens::Answer;
 use super::gss::{self, SignIn, Verdict, tell};
 use super::lines::{TEXT_LEN_MAX, is_tls, tell_software};
@@ -263,7 +265,7 @@ impl Tds {
         if self.sign_in.is_open() {
             let verdict = Verdict {
                 success: error.is_none(),
-                status: error.map(|number| number.to_string()),
+                status: error.map(|number| number.to_compact_string()),
             };
             self.sign_in.settle(&verdict, input.dir.other(), out);
         }

@@ -4,6 +4,8 @@
 //! Bounds:   one chain of 10 certificates a side, 32 offered protocols, 64 letters of history, 16
 //!           oddities of a flow; what is beyond is left out.
 
+use compact_str::format_compact;
+
 use super::certificate::{Certificate, fingerprint};
 use super::hello::{ClientHelloView, Ssl2Hello, client_hello, extension, server_hello};
 use super::ja3::{ja3, ja3s};
@@ -138,7 +140,7 @@ impl Session {
                 self.client.get_or_insert(dir);
                 self.history('c', dir);
                 // The fingerprint has but the version to tell: no evidence of a software.
-                self.record.ja4 = Some(ja4(&ClientHelloView::ssl2(version), 't'));
+                self.record.ja4 = Some(ja4(&ClientHelloView::ssl2(version), 't').into());
                 false
             }
             Ssl2Hello::Server { certificate } => {
@@ -189,8 +191,8 @@ impl Session {
         };
         let service = self.transport.service();
         let value = match &self.certificate_name {
-            Some(name) => format!("{service} {name}"),
-            None => service.to_owned(),
+            Some(name) => format_compact!("{service} {name}"),
+            None => Text::from(service),
         };
         out.clue(Clue {
             mac: None,
@@ -238,7 +240,7 @@ impl Session {
         self.is_ticket_offered = hello
             .extension(extension::SESSION_TICKET)
             .is_some_and(|ticket| !ticket.is_empty());
-        let ja4 = ja4(&hello, self.transport.letter());
+        let ja4 = Text::from(ja4(&hello, self.transport.letter()));
         self.record.ja4 = Some(ja4.clone());
         self.record.ja3 = Some(ja3(&hello));
         let ech = hello.extension(extension::ENCRYPTED_CLIENT_HELLO);
