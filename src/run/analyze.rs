@@ -28,8 +28,8 @@ use crate::report::{self, Summary};
 use crate::store::{self, StateError};
 
 /// Effects a batch to the writer, and batches in flight.
-pub(super) const EFFECTS_BATCH: usize = 512;
-pub(super) const EFFECTS_QUEUE: usize = 4;
+const EFFECTS_BATCH: usize = 512;
+const EFFECTS_QUEUE: usize = 4;
 /// Effects whose memory is asked for at once.
 const EFFECTS_FETCHED: usize = 16;
 
@@ -198,7 +198,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &written.output.counts(),
         analysis.mirror(true),
     );
-    let at_once = [written.output.held(), memory::on_the_way()];
+    let at_once = [written.output.held()];
     let each = trackers.iter().flat_map(|tracker| &tracker.held);
     held.extend(each.chain(&at_once));
     let memory = memory::account("program", (start, &before), (tally.resident, &held));
