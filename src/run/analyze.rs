@@ -188,7 +188,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &written.output.counts(),
         analysis.mirror(true),
     );
-    let at_once = [written.output.held(), memory::on_the_way()];
+    let at_once = [written.output.held()];
     let each = trackers.iter().flat_map(|tracker| &tracker.held);
     held.extend(each.chain(&at_once));
     let memory = memory::account("program", (start, &before), (tally.resident, &held));

@@ -17,6 +17,8 @@ use super::record_line::RecordLine;
 const LOG_BYTES: usize = 128 * 1024;
 /// Room for the line that goes beyond them, if it is no longer than most.
 const LINE_BYTES: usize = 4 * 1024;
+/// Room for lines of one kind.
+const WAITING_BYTES: usize = LOG_BYTES + LINE_BYTES;
 /// Kinds of records there are room for.
 const LOGS_MAX: usize = 96;
 /// Where files grow until they are whole.
@@ -52,6 +54,17 @@ struct Log {
 }
 
 impl Log {
+    /// Twice the room if the next line may have none, up to what is written at once and a line: most kinds never need
+    /// all of it.
+    #[inline]
+    fn make_room(&mut self) {
+        let (room, len) = (self.waiting.capacity(), self.waiting.len());
+        if room < WAITING_BYTES && room - len < LINE_BYTES {
+            let more = room.saturating_mul(2).min(WAITING_BYTES);
+            self.waiting.reserve_exact(more.saturating_sub(len));
+        }
+    }
+
     /// Writes what waits as far as it is whole pages.
     fn write_pages(&mut self) -> io::Result<()> {
         let pages = self.waiting.len() / LOG_BYTES * LOG_BYTES;
@@ -102,8 +115,7 @@ impl Output {
     /// Bytes of lines that may wait to be written.
     pub(crate) fn held(&self) -> Held {
         let waiting = self.logs.iter().map(|log| log.waiting.capacity()).sum();
-        let each = LOG_BYTES + LINE_BYTES;
-        Held::new("lines to be written", waiting, each * LOGS_MAX)
+        Held::new("lines to be written", waiting, WAITING_BYTES * LOGS_MAX)
     }
 
     /// Writes one record to its log.
@@ -126,6 +138,7 @@ impl Output {
         self.line.write(record, &mut log.waiting);
         log.waiting.push(b'\n');
         if log.waiting.len() < LOG_BYTES {
+            log.make_room();
             return Ok(());
         }
         let written = log.write_pages();
@@ -141,7 +154,7 @@ impl Output {
             }
             None => None,
         };
-        let room = file.as_ref().map_or(0, |_| LOG_BYTES + LINE_BYTES);
+        let room = file.as_ref().map_or(0, |_| 2 * LINE_BYTES);
         self.logs.push(Log {
             kind,
             file,

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use tapir_engine::types::{FlowKey, FlowRef, Observation, Observations, Timestamp};
 
+use super::worker::ROUND_OBSERVATIONS;
+
 /// A place in the order of all observations: a time, and of that time what has a smaller key.
 pub(super) type Moment = (Timestamp, Option<FlowKey>);
 
@@ -41,7 +43,7 @@ pub(super) struct Pending {
     lists: Vec<Vec<(Timestamp, u32)>>,
 }
 
-/// Emptied batches kept.
+/// Emptied batches kept. One that grew is not: every one would, in time, and most rounds are short.
 const SPARES_MAX: usize = 8;
 
 impl Pending {
@@ -82,7 +84,8 @@ impl Pending {
             }
         }
         while let Some(mut done) = self.batches.pop_front_if(|batch| batch.waiting.is_empty()) {
-            if self.spares.len() < SPARES_MAX {
+            let is_usual = done.observations.capacity() <= ROUND_OBSERVATIONS;
+            if is_usual && self.spares.len() < SPARES_MAX {
                 done.observations.clear();
                 self.spares.push(done.observations);
             }
@@ -200,5 +203,19 @@ mod tests {
         assert_eq!(released(&mut pending, None), [(3, 1), (4, 0)]);
         assert_eq!(released(&mut pending, None), []);
         assert!(pending.spare().is_some_and(|spare| spare.is_empty()));
+    }
+
+    #[test]
+    fn a_round_that_grew_is_not_kept() {
+        let mut pending = Pending::default();
+        for len in [ROUND_OBSERVATIONS, ROUND_OBSERVATIONS + 1] {
+            pending.add((0..len).map(|_| seen(1, 1)).collect());
+        }
+        assert_eq!(
+            released(&mut pending, None).len(),
+            2 * ROUND_OBSERVATIONS + 1
+        );
+        assert!(pending.spare().is_some());
+        assert!(pending.spare().is_none());
     }
 }

@@ -15,7 +15,7 @@ use super::output::{Output, OutputError};
 
 /// Effects a batch to the writer, and batches in flight.
 pub(super) const EFFECTS_BATCH: usize = 512;
-pub(super) const EFFECTS_QUEUE: usize = 4;
+const EFFECTS_QUEUE: usize = 4;
 /// Effects whose memory is asked for at once.
 const EFFECTS_FETCHED: usize = 16;
 
