@@ -198,7 +198,7 @@ impl Inventory {
     pub fn clue(&mut self, ts: Timestamp, clue: &Clue) {
         let by_mac = clue.mac.filter(|mac| mac.is_station());
         let ix = match (clue.kind, by_mac, clue.ip) {
-            (ClueKind::DnsName, ..) => return,
+            (ClueKind::DnsName | ClueKind::Announced, ..) => return,
             // The address stays with a device that is known; nobody is made of a hardware address that only a
             // client's identity tells.
             (ClueKind::Lease, Some(mac), _)
