@@ -13,6 +13,7 @@ use crate::proto::imap::ImapRecord;
 use crate::proto::pop3::Pop3Record;
 use crate::proto::smb::SmbMapping;
 use crate::proto::smtp::SmtpRecord;
+use crate::proto::syslog::{SyslogRecord, is_event};
 use crate::proto::telnet::TelnetRecord;
 use crate::types::{FlowRef, RecordBody, Timestamp};
 
@@ -56,6 +57,8 @@ fn duty(body: &dyn RecordBody, flow: &FlowRef) -> Option<Duty> {
         let connected = http.method.as_deref() == Some("CONNECT");
         let done = http.status_code.is_some_and(|code| code / 100 == 2);
         (connected && done).then_some(Duty::Proxy)
+    } else if let Some(syslog) = any.downcast_ref::<SyslogRecord>() {
+        is_event(&syslog.message).then_some(Duty::Events)
     } else if let Some(share) = any.downcast_ref::<SmbMapping>() {
         let name = share.path.rsplit('\\').next().unwrap_or_default();
         let own = |known: &str| name.eq_ignore_ascii_case(known);
