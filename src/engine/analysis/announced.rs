@@ -1,28 +1,30 @@
-//! Flows that another one has announced, as FTP does its data connections: what they are called.
+//! Flows that another one has announced, as FTP does its data connections and SIP its media: what they are called.
 //!
-//! Input:  from which address to which address and port, told before the flow begins. The first flow to go
+//! Input:  from which address, if that is known, to which address and port, told before the flow begins. The first flow to go
 //!         that way within [`WAIT_NS`] of packet time is the one.
 //! Output: the name of its service for its `conn` record, where its content has none.
 //! Bounds: [`ANNOUNCED_MAX`] announced, the oldest makes room; as many begun and not over, a new one is
 //!         refused. Both are counted.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 use crate::proto::ftp::FtpRecord;
-use crate::types::{Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits};
+use crate::types::{Clue, Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits};
 
 /// Flows announced, and flows begun.
 const ANNOUNCED_MAX: usize = 4_096;
 /// How long one is waited for, as Zeek does.
 const WAIT_NS: i64 = 5 * 60 * 1_000_000_000;
-/// TCP's number (RFC 9293 §3.1).
+/// TCP's number (RFC 9293 §3.1), and UDP's (RFC 768).
 const TCP: u8 = 6;
+const UDP: u8 = 17;
+/// Media come from wherever the other side likes.
+const ANYONE: u128 = 0;
 
 /// Which way a flow goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Way {
-    /// Address of the originator.
+    /// Address of the originator; of datagrams anyone's.
     from: u128,
     to: Endpoint,
     /// IP protocol.
@@ -82,20 +84,30 @@ impl Announced {
         };
         let places = [Some(told), Some(seen.ip()).filter(|ip| *ip != told)];
         for to in places.into_iter().flatten() {
-            self.expect(ts, (from, Endpoint::new(to, port)), TCP, "ftp-data");
+            let way = Way {
+                from: ip_bits(from),
+                to: Endpoint::new(to, port),
+                proto: TCP,
+            };
+            self.expect(ts, way, "ftp-data");
+        }
+    }
+
+    /// Takes in where media are awaited.
+    pub(super) fn media(&mut self, ts: Timestamp, clue: &Clue) {
+        if let (Some(to), Ok(port)) = (clue.ip, clue.value.parse()) {
+            let way = Way {
+                from: ANYONE,
+                to: Endpoint::new(to, port),
+                proto: UDP,
+            };
+            self.expect(ts, way, clue.evidence);
         }
     }
 
     /// A flow will begin, if all goes well.
-    fn expect(
-        &mut self,
-        ts: Timestamp,
-        (from, to): (IpAddr, Endpoint),
-        proto: u8,
-        service: &'static str,
-    ) {
-        let from = ip_bits(from);
-        let (way, until) = (Way { from, to, proto }, ts.plus(WAIT_NS));
+    fn expect(&mut self, ts: Timestamp, way: Way, service: &'static str) {
+        let until = ts.plus(WAIT_NS);
         let waiting = Waiting { until, service };
         if self.waiting.get(&way) == Some(&waiting) {
             return;
@@ -113,7 +125,7 @@ impl Announced {
         let known = self.waiting.len();
         self.waiting.insert(way, waiting);
         if self.waiting.len() > known {
-            let count = self.at_port(to.port);
+            let count = self.at_port(way.to.port);
             *count = count.saturating_add(1);
         }
     }
@@ -148,21 +160,28 @@ impl Announced {
         }
         // Behind a handshake that was not captured who speaks first counts as who opened it.
         let ends = [(flow.orig, flow.resp), (flow.resp, flow.orig)];
+        let mut waited = None;
         for (from, to) in ends {
             if *self.at_port(to.port) == 0 {
                 continue;
             }
             let way = Way {
-                from: from.bits(),
+                from: if flow.proto == UDP {
+                    ANYONE
+                } else {
+                    from.bits()
+                },
                 to,
                 proto: flow.proto,
             };
-            if let Some(Waiting { until, service }) = self.take(&way) {
-                if ts <= until {
-                    self.begun.insert(flow.key(), service);
-                }
-                return;
-            }
+            // Media go both ways over the same ports, which both sides have announced.
+            let taken = self.take(&way);
+            waited = waited.or(taken);
+        }
+        if let Some(Waiting { until, service }) = waited
+            && ts <= until
+        {
+            self.begun.insert(flow.key(), service);
         }
     }
 
@@ -298,6 +317,52 @@ mod tests {
             announced.began(at(2), &mine);
             assert_eq!(announced.over(&mine), told);
         }
+    }
+
+    #[test]
+    fn media_are_found_from_anywhere_and_either_side() {
+        let mut announced = Announced::new(Seed(1));
+        let await_at = |announced: &mut Announced, to: [u8; 4], port: &str, service| {
+            let clue = Clue {
+                mac: None,
+                ip: Some(to.into()),
+                kind: crate::types::ClueKind::Announced,
+                evidence: service,
+                value: port.into(),
+            };
+            announced.media(at(1), &clue);
+        };
+        let flow = |orig: ([u8; 4], u16), resp: ([u8; 4], u16)| FlowRef {
+            orig: Endpoint::new(orig.0.into(), orig.1),
+            resp: Endpoint::new(resp.0.into(), resp.1),
+            proto: UDP,
+            ..FlowRef::default()
+        };
+        let (caller, called, relay) = ([10, 0, 0, 1], [10, 0, 0, 2], [192, 0, 2, 9]);
+        for (to, port, service) in [
+            (caller, "4000", "rtp"),
+            (caller, "4001", "rtcp"),
+            (called, "5000", "rtp"),
+            (called, "no port", "rtp"),
+        ] {
+            await_at(&mut announced, to, port, service);
+        }
+        let media = flow((caller, 4_000), (called, 5_000));
+        let control = flow((relay, 7), (caller, 4_001));
+        let stream = FlowRef {
+            proto: TCP,
+            ..media
+        };
+        for flow in [stream, media, control] {
+            announced.began(at(2), &flow);
+        }
+        assert_eq!(announced.over(&stream), None);
+        assert_eq!(announced.over(&media), Some("rtp"));
+        assert_eq!(announced.over(&control), Some("rtcp"));
+        // Neither end waits any more.
+        let next = flow((relay, 7), (caller, 4_000));
+        announced.began(at(3), &next);
+        assert_eq!(announced.over(&next), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::proto::imap::ImapRecord;
 use crate::proto::pop3::Pop3Record;
 use crate::proto::smb::{SmbFile, SmbMapping};
 use crate::proto::smtp::SmtpRecord;
+use crate::proto::syslog::SyslogRecord;
 use crate::proto::telnet::TelnetRecord;
 use crate::proto::tls::{SslRecord, X509Record};
 use crate::types::RecordBody;
@@ -56,4 +57,5 @@ looks! {
     Imap: ImapRecord,
     Smtp: SmtpRecord,
     Telnet: TelnetRecord,
+    Syslog: SyslogRecord,
 }

@@ -129,7 +129,8 @@ impl Analysis {
                 settings.home.clone(),
                 seed,
                 saved.devices,
-            ),
+            )
+            .with_own(settings.own.clone()),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
             uses: Uses::new(seed, &settings.services, saved.services),

@@ -23,6 +23,9 @@ impl Analysis {
         if let (ClueKind::Lease, Some(ip)) = (clue.kind, clue.ip) {
             self.sign(ts, ip);
         }
+        if clue.kind == ClueKind::Announced {
+            return self.announced.media(ts, clue);
+        }
         self.devices.clue(ts, clue);
         // Whether two entries are one machine may have to be decided soon.
         if let Some(due) = self.devices.next_deadline() {

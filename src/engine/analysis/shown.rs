@@ -4,6 +4,7 @@ use super::Analysis;
 use super::flow::Ends;
 use super::look::Look;
 use crate::device::Duty;
+use crate::proto::syslog::is_event;
 use crate::types::{FlowRef, RecordBody, Timestamp};
 
 impl Analysis {
@@ -47,6 +48,7 @@ fn duty(look: Look<'_>, flow: &FlowRef) -> Option<Duty> {
             let done = http.status_code.is_some_and(|code| code / 100 == 2);
             (connected && done).then_some(Duty::Proxy)
         }
+        Look::Syslog(syslog) => is_event(&syslog.message).then_some(Duty::Events),
         Look::SmbMapping(share) => {
             let name = share.path.rsplit('\\').next().unwrap_or_default();
             let own = |known: &str| name.eq_ignore_ascii_case(known);

@@ -104,6 +104,7 @@ impl Inventory {
         let mains = each.filter(|ix| self.table.main(*ix) == *ix);
         let judged = |ix| {
             let mut device = self.whole(ix)?;
+            self.claim_own(&mut device);
             judge(&mut device, &self.done(ix));
             Some(device)
         };

@@ -230,6 +230,8 @@ pub enum ClueKind {
     Serves,
     /// This account was used on it.
     User,
+    /// Not of a device: a flow of datagrams to `ip` and the port in `value` will be of the service `evidence`.
+    Announced,
 }
 
 /// Frames of one tracker within a minute of packet time, told at its last nanosecond.

@@ -140,6 +140,8 @@ pub(in crate::proto) struct Fields {
     pub(in crate::proto) encoded: bool,
     /// The connection is to become a WebSocket (RFC 6455 §4.1).
     pub(in crate::proto) is_websocket: bool,
+    /// Whether DERP is to be spoken from here on.
+    pub(super) is_derp: bool,
     pub(in crate::proto) websocket_protocol: Option<Text>,
     pub(in crate::proto) websocket_extensions: Option<Text>,
     /// Lengths that are none or contradict each other: how requests are smuggled past a proxy.
@@ -175,7 +177,10 @@ impl Fields {
             4 if is(b"Host") => set(&mut self.host, VALUE_LEN_MAX),
             6 if is(b"Origin") => set(&mut self.origin, VALUE_LEN_MAX),
             6 if is(b"Server") => set(&mut self.server, VALUE_LEN_MAX),
-            7 if is(b"Upgrade") => self.is_websocket = value.eq_ignore_ascii_case(b"websocket"),
+            7 if is(b"Upgrade") => {
+                self.is_websocket = value.eq_ignore_ascii_case(b"websocket");
+                self.is_derp = value.eq_ignore_ascii_case(b"DERP");
+            }
             7 if is(b"Referer") => {
                 self.referrer.get_or_insert_with(|| uri(value).0);
             }

@@ -5,8 +5,9 @@
 //! Output:   one `postgresql` record per sign-in and per query with its end. Clues: that a server serves it, and
 //!           its version.
 //! Bounds:   1 KiB of a message is looked at; texts of 256 bytes; 32 parameters of a sign-in.
-//! Secrets:  answers to challenges and the texts of queries are passed over: of a query its first word and its size
-//!           are kept, and the name of a procedure it calls.
+//! Secrets:  of a password the `credentials` record is told; of an answer to a challenge by MD5, which guesses can be
+//!           tried on, that one crossed. The texts of queries are passed over: of a query its first word and its
+//!           size are kept, and the name of a procedure it calls.
 //! Not done: encryption by GSS-API; of several statements in one query the end of the last; what comes behind a gap.
 
 mod record;
@@ -262,9 +263,7 @@ impl Postgresql {
             b'F' => ("function_call", &[][..]),
             b'X' => ("terminate", &[][..]),
             b'p' => {
-                if let Some((_, record)) = &mut self.open {
-                    record.password = true;
-                }
+                self.password(body, out);
                 return;
             }
             _ => return,
@@ -282,6 +281,22 @@ impl Postgresql {
         if kind == b'X' {
             self.finish(out);
         }
+    }
+
+    /// What a client answers to the server's wish: the password itself, or what it makes of it.
+    fn password(&mut self, body: &[u8], out: &mut Out<'_>) {
+        let Some((_, record)) = &mut self.open else {
+            return;
+        };
+        record.password = true;
+        let end = memchr::memchr(0, body);
+        let secret = match record.auth {
+            Some("cleartext") => end.and_then(|end| body.get(..end)),
+            Some("md5") => None,
+            _ => return,
+        };
+        let mechanism = record.auth.unwrap_or_default();
+        out.credential((Self::NAME, mechanism), record.user.clone(), secret);
     }
 
     /// A message of the server.

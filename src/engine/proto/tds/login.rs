@@ -2,7 +2,7 @@
 //!
 //! Standard: \[MS-TDS\] 2.2.6.5 (pre-login), 2.2.6.4 (login).
 //! Bounds:   16 options; names of 256 bytes.
-//! Secrets:  where the password lies only its length is looked at.
+//! Secrets:  the password is told of and not kept.
 
 use compact_str::format_compact;
 
@@ -109,4 +109,16 @@ pub(super) fn read<'a>(body: &'a [u8], record: &mut TdsRecord) -> Option<&'a [u8
     record.auth = Some(if is_integrated { "integrated" } else { "sql" });
     let token = field(body, size16_at(body, 78)?, size16_at(body, 80)?)?;
     Some(token).filter(|token| !token.is_empty())
+}
+
+/// The password of a login, undone: each of its bytes had its halves exchanged and its bits changed (2.2.6.4). As
+/// text, so that it is the same secret as in a protocol that sends it so.
+pub(super) fn password(body: &[u8]) -> Option<Text> {
+    let (start, len) = (size16_at(body, 44)?, size16_at(body, 46)?);
+    let scrambled = field(body, start, len.checked_mul(2)?)?;
+    let plain: Vec<u8> = scrambled
+        .iter()
+        .map(|byte| (byte ^ 0xa5).rotate_left(4))
+        .collect();
+    Some(utf16(&plain, TEXT_LEN_MAX))
 }
