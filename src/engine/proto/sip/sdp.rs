@@ -60,7 +60,7 @@ fn each(body: &[u8], call: &mut dyn FnMut(IpAddr, u16, &'static str)) {
         };
         if let Some(rest) = line.strip_prefix("m=") {
             tell(open.take(), call);
-            media += 1;
+            media = media.saturating_add(1);
             if media > MEDIA_MAX {
                 return;
             }
