@@ -78,7 +78,7 @@ pub(super) fn account(
     // A worker may have asked for its slots before this.
     let begun = start
         .given
-        .map_or(start.asked(), |given| given.min(start.asked()));
+        .map_or_else(|| start.asked(), |given| given.min(start.asked()));
     let first = begun.saturating_sub(sum(before));
     let counted = sum(rooms).saturating_add(first);
     let beyond = given.map_or(0, |given| given.saturating_sub(counted));

@@ -53,7 +53,7 @@ struct Media {
 
 /// Calls for each stream with address, port and service.
 fn each(body: &[u8], call: &mut dyn FnMut(IpAddr, u16, &'static str)) {
-    let (mut to, mut open, mut media) = (None, None::<Media>, 0);
+    let (mut to, mut open, mut media) = (None, None::<Media>, 0_usize);
     for line in body.split(|byte| matches!(byte, b'\r' | b'\n')) {
         let Ok(line) = str::from_utf8(line) else {
             continue;
