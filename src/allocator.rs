@@ -10,7 +10,7 @@
 mod given;
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::c_void;
 
 use libmimalloc_sys::{
     mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_zalloc,
@@ -23,31 +23,9 @@ pub(crate) use given::given;
 /// C's `malloc` promises for `max_align_t`).
 const ALIGN_MAX: usize = 16;
 
-// SAFETY: the signature is that of `mimalloc.h`.
-// JUSTIFICATION: the crate declares the function only together with another crate for C's types.
-unsafe extern "C" {
-    /// Sets an option that the environment has not set. Not for two threads at a time.
-    fn mi_option_set_default(option: c_int, value: c_long);
-}
-
-/// Milliseconds that free pages are kept, `mi_option_purge_delay` in `mimalloc.h`; a second unless it is said.
-const PURGE_DELAY: c_int = 15;
-
 /// See the module.
 #[derive(Debug)]
 pub struct Allocator;
-
-impl Allocator {
-    /// Lets free pages go back to the kernel at once. With many threads that give back what others took, a fifth of what
-    /// is resident would otherwise be free; pages are few and large, so that giving them back costs next to nothing.
-    ///
-    /// To be called before there are threads; `MIMALLOC_PURGE_DELAY` in the environment goes first.
-    pub fn keep_no_free_pages(&self) {
-        // SAFETY: the option exists (a test reads it), and the caller is alone.
-        // JUSTIFICATION: the function is C's.
-        unsafe { mi_option_set_default(PURGE_DELAY, 0) }
-    }
-}
 
 /// Whether every block of this size is aligned enough.
 #[inline]
@@ -116,23 +94,6 @@ unsafe impl GlobalAlloc for Allocator {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    // SAFETY: the signature is that of `mimalloc.h`.
-    // JUSTIFICATION: as for the one that sets it.
-    unsafe extern "C" {
-        fn mi_option_get(option: c_int) -> c_long;
-    }
-
-    /// Another version of mimalloc may number its options otherwise; no other one is a thousand.
-    #[test]
-    fn the_option_is_the_delay() {
-        // SAFETY: any number of an option will do.
-        // JUSTIFICATION: the function is C's.
-        let delay = || unsafe { mi_option_get(PURGE_DELAY) };
-        assert!(delay() == 1_000 || std::env::var_os("MIMALLOC_PURGE_DELAY").is_some());
-        Allocator.keep_no_free_pages();
-        assert!(delay() == 0 || std::env::var_os("MIMALLOC_PURGE_DELAY").is_some());
-    }
 
     #[test]
     fn what_is_given_is_noted() {
