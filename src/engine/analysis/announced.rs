@@ -2,20 +2,25 @@
 //!
 //! Input:  from which address to which address and port, told before the flow begins. The first flow to go
 //!         that way within [`WAIT_NS`] of packet time is the one.
-//! Output: the name of its service for its `conn` record, where its content has none.
+//! Output: the name of its service for its `conn` record, where its content has none; name and length of the file
+//!         it carries for its `files` record, if the transfer was answered before that.
 //! Bounds: [`ANNOUNCED_MAX`] announced, the oldest makes room; as many begun and not over, a new one is
-//!         refused. Both are counted.
+//!         refused. Both are counted. Names of [`NAME_LEN_MAX`] bytes.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use crate::proto::Kind;
+use crate::proto::files::FileRecord;
 use crate::proto::ftp::FtpRecord;
-use crate::types::{Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits};
+use crate::types::{Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits, text};
 
 /// Flows announced, and flows begun.
 const ANNOUNCED_MAX: usize = 4_096;
 /// How long one is waited for, as Zeek does.
 const WAIT_NS: i64 = 5 * 60 * 1_000_000_000;
+/// Longest name kept of a file, in bytes; a longer one is cut.
+const NAME_LEN_MAX: usize = 256;
 /// TCP's number (RFC 9293 §3.1).
 const TCP: u8 = 6;
 
@@ -36,13 +41,25 @@ struct Waiting {
     service: &'static str,
 }
 
+/// A flow that was waited for.
+#[derive(Debug)]
+struct Begun {
+    flow: FlowKey,
+    service: &'static str,
+    /// What the file is called that it carries, and how long it is.
+    name: Option<Box<str>>,
+    size: Option<u64>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Announced {
     waiting: Map<Way, Waiting>,
     /// Every announcement of the last minutes, those in `waiting` among them, in order.
     order: VecDeque<(Timestamp, Way)>,
-    begun: Map<FlowKey, &'static str>,
+    begun: Map<Way, Begun>,
+    /// Bytes of the names in `begun`.
+    names: usize,
     forgotten: u64,
 }
 
@@ -52,6 +69,7 @@ impl Announced {
             waiting: Map::new(ANNOUNCED_MAX, seed),
             order: VecDeque::new(),
             begun: Map::new(ANNOUNCED_MAX, seed),
+            names: 0,
             forgotten: 0,
         }
     }
@@ -61,16 +79,14 @@ impl Announced {
         self.forgotten.saturating_add(self.begun.refused())
     }
 
-    /// Takes in a command of FTP with its reply, if that announces a data connection on `flow`.
+    /// Takes in a command of FTP with its reply, if that announces a data connection on `flow` or tells what
+    /// crosses one.
     pub(super) fn ftp(&mut self, ts: Timestamp, flow: &FlowRef, ftp: &FtpRecord) {
         let (Some(from), Some(told), Some(port)) =
             (ftp.data_orig_h, ftp.data_resp_h, ftp.data_resp_p)
         else {
             return;
         };
-        if !ftp.announces() {
-            return;
-        }
         // A server behind a translator tells an address of its own; its client knows better.
         let seen = if flow.orig.ip() == from {
             flow.resp
@@ -79,7 +95,46 @@ impl Announced {
         };
         let places = [Some(told), Some(seen.ip()).filter(|ip| *ip != told)];
         for to in places.into_iter().flatten() {
-            self.expect(ts, (from, Endpoint::new(to, port)), TCP, "ftp-data");
+            let to = Endpoint::new(to, port);
+            if ftp.announces() {
+                self.expect(ts, (from, to), TCP, "ftp-data");
+            } else if ftp.is_transfer() {
+                self.carries((from, to), ftp);
+            }
+        }
+    }
+
+    /// What the flow carries that began this way.
+    fn carries(&mut self, (from, to): (IpAddr, Endpoint), ftp: &FtpRecord) {
+        let from = ip_bits(from);
+        let proto = TCP;
+        let way = Way { from, to, proto };
+        let Some(begun) = self.begun.get_mut(&way) else {
+            return;
+        };
+        let name = ftp.arg.as_deref().unwrap_or_default();
+        let name = text(name.as_bytes(), NAME_LEN_MAX).into_boxed_str();
+        let old = begun.name.as_ref().map_or(0, |name| name.len());
+        self.names = self.names.saturating_sub(old).saturating_add(name.len());
+        begun.name = Some(name).filter(|name| !name.is_empty());
+        begun.size = ftp.file_size;
+    }
+
+    /// Completes what is told of a file that is all of `flow`.
+    pub(super) fn file(&self, flow: &FlowRef, file: &mut FileRecord) {
+        if self.begun.is_empty() || file.source != "TCP" {
+            return;
+        }
+        let begun = ways(flow).into_iter().find_map(|way| self.begun.get(&way));
+        let Some(begun) = begun.filter(|begun| begun.flow == flow.key()) else {
+            return;
+        };
+        file.source = "FTP_DATA";
+        file.filename = begun.name.as_deref().map(|name| name.to_owned());
+        file.total_bytes = begun.size;
+        // A transfer that was cut short, or began in the middle.
+        if begun.size.is_some_and(|size| size != file.seen_bytes) {
+            file.sha256 = None;
         }
     }
 
@@ -124,26 +179,48 @@ impl Announced {
         if self.waiting.is_empty() {
             return;
         }
-        // Behind a handshake that was not captured who speaks first counts as who opened it.
-        let ends = [(flow.orig, flow.resp), (flow.resp, flow.orig)];
-        let mut ways = ends.into_iter().map(|(from, to)| Way {
-            from: from.bits(),
-            to,
-            proto: flow.proto,
-        });
-        if let Some(Waiting { until, service }) = ways.find_map(|way| self.waiting.remove(&way))
+        let mut found = ways(flow).into_iter();
+        let found = found.find_map(|way| Some((way, self.waiting.remove(&way)?)));
+        if let Some((way, Waiting { until, service })) = found
             && ts <= until
         {
-            self.begun.insert(flow.key(), service);
+            let begun = Begun {
+                flow: flow.key(),
+                service,
+                name: None,
+                size: None,
+            };
+            self.forget_begun(&way);
+            self.begun.insert(way, begun);
         }
     }
 
-    /// A flow is over: what it was announced to be.
-    pub(super) fn over(&mut self, flow: &FlowRef) -> Option<&'static str> {
+    /// A flow is over: what it is, `service` being what its content says.
+    pub(super) fn over(
+        &mut self,
+        flow: &FlowRef,
+        service: Option<&'static str>,
+    ) -> Option<&'static str> {
         if self.begun.is_empty() {
-            return None;
+            return service;
         }
-        self.begun.remove(&flow.key())
+        let is_it = |way: &Way| {
+            let begun = self.begun.get(way);
+            begun.is_some_and(|begun| begun.flow == flow.key())
+        };
+        let way = ways(flow).into_iter().find(is_it);
+        let announced = way.and_then(|way| self.forget_begun(&way));
+        // That it is a file and nothing else says less than whose.
+        let content = service.filter(|service| *service != Kind::FileCarrier.name());
+        content.or(announced).or(service)
+    }
+
+    /// Forgets a flow that has begun; returns what it is.
+    fn forget_begun(&mut self, way: &Way) -> Option<&'static str> {
+        let begun = self.begun.remove(way)?;
+        let name = begun.name.map_or(0, |name| name.len());
+        self.names = self.names.saturating_sub(name);
+        Some(begun.service)
     }
 
     /// Time starts anew: nothing told before comes any more.
@@ -158,9 +235,11 @@ impl Announced {
         let tables = self
             .waiting
             .table_bytes()
-            .saturating_add(self.begun.table_bytes());
+            .saturating_add(self.begun.table_bytes())
+            .saturating_add(self.names);
         let bound = Map::<Way, Waiting>::table_bound(ANNOUNCED_MAX)
-            .saturating_add(Map::<FlowKey, &str>::table_bound(ANNOUNCED_MAX))
+            .saturating_add(Map::<Way, Begun>::table_bound(ANNOUNCED_MAX))
+            .saturating_add(ANNOUNCED_MAX.saturating_mul(NAME_LEN_MAX))
             .saturating_add(ANNOUNCED_MAX.saturating_mul(order));
         Held::new(
             "flows announced",
@@ -168,6 +247,16 @@ impl Announced {
             bound,
         )
     }
+}
+
+/// The ways a flow may have been announced to go: behind a handshake that was not captured who speaks first counts as
+/// who opened it.
+fn ways(flow: &FlowRef) -> [Way; 2] {
+    [(flow.orig, flow.resp), (flow.resp, flow.orig)].map(|(from, to)| Way {
+        from: from.bits(),
+        to,
+        proto: flow.proto,
+    })
 }
 
 #[cfg(test)]
@@ -216,11 +305,11 @@ mod tests {
         for flow in [other, mine] {
             announced.began(at(2), &flow);
         }
-        assert_eq!(announced.over(&other), None);
-        assert_eq!(announced.over(&mine), Some("ftp-data"));
-        assert_eq!(announced.over(&mine), None);
+        assert_eq!(announced.over(&other, None), None);
+        assert_eq!(announced.over(&mine, None), Some("ftp-data"));
+        assert_eq!(announced.over(&mine, None), None);
         announced.began(at(3), &mine);
-        assert_eq!(announced.over(&mine), None);
+        assert_eq!(announced.over(&mine, None), None);
     }
 
     #[test]
@@ -229,7 +318,7 @@ mod tests {
         announced.ftp(at(1), &control(), &passive([192, 168, 7, 7]));
         let mine = data([10, 0, 0, 2], 1025);
         announced.began(at(2), &mine);
-        assert_eq!(announced.over(&mine), Some("ftp-data"));
+        assert_eq!(announced.over(&mine, None), Some("ftp-data"));
     }
 
     #[test]
@@ -243,7 +332,7 @@ mod tests {
             ..control()
         };
         announced.began(at(2), &turned);
-        assert_eq!(announced.over(&turned), Some("ftp-data"));
+        assert_eq!(announced.over(&turned, None), Some("ftp-data"));
     }
 
     #[test]
@@ -267,8 +356,44 @@ mod tests {
             announced.ftp(at(1), &control(), &record);
             let mine = data([10, 0, 0, 2], 1025);
             announced.began(at(2), &mine);
-            assert_eq!(announced.over(&mine), told);
+            assert_eq!(announced.over(&mine, None), told);
         }
+    }
+
+    #[test]
+    fn a_transfer_tells_the_file_its_flow_carries() {
+        let mut announced = Announced::new(Seed(1));
+        announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
+        let mine = data([10, 0, 0, 2], 1025);
+        announced.began(at(2), &mine);
+        let transfer = FtpRecord {
+            command: Some("RETR".into()),
+            arg: Some("a.pdf".into()),
+            file_size: Some(9),
+            reply_code: Some(226),
+            ..passive([10, 0, 0, 2])
+        };
+        announced.ftp(at(3), &control(), &transfer);
+        let seen = |seen_bytes| FileRecord {
+            source: "TCP",
+            seen_bytes,
+            sha256: Some("00".into()),
+            ..FileRecord::default()
+        };
+        for (len, has_hash) in [(9, true), (8, false)] {
+            let mut file = seen(len);
+            announced.file(&mine, &mut file);
+            assert_eq!((file.source, file.total_bytes), ("FTP_DATA", Some(9)));
+            assert_eq!(file.filename.as_deref(), Some("a.pdf"));
+            assert_eq!(file.sha256.is_some(), has_hash);
+        }
+        let mut other = seen(9);
+        announced.file(&data([10, 0, 0, 2], 1026), &mut other);
+        assert_eq!((other.source, other.filename), ("TCP", None));
+        assert_eq!(announced.names, 5);
+        assert_eq!(announced.over(&mine, Some("file")), Some("ftp-data"));
+        assert_eq!(announced.names, 0);
+        assert_eq!(announced.over(&mine, Some("file")), Some("file"));
     }
 
     #[test]
@@ -278,12 +403,12 @@ mod tests {
         for (late, told) in [(301, Some("ftp-data")), (302, None)] {
             announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
             announced.began(at(late), &mine);
-            assert_eq!(announced.over(&mine), told);
+            assert_eq!(announced.over(&mine, None), told);
         }
         announced.ftp(at(400), &control(), &passive([10, 0, 0, 2]));
         announced.epoch();
         announced.began(at(401), &mine);
-        assert_eq!(announced.over(&mine), None);
+        assert_eq!(announced.over(&mine, None), None);
     }
 
     #[test]
@@ -300,7 +425,7 @@ mod tests {
         assert_eq!(announced.refused(), 2);
         let told = |port, announced: &mut Announced| {
             announced.began(at(2), &data([10, 0, 0, 2], port));
-            announced.over(&data([10, 0, 0, 2], port))
+            announced.over(&data([10, 0, 0, 2], port), None)
         };
         assert_eq!(told(2, &mut announced), None);
         assert_eq!(told(3, &mut announced), Some("ftp-data"));

@@ -63,10 +63,9 @@ impl Analysis {
         if ends.orig.is_some() {
             self.served(ts, flow, &mut record);
         }
-        let announced = self.announced.over(flow);
         let content = match (&mut record.body as &mut dyn Any).downcast_mut::<Conn>() {
             Some(conn) => {
-                conn.service = conn.service.or(announced);
+                conn.service = self.announced.over(flow, conn.service);
                 self.mirrored(ts, conn, flow)
             }
             None => 0,

@@ -11,7 +11,8 @@ use crate::device::Home;
 use crate::flow::Conn;
 use crate::proto::tls::{SslRecord, X509Record};
 use crate::proto::{
-    Credential, Weird, dns::DnsRecord, ftp::FtpRecord, http::HttpRecord, smb::SmbFile,
+    Credential, Weird, dns::DnsRecord, files::FileRecord, ftp::FtpRecord, http::HttpRecord,
+    smb::SmbFile,
 };
 use crate::service::{Evidence, ServiceIx};
 use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
@@ -73,6 +74,9 @@ impl Analysis {
         let body: &mut dyn Any = &mut record.body;
         if let Some(credential) = body.downcast_mut::<Credential>() {
             self.secrets.number(&mut credential.secret);
+        }
+        if let Some(file) = body.downcast_mut::<FileRecord>() {
+            self.announced.file(flow, file);
         }
         if self.is_armed()
             && let Some(last) = record.ends

@@ -17,7 +17,7 @@ use super::tls::hex;
 use super::{Dir, Out};
 use crate::record;
 use crate::types::{FlowRef, Heap, Interval, Text, Timestamp};
-pub(super) use magic::{BEGINNING_LEN, mime_type};
+pub(super) use magic::{BEGINNING_LEN, begins_file, mime_type};
 
 /// Longest file that is hashed.
 pub(super) const HASHED_LEN_MAX: u64 = 8 << 20;
@@ -27,7 +27,8 @@ record! {
     pub struct FileRecord = "files" {
         /// Identifier of the file, `F` and 17 characters.
         pub fuid: Text = "fuid",
-        /// Protocol that it came in, in capitals as Zeek has it.
+        /// Protocol that it came in, in capitals as Zeek has it; `TCP` where a stream is the file and nothing
+        /// else.
         pub source: &'static str = "source",
         /// Which file of its flow and direction this is, from 1.
         pub depth: u64 = "depth",

@@ -3,6 +3,10 @@
 //! Standard: the formats' own signatures; names as Zeek and IANA have them.
 //! Bounds:   64 bytes are looked at.
 
+use super::is_watched;
+use crate::proto::Probe;
+use crate::proto::little_endian::u32_at;
+
 /// Bytes of a file that are looked at.
 pub(in super::super) const BEGINNING_LEN: usize = 64;
 /// Signatures at the beginning of a file.
@@ -65,6 +69,67 @@ pub(in super::super) fn mime_type(start: &[u8]) -> Option<&'static str> {
         }
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("video/mp4"),
         _ => html(start),
+    }
+}
+
+/// Whether a stream that begins so is a file of a watched type, and nothing else.
+pub(in super::super) fn begins_file(start: &[u8]) -> Probe {
+    match start {
+        [b'M', b'Z', ..] => program(start),
+        [b'C', b'W', b'S', ..] => Probe::NotMine,
+        [b'#', ..] => one_of(start, &[b"#!/bin/", b"#!/usr/"]),
+        [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] => one_of(block, &[b"1AY&SY"]),
+        [b'B', b'Z', b'h', _, ..] => Probe::NotMine,
+        [0x1f, 0x8b, 8, ..] => gzip(start),
+        _ => {
+            let watched = SIGNATURES.iter().filter(|(_, name)| is_watched(name));
+            let all = watched.map(|(signature, _)| begins(start, signature));
+            all.reduce(surer).unwrap_or(Probe::NotMine)
+        }
+    }
+}
+
+/// A program of DOS and its successors: the last field of its header tells where the new header stands.
+fn program(start: &[u8]) -> Probe {
+    let Some(header) = start.get(60..64) else {
+        return Probe::Unsure;
+    };
+    match u32_at(header, 0) {
+        Some(64..=4096) => Probe::Certain,
+        _ => Probe::NotMine,
+    }
+}
+
+/// RFC 1952 §2.3: three bits of the flags are reserved, the effort is told in one of three ways, the system is known.
+fn gzip(start: &[u8]) -> Probe {
+    match start.get(3..10) {
+        None => Probe::Unsure,
+        Some([0..=0x1f, _, _, _, _, 0 | 2 | 4, 0..=13 | 255]) => Probe::Certain,
+        Some(_) => Probe::NotMine,
+    }
+}
+
+/// Whether `start` begins with one of the signatures, or ends within it.
+fn one_of(start: &[u8], signatures: &[&[u8]]) -> Probe {
+    let all = signatures.iter().map(|signature| begins(start, signature));
+    all.reduce(surer).unwrap_or(Probe::NotMine)
+}
+
+fn begins(start: &[u8], signature: &[u8]) -> Probe {
+    if start.starts_with(signature) {
+        Probe::Certain
+    } else if signature.starts_with(start) {
+        Probe::Unsure
+    } else {
+        Probe::NotMine
+    }
+}
+
+fn surer(one: Probe, other: Probe) -> Probe {
+    match (one, other) {
+        (Probe::Certain, _) | (_, Probe::Certain) => Probe::Certain,
+        (Probe::Unsure, _) | (_, Probe::Unsure) => Probe::Unsure,
+        _ => Probe::NotMine,
     }
 }
 
