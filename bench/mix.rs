@@ -63,14 +63,20 @@ fn main() -> Result<(), Failure> {
     let [out, inputs @ ..] = arguments.as_slice() else {
         return Err("usage: mix OUT.pcap INPUT… [BYTES]".into());
     };
+    make(Path::new(out), inputs, bytes.unwrap_or(1_600_000_000))
+}
+
+/// Makes a capture with at least `bytes` of frames.
+pub(crate) fn make(out: &Path, inputs: &[String], bytes: u64) -> Result<(), Failure> {
     let bases = load(inputs)?;
     if bases.is_empty() {
         return Err("no Ethernet capture among the inputs".into());
     }
-    let plays = plays(&bases, bytes.unwrap_or(1_600_000_000));
+    let plays = plays(&bases, bytes);
     let count = plays.len();
-    let (frames, bytes) = write(Path::new(out), plays)?;
+    let (frames, bytes) = write(out, plays)?;
     let captures = bases.len();
+    let out = out.display();
     eprintln!(
         "{out}: {captures} captures, {count} plays, {frames} frames, {bytes} bytes of frames"
     );

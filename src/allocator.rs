@@ -7,21 +7,47 @@
 
 #![expect(unsafe_code, reason = "an allocator cannot be declared without it")]
 
+mod given;
+
 use std::alloc::{GlobalAlloc, Layout};
-use std::ffi::c_void;
+use std::ffi::{c_int, c_long, c_void};
 
 use libmimalloc_sys::{
     mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_zalloc,
     mi_zalloc_aligned,
 };
 
+pub(crate) use given::given;
+
 /// Blocks of this size and larger are aligned to it, smaller ones to a word (`MI_MAX_ALIGN_SIZE`, as
 /// C's `malloc` promises for `max_align_t`).
 const ALIGN_MAX: usize = 16;
 
+// SAFETY: the signature is that of `mimalloc.h`.
+// JUSTIFICATION: the crate declares the function only together with another crate for C's types.
+unsafe extern "C" {
+    /// Sets an option that the environment has not set. Not for two threads at a time.
+    fn mi_option_set_default(option: c_int, value: c_long);
+}
+
+/// Milliseconds that free pages are kept, `mi_option_purge_delay` in `mimalloc.h`; a second unless it is said.
+const PURGE_DELAY: c_int = 15;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Allocator;
+
+impl Allocator {
+    /// Lets free pages go back to the kernel at once. With many threads that give back what others took, a fifth of what
+    /// is resident would otherwise be free; pages are few and large, so that giving them back costs next to nothing.
+    ///
+    /// To be called before there are threads; `MIMALLOC_PURGE_DELAY` in the environment goes first.
+    pub fn keep_no_free_pages(&self) {
+        // SAFETY: the option exists (a test reads it), and the caller is alone.
+        // JUSTIFICATION: the function is C's.
+        unsafe { mi_option_set_default(PURGE_DELAY, 0) }
+    }
+}
 
 /// Whether every block of this size is aligned enough.
 #[inline]
@@ -36,6 +62,7 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (size, align) = (layout.size(), layout.align());
+        given::note(size, 0);
         // SAFETY: any size will do; an alignment of a `Layout` is a power of two.
         // JUSTIFICATION: the functions are C's.
         unsafe {
@@ -50,6 +77,7 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let (size, align) = (layout.size(), layout.align());
+        given::note(size, 0);
         // SAFETY: as for `alloc`.
         // JUSTIFICATION: the functions are C's.
         unsafe {
@@ -62,7 +90,8 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        given::note(0, layout.size());
         // SAFETY: the caller got the block here and gives it back once.
         // JUSTIFICATION: the function is C's.
         unsafe { mi_free(block.cast::<c_void>()) }
@@ -71,6 +100,7 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let align = layout.align();
+        given::note(size, layout.size());
         // SAFETY: the caller got the block here; its contents move with it.
         // JUSTIFICATION: the functions are C's.
         unsafe {
@@ -86,6 +116,51 @@ unsafe impl GlobalAlloc for Allocator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // SAFETY: the signature is that of `mimalloc.h`.
+    // JUSTIFICATION: as for the one that sets it.
+    unsafe extern "C" {
+        fn mi_option_get(option: c_int) -> c_long;
+    }
+
+    /// Another version of mimalloc may number its options otherwise; no other one is a thousand.
+    #[test]
+    fn the_option_is_the_delay() {
+        // SAFETY: any number of an option will do.
+        // JUSTIFICATION: the function is C's.
+        let delay = || unsafe { mi_option_get(PURGE_DELAY) };
+        assert!(delay() == 1_000 || std::env::var_os("MIMALLOC_PURGE_DELAY").is_some());
+        Allocator.keep_no_free_pages();
+        assert!(delay() == 0 || std::env::var_os("MIMALLOC_PURGE_DELAY").is_some());
+    }
+
+    #[test]
+    fn what_is_given_is_noted() {
+        let layout = Layout::from_size_align(3_000_000, 16).unwrap();
+        let before = given().unwrap_or(0);
+        // SAFETY: the size is not zero; the block is given back once, as large as it has become.
+        // JUSTIFICATION: the trait's functions are unsafe.
+        let (most, after) = unsafe {
+            let block = Allocator.alloc(layout);
+            let block = Allocator.realloc(block, layout, 50_000_000);
+            let most = given().unwrap_or(0);
+            let grown = Layout::from_size_align(50_000_000, 16).unwrap();
+            // As a record is: taken here, given back elsewhere.
+            let block = block.expose_provenance();
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    Allocator.dealloc(std::ptr::with_exposed_provenance_mut(block), grown)
+                });
+            });
+            (most, given().unwrap_or(0))
+        };
+        // Other tests' blocks are smaller.
+        assert!(
+            most.abs_diff(before + 50_000_000) < 5_000_000,
+            "{before} {most}"
+        );
+        assert!(after.abs_diff(before) < 5_000_000, "{before} {after}");
+    }
 
     #[test]
     fn blocks_are_aligned_and_keep_what_is_in_them() {

@@ -10,6 +10,7 @@ use tapir::cli::Cli;
 static ALLOCATOR: tapir::Allocator = tapir::Allocator;
 
 fn main() -> ExitCode {
+    ALLOCATOR.keep_no_free_pages();
     let quiet = tracing_subscriber::EnvFilter::try_from_env("TAPIR_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()

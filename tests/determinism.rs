@@ -1,7 +1,7 @@
 //! The same capture gives the same bytes, however the work is divided.
 //!
 //! What it shows: the output folder is byte for byte the same (`run.json` excepted, which tells of the
-//! run) with 1, 2 and 4 workers, under two hash keys, and with the capture cut into three files.
+//! run) with 1, 2 and 4 workers, on one core, under two hash keys, and with the capture cut into three files.
 //! How: the program runs over the demo capture and, where they are, over 42 shared captures of many
 //! kinds; every folder is compared with the first.
 
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -73,7 +74,17 @@ const CAPTURES: [&str; 42] = [
 const CUT_MIN: usize = 15;
 
 /// (workers, hash key); the first is what the others are compared with.
-const WAYS: [(u8, u64); 6] = [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2)];
+const WAYS: [(u8, u64); 7] = [
+    (1, 1),
+    (1, 2),
+    (2, 1),
+    (2, 2),
+    (4, 1),
+    (4, 2),
+    (ON_ONE_CORE, 2),
+];
+/// In place of workers: one of them, and one core, on which all is done by one thread.
+const ON_ONE_CORE: u8 = 0;
 
 #[test]
 fn the_demo_gives_the_same_bytes_every_way() {
@@ -273,13 +284,17 @@ fn compare(capture: &Path, room: &Path, complaints: &mut Vec<String>) -> bool {
 
 /// The files of the output folder but for `run.json`.
 fn analyze(input: &Path, out: &Path, (workers, key): (u8, u64)) -> BTreeMap<String, Vec<u8>> {
+    let mut command = match workers {
+        ON_ONE_CORE => on_one_core(&tapir_command()),
+        _ => tapir_command(),
+    };
     // The report tells the input as it was named: here, by its last part.
-    let ran = run(tapir_command()
+    let ran = run(command
         .current_dir(input.parent().expect("a folder"))
         .args([
             "analyze",
             "--workers",
-            &workers.to_string(),
+            &workers.max(1).to_string(),
             "--hash-key",
             &key.to_string(),
         ])
@@ -290,6 +305,19 @@ fn analyze(input: &Path, out: &Path, (workers, key): (u8, u64)) -> BTreeMap<Stri
     let mut files = files(out);
     assert!(files.remove("run.json").is_some(), "no run.json");
     files
+}
+
+/// The same command on the first core it may use.
+fn on_one_core(command: &Command) -> Command {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let allowed = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let cores = allowed.expect("a list of cores").trim();
+    let first = cores.split([',', '-']).next().expect("a core");
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", first]).arg(command.get_program());
+    pinned
 }
 
 /// Tells of each file that is missing, new or different, with the first line that differs.

@@ -24,6 +24,15 @@ pub struct Place {
     pub len: u32,
 }
 
+impl Place {
+    /// The frame's captured bytes, of those of its batch.
+    #[inline]
+    #[must_use]
+    pub fn of<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        bytes.get(self.at as usize..)?.get(..self.len as usize)
+    }
+}
+
 /// Frames in the order they came, lent by a [`Source`](crate::Source) until it is asked for the next.
 #[derive(Clone, Copy, Debug)]
 pub enum Batch<'a> {
@@ -60,14 +69,12 @@ impl<'a> Batch<'a> {
             Self::One(frame) => (number == 0).then_some(*frame),
             Self::Many { places, bytes } => {
                 let place = places.get(number)?;
-                let from = place.at as usize;
-                let bytes = bytes.get(from..from.checked_add(place.len as usize)?)?;
                 Some(Frame {
                     ts_ns: place.ts_ns,
                     wire_len: place.wire_len,
                     link: place.link,
                     epoch: false,
-                    bytes,
+                    bytes: place.of(bytes)?,
                 })
             }
         }

@@ -135,21 +135,26 @@ impl CaptureFile {
     pub(crate) fn ready(
         &mut self,
         report: &mut FileReport,
-        mut from_ns: i64,
+        from_ns: i64,
         places: &mut Vec<Place>,
         places_max: usize,
     ) -> i64 {
         let Walk::Pcap(walk) = &mut self.walk else {
             return from_ns;
         };
-        while places.len() < places_max
-            && let Some(record) = walk.ready(&mut self.window, from_ns)
-        {
-            count(report, &record);
-            from_ns = record.ts_ns.unwrap_or(from_ns);
-            places.push(place(&self.window, &record, from_ns));
+        let before = places.len();
+        let last_ns = walk.ready(&mut self.window, from_ns, places, places_max);
+        let new = places.get(before..).unwrap_or_default();
+        if let (Some(first), Some(last)) = (new.first(), new.last()) {
+            report.packets += new.len() as u64;
+            report.first_ns.get_or_insert(first.ts_ns);
+            report.last_ns = Some(last.ts_ns);
         }
-        from_ns
+        for place in new {
+            report.bytes += u64::from(place.len);
+            report.snapped += u64::from(place.len < place.wire_len);
+        }
+        last_ns
     }
 
     /// Where the record read last lies in [`Self::whole`], with its time as judged.

@@ -9,6 +9,7 @@
 //! Odd:      a fraction of a second or more is dropped, the whole second stands.
 //! Not done: the file's own snap length is not enforced; what is there is delivered.
 
+use crate::batch::Place;
 use crate::file::{Record, Trust};
 use crate::report::{Damage, DamageKind};
 use crate::window::{Short, Window};
@@ -159,27 +160,43 @@ impl PcapWalk {
         (ts_ns, captured, wire_len)
     }
 
-    /// The record behind the one handed out last, if it is whole in the window and its time is `from_ns` or
-    /// later: what can be had without reading on and without a judgement.
+    /// The records behind the one handed out last that are whole in the window, each no earlier than the one before and
+    /// the first not before `from_ns`: what can be had without reading on and without a judgement. They go
+    /// into `places`, of which there are `places_max` at most. Gives the time of the last one.
     #[inline]
-    pub(crate) fn ready(&mut self, window: &mut Window, from_ns: i64) -> Option<Record> {
-        let head = window.ahead(self.pending)?;
-        let (ts_ns, captured, wire_len) = self.read(head);
-        let len = captured as usize;
-        let whole = self.head_len + len;
-        if ts_ns < from_ns || len > FRAME_BYTES_MAX || window.have() - self.pending < whole {
-            return None;
+    pub(crate) fn ready(
+        &mut self,
+        window: &mut Window,
+        mut from_ns: i64,
+        places: &mut Vec<Place>,
+        places_max: usize,
+    ) -> i64 {
+        let (start, ahead) = (window.start(), window.ahead());
+        // Where the record handed out last lies, and what follows it.
+        let (mut last, mut next) = (0, self.pending);
+        while places.len() < places_max
+            && let Some(head) = ahead.get(next..).and_then(|ahead| ahead.first_chunk())
+        {
+            let (ts_ns, captured, wire_len) = self.read(head);
+            let whole = self.head_len + captured as usize;
+            let too_long = captured as usize > FRAME_BYTES_MAX;
+            if ts_ns < from_ns || too_long || ahead.len() - next < whole {
+                break;
+            }
+            places.push(Place {
+                ts_ns,
+                wire_len: wire_len.max(captured),
+                link: self.link,
+                // The buffer is far smaller than 4 GiB.
+                at: u32::try_from(start + next + self.head_len).unwrap_or(u32::MAX),
+                len: captured,
+            });
+            from_ns = ts_ns;
+            (last, next) = (next, next + whole);
         }
-        window.consume(self.pending);
-        self.pending = whole;
-        Some(Record {
-            ts_ns: Some(ts_ns),
-            wire_len: wire_len.max(captured),
-            link: self.link,
-            at: self.head_len,
-            len,
-            trust: Trust::Judge,
-        })
+        window.consume(last);
+        self.pending = next - last;
+        from_ns
     }
 
     #[cold]

@@ -76,17 +76,10 @@ impl Window {
         self.buffer.get(from..to).unwrap_or(&[])
     }
 
-    /// The `N` bytes at `offset`, if they are here already.
+    /// What is here already.
     #[inline]
-    pub(crate) fn ahead<const N: usize>(&self, offset: usize) -> Option<&[u8; N]> {
-        let have = self.buffer.get(self.start..self.end)?;
-        have.get(offset..)?.first_chunk()
-    }
-
-    /// Bytes that are here.
-    #[inline]
-    pub(crate) fn have(&self) -> usize {
-        self.end - self.start
+    pub(crate) fn ahead(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or(&[])
     }
 
     /// The buffer as a whole; what `offset` counts from lies at [`Self::start`].

@@ -151,17 +151,17 @@ impl Tracker {
         stats.first_ts.get_or_insert(ts);
         stats.last_ts = Some(ts);
         if quick.is_none_or(|quick| !self.plain(ts, packet, quick, out)) {
-            self.decode(ts, packet, quick.map(|quick| quick.hash), out);
+            self.decode(ts, packet, quick, out);
         }
     }
 
-    /// Takes a frame, counted as such, the long way. `hash` is that of its flow's key, if it is known and
-    /// nothing carries the flow.
+    /// Takes a frame, counted as such, the long way. `quick` is what is known of its flow, if nothing
+    /// carries that.
     fn decode(
         &mut self,
         ts: Timestamp,
         packet: &Packet<'_>,
-        hash: Option<u32>,
+        quick: Option<&Quick>,
         out: &mut Observations,
     ) {
         let wire_len = packet.wire_len();
@@ -183,7 +183,7 @@ impl Tracker {
         self.counted.decoded(decoded.dst_mac, decoded.vlan);
         match &decoded.network {
             Network::Ip(ip) if decoded.vlan | decoded.inner_vlan == 0 => {
-                return self.ip(ts, &decoded, ip, (Carrier::NONE, hash), out);
+                return self.ip(ts, &decoded, ip, (Carrier::NONE, quick), out);
             }
             Network::Ip(_) | Network::Tunnelled(_) => {
                 return self.frame(ts, &decoded, Carrier::NONE, out);

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 
 /// Nanoseconds since the Unix epoch, from a packet. The engine has no other clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,8 +114,9 @@ const fn digits(place: &mut [u8], mut number: u32) {
     }
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// What `Display` writes.
+    fn text(self) -> [u8; 30] {
         let (year, month, day, hour, minute, second, ns) = self.civil();
         let mut text = FORM;
         digits(&mut text[0..4], u32::try_from(year).unwrap_or(0));
@@ -124,13 +125,21 @@ impl fmt::Display for Timestamp {
             digits(&mut text[at..at + 2], part.into());
         }
         digits(&mut text[20..29], ns);
-        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        text
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // Thousands of them are written at a run's end: without the machinery of formatting.
+        let text = self.text();
+        serializer.serialize_str(str::from_utf8(&text).map_err(S::Error::custom)?)
     }
 }
 

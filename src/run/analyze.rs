@@ -1,8 +1,6 @@
 //! `tapir analyze`: capture files in, one folder of results and one screen of answer out.
 
-use std::hint::black_box;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use jiff::tz::TimeZone;
@@ -11,27 +9,19 @@ use tapir_capture::{FileSource, InputOptions, SourceError};
 use tapir_engine::device::{Home, Net};
 use tapir_engine::service::Catalogue;
 use tapir_engine::types::{Held, Seed, Timestamp};
-use tapir_engine::{
-    Analysis, AnalysisSettings, Effect, PolicySettings, TrackerConfig, TrackerStats,
-};
+use tapir_engine::{Analysis, AnalysisSettings, PolicySettings, TrackerConfig, TrackerStats};
 use tapir_message::{Breach, Device, Incident, Memory, ServiceUse, Stats};
 
-use super::latest::Latest;
 use super::memory::{self, Resident};
 use super::models::{self, ModelsError};
 use super::output::{Output, OutputError};
-use super::pipeline::{self, Taken};
+use super::pipeline::{self, Taken, Threads};
 use super::replay::{RecordMismatch, Site};
 use super::services::{self, ServicesError};
 use super::tally::{Tally, stats};
+use super::writing::{EFFECTS_BATCH, ToWriter, Written};
 use crate::report::{self, Summary};
 use crate::store::{self, StateError};
-
-/// Effects a batch to the writer, and batches in flight.
-pub(super) const EFFECTS_BATCH: usize = 512;
-pub(super) const EFFECTS_QUEUE: usize = 4;
-/// Effects whose memory is asked for at once.
-const EFFECTS_FETCHED: usize = 16;
 
 /// What to analyse, and how.
 #[derive(Clone, Debug)]
@@ -198,7 +188,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         &written.output.counts(),
         analysis.mirror(true),
     );
-    let at_once = [written.output.held(), memory::on_the_way()];
+    let at_once = [written.output.held()];
     let each = trackers.iter().flat_map(|tracker| &tracker.held);
     held.extend(each.chain(&at_once));
     let memory = memory::account("program", (start, &before), (tally.resident, &held));
@@ -280,14 +270,7 @@ fn write(outcome: &Outcome, output: Output) -> Result<(), OutputError> {
     output.commit()
 }
 
-/// What the writer holds at the end.
-struct Written {
-    output: Output,
-    breaches: Vec<Breach>,
-    incidents: Vec<Incident>,
-}
-
-/// Source to trackers to analysis to writer.
+/// Source to trackers to analysis to writer. On one core all of them are one thread.
 fn flow_through(
     source: FileSource,
     tally: &mut Tally,
@@ -296,16 +279,21 @@ fn flow_through(
     analysis: &mut Analysis,
     output: Output,
 ) -> Result<(FileSource, Vec<TrackerStats>, Vec<Held>, Written), AnalyzeError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match (workers, cores) {
+        (1, 1) => Threads::One,
+        _ => Threads::Workers(workers),
+    };
     std::thread::scope(|scope| {
-        let (to_writer, effects) = sync_channel(EFFECTS_QUEUE);
-        let writer = scope.spawn(move || {
-            super::name_thread("writer");
-            write_effects(&effects, output)
-        });
-        let mut batch = Vec::with_capacity(EFFECTS_BATCH);
+        let mut writer = match threads {
+            Threads::One => ToWriter::here(output),
+            Threads::Workers(_) => ToWriter::thread(scope, output),
+        };
+        let room = || Vec::with_capacity(EFFECTS_BATCH);
+        analysis.take(room());
         let mut listening = true;
         let mut held = Vec::new();
-        let read = pipeline::run(source, tally, workers, config, |taken| {
+        let read = pipeline::run(source, tally, threads, config, |taken| {
             let over = matches!(taken, Taken::End(_));
             match taken {
                 Taken::Observation(observation) => analysis.observe(observation),
@@ -314,56 +302,14 @@ fn flow_through(
                     analysis.finish(ts);
                 }
             }
-            while let Some(effect) = analysis.poll() {
-                batch.push(effect);
-            }
-            if (over || batch.len() >= EFFECTS_BATCH) && listening {
-                let full = std::mem::replace(&mut batch, Vec::with_capacity(EFFECTS_BATCH));
-                // A writer that failed hangs up; its error is what the run ends with.
-                listening = to_writer.send(full).is_ok();
+            if (over || analysis.waiting() >= EFFECTS_BATCH) && listening {
+                listening = writer.send(analysis.take(room()));
             }
             listening
         });
-        drop(to_writer);
-        let written = writer
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let written = writer.over()?;
         let (source, trackers) = read?;
         Ok((source, trackers, held, written))
-    })
-}
-
-/// Writes records as they come and keeps the last state of every breach and incident.
-fn write_effects(
-    effects: &Receiver<Vec<Effect>>,
-    mut output: Output,
-) -> Result<Written, OutputError> {
-    let mut breaches = Latest::default();
-    let mut incidents = Latest::default();
-    for batch in effects {
-        let mut batch = batch.into_iter();
-        while let near @ [_, ..] = batch.as_slice() {
-            // The memory of a few is asked for at once; one after the other each would be waited for.
-            let near = near.iter().take(EFFECTS_FETCHED);
-            black_box(near.fold(false, |all, effect| match effect {
-                Effect::Record(record) => all ^ record.fetch(),
-                _ => all,
-            }));
-            for effect in batch.by_ref().take(EFFECTS_FETCHED) {
-                match effect {
-                    Effect::Record(record) => output.record(&record)?,
-                    Effect::Breach(breach) => breaches.put(breach.id.clone(), *breach),
-                    Effect::Incident(incident) => incidents.put(incident.id.clone(), *incident),
-                    // With responses off none is made.
-                    Effect::Decision(..) => {}
-                }
-            }
-        }
-    }
-    Ok(Written {
-        output,
-        breaches: breaches.items,
-        incidents: incidents.items,
     })
 }
 

@@ -12,8 +12,9 @@ use tapir_engine::types::Timestamp;
 use tapir_engine::{Packet, TrackerStats};
 
 use super::name_thread;
-use super::pipeline::{QUEUE_ROUNDS, Watcher, Worker, hold, passed};
+use super::pipeline::{Watcher, hold, passed};
 use super::round::{Boundary, ROUND_BYTES, ROUND_FRAMES, Rounds};
+use super::worker::{QUEUE_ROUNDS, Worker};
 
 /// Frames of one round for one worker.
 #[derive(Debug)]
@@ -103,8 +104,8 @@ pub(super) fn deal<S: Source>(
             if !(send(&mut rounds, workers, old) && send(&mut rounds, workers, new)) {
                 return Ok(());
             }
-            counted.add(&frame);
-            watcher.frame(&frame);
+            counted.add(frame.bytes.len());
+            watcher.frame(frame.ts_ns, frame.wire_len);
             until = ts;
             deal_one(&frame, &mut rounds);
             continue;
@@ -118,8 +119,8 @@ pub(super) fn deal<S: Source>(
             {
                 return Ok(());
             }
-            counted.add(&frame);
-            watcher.frame(&frame);
+            counted.add(frame.bytes.len());
+            watcher.frame(frame.ts_ns, frame.wire_len);
             until = Timestamp::from_nanos(frame.ts_ns);
             deal_one(&frame, &mut rounds);
         }

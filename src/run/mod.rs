@@ -26,6 +26,8 @@ mod sense;
 mod serve;
 mod services;
 mod tally;
+mod worker;
+mod writing;
 
 pub use analyze::{AnalyzeError, Options, Outcome, analyze};
 pub use daemon::{EXIT_HOPELESS, daemon};

@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tapir_engine::types::{Held, Record};
 
-use super::record_line;
+use super::record_line::RecordLine;
 
 /// Bytes of a log written in one go: whole pages, so that none is touched twice.
 const LOG_BYTES: usize = 128 * 1024;
 /// Room for the line that goes beyond them, if it is no longer than most.
 const LINE_BYTES: usize = 4 * 1024;
+/// Room for lines of one kind.
+const WAITING_BYTES: usize = LOG_BYTES + LINE_BYTES;
 /// Kinds of records there are room for.
 const LOGS_MAX: usize = 96;
 /// Where files grow until they are whole.
@@ -36,7 +38,7 @@ pub struct OutputError {
 #[derive(Debug)]
 pub(crate) struct Output {
     folder: Option<PathBuf>,
-    sensor_id: String,
+    line: RecordLine,
     logs: Vec<Log>,
     done: bool,
 }
@@ -52,6 +54,17 @@ struct Log {
 }
 
 impl Log {
+    /// Twice the room if the next line may have none, up to what is written at once and a line: most kinds never need
+    /// all of it.
+    #[inline]
+    fn make_room(&mut self) {
+        let (room, len) = (self.waiting.capacity(), self.waiting.len());
+        if room < WAITING_BYTES && room - len < LINE_BYTES {
+            let more = room.saturating_mul(2).min(WAITING_BYTES);
+            self.waiting.reserve_exact(more.saturating_sub(len));
+        }
+    }
+
     /// Writes what waits as far as it is whole pages.
     fn write_pages(&mut self) -> io::Result<()> {
         let pages = self.waiting.len() / LOG_BYTES * LOG_BYTES;
@@ -81,7 +94,7 @@ impl Output {
     pub(crate) fn open(folder: Option<&Path>, sensor_id: &str) -> Result<Self, OutputError> {
         let output = Self {
             folder: folder.map(Path::to_owned),
-            sensor_id: sensor_id.to_owned(),
+            line: RecordLine::new(sensor_id),
             logs: Vec::new(),
             done: false,
         };
@@ -102,8 +115,7 @@ impl Output {
     /// Bytes of lines that may wait to be written.
     pub(crate) fn held(&self) -> Held {
         let waiting = self.logs.iter().map(|log| log.waiting.capacity()).sum();
-        let each = LOG_BYTES + LINE_BYTES;
-        Held::new("lines to be written", waiting, each * LOGS_MAX)
+        Held::new("lines to be written", waiting, WAITING_BYTES * LOGS_MAX)
     }
 
     /// Writes one record to its log.
@@ -123,9 +135,10 @@ impl Output {
         if log.file.is_none() {
             return Ok(());
         }
-        record_line::write(record, &self.sensor_id, &mut log.waiting);
+        self.line.write(record, &mut log.waiting);
         log.waiting.push(b'\n');
         if log.waiting.len() < LOG_BYTES {
+            log.make_room();
             return Ok(());
         }
         let written = log.write_pages();
@@ -141,7 +154,7 @@ impl Output {
             }
             None => None,
         };
-        let room = file.as_ref().map_or(0, |_| LOG_BYTES + LINE_BYTES);
+        let room = file.as_ref().map_or(0, |_| 2 * LINE_BYTES);
         self.logs.push(Log {
             kind,
             file,
@@ -237,24 +250,23 @@ fn failed(path: &Path, error: io::Error) -> OutputError {
 
 /// One JSON value over several lines, in which nothing can move a cursor.
 pub(crate) fn pretty<T: Serialize>(value: &T) -> String {
-    let mut text = terminal_safe(&serde_json::to_string_pretty(value).unwrap_or_default());
+    let mut text = terminal_safe(serde_json::to_string_pretty(value).unwrap_or_default());
     text.push('\n');
     text
 }
 
 /// One JSON line in which nothing can move a cursor.
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
-    terminal_safe(&serde_json::to_string(value).unwrap_or_default())
+    terminal_safe(serde_json::to_string(value).unwrap_or_default())
 }
 
 /// Escapes what JSON allows raw but a terminal acts on: DEL, C1 controls, direction changes.
-fn terminal_safe(json: &str) -> String {
+fn terminal_safe(json: String) -> String {
     use std::fmt::Write as _;
-    if json
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n'))
-    {
-        return json.to_owned();
+    let plain = |byte: u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n');
+    // Not `all`: without an early end many bytes are looked at in one instruction.
+    if json.bytes().fold(true, |all, byte| all & plain(byte)) {
+        return json;
     }
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {

@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 
-use tapir_engine::types::{FlowKey, Observation, Observations, Timestamp};
+use tapir_engine::types::{FlowKey, FlowRef, Observation, Observations, Timestamp};
+
+use super::worker::ROUND_OBSERVATIONS;
 
 /// A place in the order of all observations: a time, and of that time what has a smaller key.
 pub(super) type Moment = (Timestamp, Option<FlowKey>);
@@ -17,8 +19,9 @@ struct Batch {
     observations: Observations,
     /// Times and places of what waits, as it came.
     waiting: Vec<(Timestamp, u32)>,
-    /// The earliest time among them.
+    /// The earliest and the latest time among them.
     earliest: Timestamp,
+    latest: Timestamp,
 }
 
 /// Where an observation is, and when it was seen: batch, counted from the first that waits, and place in it.
@@ -40,7 +43,7 @@ pub(super) struct Pending {
     lists: Vec<Vec<(Timestamp, u32)>>,
 }
 
-/// Emptied batches kept.
+/// Emptied batches kept. One that grew is not: every one would, in time, and most rounds are short.
 const SPARES_MAX: usize = 8;
 
 impl Pending {
@@ -49,11 +52,15 @@ impl Pending {
         let mut waiting = self.lists.pop().unwrap_or_default();
         let times = observations.iter().map(|observation| observation.ts);
         waiting.extend(times.zip(0..));
-        let earliest = waiting.iter().map(|(ts, _)| *ts).min();
+        let (mut earliest, mut latest) = (Timestamp::MAX, Timestamp::MIN);
+        for (ts, _) in &waiting {
+            (earliest, latest) = (earliest.min(*ts), latest.max(*ts));
+        }
         self.batches.push_back(Batch {
             observations,
             waiting,
-            earliest: earliest.unwrap_or(Timestamp::MAX),
+            earliest,
+            latest,
         });
     }
 
@@ -68,12 +75,7 @@ impl Pending {
             batch.ready(number, before.as_ref(), &mut self.ready);
         }
         let batches = &mut self.batches;
-        // Time tells most of them apart; the key is worked out only for equals. A stable sort finds
-        // what is in order already and merges the rest into it.
-        self.ready.sort_by(|a, b| {
-            let key = |place| Some(at(batches, place)?.flow.key());
-            a.ts.cmp(&b.ts).then_with(|| key(a).cmp(&key(b)))
-        });
+        sort(&mut self.ready, batches);
         for place in self.ready.drain(..) {
             let batch = batches.get_mut(as_index(place.batch));
             let seen = batch.and_then(|b| b.observations.get_mut(as_index(place.index)));
@@ -82,7 +84,8 @@ impl Pending {
             }
         }
         while let Some(mut done) = self.batches.pop_front_if(|batch| batch.waiting.is_empty()) {
-            if self.spares.len() < SPARES_MAX {
+            let is_usual = done.observations.capacity() <= ROUND_OBSERVATIONS;
+            if is_usual && self.spares.len() < SPARES_MAX {
                 done.observations.clear();
                 self.spares.push(done.observations);
             }
@@ -101,14 +104,13 @@ impl Pending {
 impl Batch {
     /// Moves the places of what comes before `before` to `ready`.
     fn ready(&mut self, number: u32, before: Option<&Moment>, ready: &mut Vec<Place>) {
-        let Some((until, next)) = before else {
-            let all = self.waiting.drain(..);
-            ready.extend(all.map(|(ts, index)| Place {
-                ts,
-                batch: number,
-                index,
-            }));
-            return;
+        let place = |(ts, index): (Timestamp, u32)| Place {
+            ts,
+            batch: number,
+            index,
+        };
+        let Some((until, next)) = before.filter(|(until, _)| self.latest >= *until) else {
+            return ready.extend(self.waiting.drain(..).map(place));
         };
         if self.earliest > *until {
             return;
@@ -117,22 +119,36 @@ impl Batch {
         let mut earliest = Timestamp::MAX;
         self.waiting.retain(|&(ts, index)| {
             let at_until = || {
-                let key = observations.get(as_index(index)).map(|o| o.flow.key());
-                ts == *until && key < *next
+                let key = || observations.get(as_index(index)).map(|o| o.flow.key());
+                ts == *until && key() < *next
             };
             let is_ready = ts < *until || at_until();
             if is_ready {
-                ready.push(Place {
-                    ts,
-                    batch: number,
-                    index,
-                });
+                ready.push(place((ts, index)));
             } else {
                 earliest = earliest.min(ts);
             }
             !is_ready
         });
         self.earliest = earliest;
+    }
+}
+
+/// Puts places in order. Time tells most of them apart, and numbers are sorted fast; flows are looked at only
+/// where the times are equal, and then most are of one flow.
+fn sort(ready: &mut [Place], batches: &VecDeque<Batch>) {
+    if !ready.is_sorted_by_key(|place| place.ts) {
+        ready.sort_by_key(|place| place.ts);
+    }
+    let flow = |place: &Place| at(batches, place).map(|seen| &seen.flow);
+    for equal in ready.chunk_by_mut(|a, b| a.ts == b.ts) {
+        let (first, others) = match equal {
+            [first, others @ ..] if !others.is_empty() => (flow(first), others),
+            _ => continue,
+        };
+        if others.iter().any(|place| flow(place) != first) {
+            equal.sort_by(|a, b| flow(a).map(FlowRef::key).cmp(&flow(b).map(FlowRef::key)));
+        }
     }
 }
 
@@ -148,7 +164,7 @@ fn at<'a>(batches: &'a VecDeque<Batch>, place: &Place) -> Option<&'a Observation
 
 #[cfg(test)]
 mod tests {
-    use tapir_engine::types::{Body, FlowRef, Mark};
+    use tapir_engine::types::{Body, Mark};
 
     use super::*;
 
@@ -187,5 +203,19 @@ mod tests {
         assert_eq!(released(&mut pending, None), [(3, 1), (4, 0)]);
         assert_eq!(released(&mut pending, None), []);
         assert!(pending.spare().is_some_and(|spare| spare.is_empty()));
+    }
+
+    #[test]
+    fn a_round_that_grew_is_not_kept() {
+        let mut pending = Pending::default();
+        for len in [ROUND_OBSERVATIONS, ROUND_OBSERVATIONS + 1] {
+            pending.add((0..len).map(|_| seen(1, 1)).collect());
+        }
+        assert_eq!(
+            released(&mut pending, None).len(),
+            2 * ROUND_OBSERVATIONS + 1
+        );
+        assert!(pending.spare().is_some());
+        assert!(pending.spare().is_none());
     }
 }

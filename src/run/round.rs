@@ -4,7 +4,6 @@
 //! [`EXACT_EVERY`] of them (a flood, a file of equal times) the workers settle their timers exactly and
 //! everything is released, so that what waits to be sorted stays small.
 
-use tapir_capture::Frame;
 use tapir_engine::types::Timestamp;
 
 /// Frames a round.
@@ -52,28 +51,33 @@ pub(super) struct Rounds {
 
 impl Rounds {
     /// Whether the round that ends at `until` is over, and how, before a frame is added.
+    #[inline]
     pub(super) fn over(&mut self, until: Timestamp) -> Option<Boundary> {
-        if self.frames < ROUND_FRAMES && self.bytes < ROUND_BYTES {
-            return None;
-        }
+        let is_over = self.frames >= ROUND_FRAMES || self.bytes >= ROUND_BYTES;
+        is_over.then(|| self.close(until))
+    }
+
+    /// Begins the next round, and says how the old one ends.
+    fn close(&mut self, until: Timestamp) -> Boundary {
         (self.frames, self.bytes) = (0, 0);
         self.rounds += 1;
         if self.rounds < EXACT_EVERY {
-            return Some(Boundary::Full);
+            return Boundary::Full;
         }
         self.rounds = 0;
         let since = self.since.replace(until);
         let stands = since.is_some_and(|since| until.since(since) < MOVED_NS);
-        Some(if stands {
+        if stands {
             Boundary::Exact
         } else {
             Boundary::Full
-        })
+        }
     }
 
-    /// Counts a frame.
-    pub(super) fn add(&mut self, frame: &Frame<'_>) {
+    /// Counts a frame of which so many bytes were captured.
+    #[inline]
+    pub(super) fn add(&mut self, captured: usize) {
         self.frames += 1;
-        self.bytes += frame.bytes.len();
+        self.bytes += captured;
     }
 }

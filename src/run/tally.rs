@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tapir_capture::{Frame, InputReport, LinkType};
+use tapir_capture::{InputReport, LinkType};
 use tapir_engine::types::Timestamp;
 use tapir_engine::{Analysis, TrackerStats};
 use tapir_message::{Mirror, Stats, Warning};
@@ -21,10 +22,12 @@ const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     packets: u64,
+    /// Bytes of the hours before the one that is being counted.
     bytes: u64,
     first: Option<i64>,
     last: i64,
-    hour: i64,
+    /// The hour that is being counted, from its first nanosecond to behind its last.
+    hour: Range<i64>,
     hour_bytes: u64,
     hours: BTreeMap<i64, u64>,
     shown: Option<Instant>,
@@ -46,7 +49,7 @@ impl Tally {
             bytes: 0,
             first: None,
             last: 0,
-            hour: 0,
+            hour: 0..0,
             hour_bytes: 0,
             hours: BTreeMap::new(),
             shown,
@@ -80,9 +83,20 @@ impl Tally {
     /// Books the bytes of the hour that is being counted.
     fn close_hour(&mut self) {
         if self.hour_bytes > 0 {
-            *self.hours.entry(self.hour).or_default() += self.hour_bytes;
+            let hour = self.hour.start.div_euclid(HOUR_NS);
+            *self.hours.entry(hour).or_default() += self.hour_bytes;
+            self.bytes += self.hour_bytes;
             self.hour_bytes = 0;
         }
+    }
+
+    /// Begins to count the hour of `ts_ns`.
+    #[cold]
+    fn turn(&mut self, ts_ns: i64) {
+        self.close_hour();
+        let start = ts_ns.saturating_sub(ts_ns.rem_euclid(HOUR_NS));
+        self.hour = start..start.saturating_add(HOUR_NS);
+        self.first.get_or_insert(ts_ns);
     }
 
     /// Shows where reading is, if it is time to.
@@ -108,7 +122,8 @@ impl Tally {
     pub(super) fn traffic(&self) -> Vec<(Timestamp, u64)> {
         let mut hours = self.hours.clone();
         if self.hour_bytes > 0 {
-            *hours.entry(self.hour).or_default() += self.hour_bytes;
+            let hour = self.hour.start.div_euclid(HOUR_NS);
+            *hours.entry(hour).or_default() += self.hour_bytes;
         }
         hours
             .iter()
@@ -118,17 +133,14 @@ impl Tally {
 }
 
 impl Watcher for Tally {
-    fn frame(&mut self, frame: &Frame<'_>) {
-        let hour = frame.ts_ns.div_euclid(HOUR_NS);
-        if hour != self.hour {
-            self.close_hour();
-            self.hour = hour;
+    #[inline]
+    fn frame(&mut self, ts_ns: i64, wire_len: u32) {
+        if !self.hour.contains(&ts_ns) {
+            self.turn(ts_ns);
         }
         self.packets += 1;
-        self.bytes += u64::from(frame.wire_len);
-        self.hour_bytes += u64::from(frame.wire_len);
-        self.first.get_or_insert(frame.ts_ns);
-        self.last = frame.ts_ns;
+        self.hour_bytes += u64::from(wire_len);
+        self.last = ts_ns;
         if self.packets.is_multiple_of(16_384) {
             self.show();
         }
@@ -160,7 +172,7 @@ pub(super) fn stats(
     for tracker in trackers {
         tracker.add_to(&mut stats);
     }
-    (stats.packets, stats.bytes) = (tally.packets, tally.bytes);
+    (stats.packets, stats.bytes) = (tally.packets, tally.bytes + tally.hour_bytes);
     for (table, refused) in analysis.refused() {
         if refused > 0 {
             *stats.refused.entry(table.to_owned()).or_default() += refused;

@@ -8,32 +8,24 @@ mod drive;
 mod formats;
 mod parsers;
 mod talks;
+mod targets;
 
 use std::path::Path;
 
+use tapir_engine::proto::Kind;
+
 use crate::mutations::Numbers;
 use crate::support::files;
-
-/// A target: its name, what it does, and how often its seeds are changed.
-type Target = (&'static str, fn(&[u8]), usize);
+use drive::Script;
+use targets::TARGETS;
 
 /// Changes of a target's seeds; fewer where each makes files or an analysis.
-const MANY: usize = 10_000;
-const SOME: usize = 2_000;
-
-const TARGETS: [Target; 11] = [
-    ("frames", drive::frames, MANY),
-    ("models", drive::models, MANY),
-    ("captures", formats::captures, MANY),
-    ("config", formats::config, MANY),
-    ("services", formats::services, MANY),
-    ("rules", formats::rules, MANY),
-    ("journal", formats::journal, SOME),
-    ("decisions", formats::decisions, SOME),
-    ("state", formats::state, SOME),
-    ("requests", formats::requests, MANY),
-    ("record_header", formats::record_header, MANY),
-];
+fn changes(target: &str) -> usize {
+    match target {
+        "journal" | "decisions" | "state" => 2_000,
+        _ => 10_000,
+    }
+}
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds");
@@ -44,7 +36,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn seeds_replay() {
-    for (target, run, _) in TARGETS {
+    for (target, run) in TARGETS {
         for seed in seeds(target) {
             run(&seed);
         }
@@ -53,24 +45,51 @@ fn seeds_replay() {
 
 #[test]
 fn seeds_changed() {
-    for (target, run, count) in TARGETS {
+    for (target, run) in TARGETS {
         let seeds = seeds(target);
         let mut numbers = Numbers::new(11);
-        for _ in 0..count {
+        for _ in 0..changes(target) {
             run(&change(&seeds, &mut numbers));
         }
     }
 }
 
-/// A target without a program of its own would never be fuzzed.
+/// Seeds of a name that is no target would never be replayed, nor fuzzed.
 #[test]
-fn every_target_is_a_program() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
-    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
-    for (target, ..) in TARGETS {
-        let program = format!("targets/{target}.rs");
-        assert!(manifest.contains(&program), "{target} is not in Cargo.toml");
-        assert!(folder.join(&program).is_file(), "no {program}");
+fn every_folder_of_seeds_is_a_target() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds");
+    for (name, _) in files(&seeds) {
+        let (folder, _file) = name.split_once('/').expect("a folder for each target");
+        let is_known = folder == "parsers" || targets::find(folder).is_some();
+        assert!(is_known, "seeds of {folder}, which is no target");
+    }
+}
+
+/// Where a fuzzer's first inputs are asked for, `TAPIR_SEEDS` names the folder: one below it for each target.
+#[test]
+fn seeds_are_written_where_asked() {
+    let asked = std::env::var_os("TAPIR_SEEDS");
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeds");
+    let root = asked.map_or(own, std::path::PathBuf::from);
+    let write = |target: &str, seeds: Vec<Vec<u8>>| {
+        let folder = root.join(target);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (number, seed) in seeds.iter().enumerate() {
+            std::fs::write(folder.join(format!("{number}.bin")), seed).expect("room");
+        }
+    };
+    for (target, _) in TARGETS {
+        write(target, seeds(target));
+    }
+    for kind in Kind::ALL {
+        let name = format!("parser_{}", kind.name());
+        assert!(targets::is_parser(&name), "{name} is not fuzzed");
+        let talks = talks::of(*kind).iter().map(Script::write);
+        let talks: Vec<_> = talks.collect();
+        for (number, talk) in talks.iter().enumerate() {
+            assert_eq!(Script::read(talk).write(), *talk, "{name} {number}");
+        }
+        write(&name, talks);
     }
 }
 

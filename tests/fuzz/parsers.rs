@@ -5,8 +5,6 @@
 //! How: the talks of `talks`, changed by numbers with a fixed seed; `TAPIR_PARSER_MUTATIONS` says how often
 //! for each parser. A protocol is here as soon as it is in the list.
 
-use std::path::Path;
-
 use nix::sys::time::TimeValLike as _;
 use nix::time::{ClockId, clock_gettime};
 use tapir_engine::proto::{Kind, PARSER_BYTES_MAX, Talk};
@@ -311,55 +309,6 @@ fn floods_take_time_in_proportion() {
             };
             let (name, message, at) = (kind.name(), flood.message, flood.at);
             assert!(is_fine, "{name}, message {message}, {at}: {least:?} ns");
-        }
-    }
-}
-
-/// The part of the manifest that names a program for each parser.
-fn programs() -> String {
-    let program = |kind: &Kind| {
-        format!(
-            "\n[[bin]]\nname = \"parser_{}\"\npath = \"targets/parser.rs\"\ntest = false\ndoc = false\n",
-            kind.name()
-        )
-    };
-    Kind::ALL.iter().map(program).collect()
-}
-
-/// `UPDATE=1` writes what should be there.
-#[test]
-fn every_parser_is_a_program() {
-    const FROM: &str =
-        "# One for each protocol of the list; a test compares, and writes them with `UPDATE=1`.\n";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/Cargo.toml");
-    let manifest = std::fs::read_to_string(&path).expect("a manifest");
-    let (head, parsers) = manifest
-        .split_once(FROM)
-        .expect("the line that begins them");
-    if std::env::var_os("UPDATE").is_some() {
-        let all = [head, FROM, &programs()].concat();
-        std::fs::write(&path, all).expect("a manifest");
-    } else {
-        assert_eq!(parsers, programs(), "run this test with UPDATE=1");
-    }
-}
-
-/// Where a fuzzer's first inputs are asked for, `TAPIR_SEEDS` names the folder: one below it for each parser.
-#[test]
-fn seeds_of_parsers_are_written_where_asked() {
-    let asked = std::env::var_os("TAPIR_SEEDS");
-    let folder = asked.map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeds"),
-        std::path::PathBuf::from,
-    );
-    for kind in Kind::ALL {
-        let folder = folder.join(format!("parser_{}", kind.name()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        for (number, talk) in talks::of(*kind).iter().enumerate() {
-            let data = talk.write();
-            std::fs::write(folder.join(format!("{number}.bin")), &data).expect("room");
-            let again = Script::read(&data).write();
-            assert_eq!(again, data, "{} {number}", kind.name());
         }
     }
 }

@@ -547,6 +547,43 @@ def tunnels():
     pcap("tunnels-by-handshake", ETHER, frames)
 
 
+def relays():
+    """TURN (RFC 8656: an allocation, a channel, data in it), RustDesk's registration, DERP behind HTTP."""
+    server, frames = "198.51.100.11", []
+
+    def turn(kind, attributes=()):
+        body = b"".join(struct.pack("!HH", at, len(v)) + v + bytes(-len(v) % 4) for at, v in attributes)
+        return struct.pack("!HHI", kind, len(body), 0x2112A442) + b"\x14" * 12 + body
+
+    def place(text, port):
+        mixed = bytes(a ^ b for a, b in zip(bytes(map(int, text.split("."))), bytes.fromhex("2112a442")))
+        return struct.pack("!BBH", 0, 1, port ^ 0x2112) + mixed
+
+    over_udp, peer = (0x19, b"\x11\0\0\0"), (0x12, place("203.0.113.9", 40000))
+    known = (6, b"SECRET-name"), (0x14, b"kontor.example"), (8, b"\x77" * 20)
+    given = (0x16, place(server, 49152)), (0x20, place("192.0.2.1", 61000)), (0x0D, struct.pack("!I", 600))
+    steps = [
+        (True, turn(0x0003, [over_udp])),
+        (False, turn(0x0113, [(9, b"\0\0\4\x01Unauthorized"), (0x14, b"kontor.example"), (0x15, b"nonce")])),
+        (True, turn(0x0003, [over_udp, *known])),
+        (False, turn(0x0103, [*given, (0x8022, b"Relay 1.0")])),
+        (True, turn(0x0008, [peer, *known])), (False, turn(0x0108)),
+        (True, turn(0x0009, [(0x0C, b"\x40\0\0\0"), peer, *known])), (False, turn(0x0109)),
+        (True, b"\x40\0\0\4ping"), (False, b"\x40\0\0\4pong"),
+    ]
+    for step, (up, payload) in enumerate(steps):
+        a, b, p, q = (A, server, 50030, 3478) if up else (server, A, 3478, 50030)
+        frames.append((step * 0.01, frame(up, ip4(a, b, 17, udp(a, b, p, q, payload)))))
+    for step, (up, payload) in enumerate([(True, b"\x32\x0b\x0a\x09123456789"), (False, b"\x3a\x02\x10\x01")]):
+        a, b, p, q = (A, server, 50031, 21116) if up else (server, A, 21116, 50031)
+        frames.append((1 + step * 0.01, frame(up, ip4(a, b, 17, udp(a, b, p, q, payload)))))
+    ask = b"GET /derp HTTP/1.1\r\nHost: relay.kontor.example\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n"
+    agreed = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n"
+    key = b"\1\0\0\0\x28DERP\xf0\x9f\x94\x91" + b"\x44" * 32
+    told = exchange([(True, ask), (False, agreed), (False, key), (True, b"\2\0\0\0\x50" + b"\xee" * 80)], 50032, 3340)
+    pcap("relays", ETHER, frames + [(at + 2, one) for at, one in told])
+
+
 if __name__ == "__main__":
-    for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic, remote_calls, web, tunnels):
+    for make in (vlan, ipv6, links, files, mirror, losses, refused, pause, split, quic, remote_calls, web, tunnels, relays):
         make()

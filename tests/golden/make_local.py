@@ -223,5 +223,36 @@ def media():
     pcap("rtp-call", ETHER, sorted(frames))
 
 
-for make in (dhcpv6, routers, ports, services, screen, downloads, files_of_another, media):
+def call():
+    """RFC 3261, RFC 4317 section 2.1: a call whose voice has a codec by agreement (RFC 3551 section 6), so that its content
+    alone does not tell it; the same over TCP, where the description comes later than the head."""
+
+    def describe(who, port):
+        return f"v=0\r\no=- 1 1 IN IP4 {who}\r\ns=-\r\nc=IN IP4 {who}\r\nt=0 0\r\nm=audio {port} RTP/AVP 97\r\na=rtpmap:97 iLBC/8000\r\n"
+
+    def message(start, ident, over, who=None, port=0):
+        body = describe(who, port) if who else ""
+        kind = "Content-Type: application/sdp\r\n" if who else ""
+        about = f"Via: SIP/2.0/{over} {A};branch=z9hG4bK{ident}\r\nFrom: <sip:anna@kontor.example>;tag=1\r\n"
+        about += f"To: <sip:bert@kontor.example>;tag=2\r\nCall-ID: {ident}@kontor.example\r\nCSeq: 1 INVITE\r\n"
+        return f"{start}\r\n{about}{kind}Content-Length: {len(body)}\r\n\r\n".encode(), body.encode()
+
+    invite, ok = "INVITE sip:bert@kontor.example SIP/2.0", "SIP/2.0 200 OK"
+
+    def voice(port, peer, start):
+        turns = [(n % 2 == 0, struct.pack("!BBHII", 0x80, 97, n, 240 * n, 7 + n % 2) + b"\x55" * 50) for n in range(4)]
+        reports = [(C, struct.pack("!BBHI", 0x80, 201, 1, 7) + b"\x55" * 8)]
+        both = [(start + at * 0.02, one) for at, one in datagrams(peer, turns, sport=port)]
+        return both + [(start + 1, one) for _, one in datagrams(peer + 1, reports, sport=port + 1)]
+
+    turns = [(C, b"".join(message(invite, "a", "UDP", A, 4000))), (S, b"".join(message(ok, "a", "UDP", B, 16400)))]
+    frames = [(at * 0.5, one) for at, one in datagrams(5060, turns, sport=5060)] + voice(4000, 16400, 1)
+    ask, answer = message(invite, "b", "TCP", A, 4100), message(ok, "b", "TCP", B, 16500)
+    frames += dialog(5060, [(C, ask[0]), (C, ask[1]), (S, answer[0]), (S, answer[1])], start=5) + voice(4100, 16500, 6)
+    # What nobody has announced has no name.
+    frames += [(at + 10, one) for at, one in datagrams(16600, [(C, b"\x80\x61" + b"\x55" * 60)], sport=4200)]
+    pcap("sip-media", ETHER, sorted(frames))
+
+
+for make in (dhcpv6, routers, ports, services, screen, downloads, files_of_another, media, call):
     make()

@@ -1,6 +1,7 @@
 //! Talks with a secret in them, in every protocol that carries some.
 
 mod binary;
+mod databases;
 mod mail;
 mod web;
 
@@ -124,6 +125,7 @@ pub(super) fn all() -> Vec<Talk> {
     all.extend(text());
     all.extend(binary::datagrams());
     all.extend(binary::streams());
+    all.extend(databases::talks());
     all
 }
 

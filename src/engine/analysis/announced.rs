@@ -1,33 +1,34 @@
-//! Flows that another one has announced, as FTP does its data connections: what they are called.
+//! Flows that another one has announced, as FTP does its data connections and SIP its media: what they are called.
 //!
-//! Input:  from which address to which address and port, told before the flow begins. The first flow to go
+//! Input:  from which address, if that is known, to which address and port, told before the flow begins. The first flow to go
 //!         that way within [`WAIT_NS`] of packet time is the one.
-//! Output: the name of its service for its `conn` record, where its content has none; name and length of the file
-//!         it carries for its `files` record, if the transfer was answered before that.
+//! Output: the name of its service for its `conn` record, where its content has none, or is a file and nothing else;
+//!         for the `files` record of such a one what FTP says of it, see `carried`.
 //! Bounds: [`ANNOUNCED_MAX`] announced, the oldest makes room; as many begun and not over, a new one is
-//!         refused. Both are counted. Names of [`NAME_LEN_MAX`] bytes.
+//!         refused. Both are counted.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
+use super::carried::Carried;
 use crate::proto::Kind;
 use crate::proto::files::FileRecord;
 use crate::proto::ftp::FtpRecord;
-use crate::types::{Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits, text};
+use crate::types::{Clue, Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits};
 
 /// Flows announced, and flows begun.
 const ANNOUNCED_MAX: usize = 4_096;
 /// How long one is waited for, as Zeek does.
 const WAIT_NS: i64 = 5 * 60 * 1_000_000_000;
-/// Longest name kept of a file, in bytes; a longer one is cut.
-const NAME_LEN_MAX: usize = 256;
-/// TCP's number (RFC 9293 §3.1).
+/// TCP's number (RFC 9293 §3.1), and UDP's (RFC 768).
 const TCP: u8 = 6;
+const UDP: u8 = 17;
+/// Media come from wherever the other side likes.
+const ANYONE: u128 = 0;
 
 /// Which way a flow goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Way {
-    /// Address of the originator.
+    /// Address of the originator; of datagrams anyone's.
     from: u128,
     to: Endpoint,
     /// IP protocol.
@@ -41,25 +42,16 @@ struct Waiting {
     service: &'static str,
 }
 
-/// A flow that was waited for.
-#[derive(Debug)]
-struct Begun {
-    flow: FlowKey,
-    service: &'static str,
-    /// What the file is called that it carries, and how long it is.
-    name: Option<Box<str>>,
-    size: Option<u64>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Announced {
     waiting: Map<Way, Waiting>,
+    /// How many of them go to a port with this low byte: nearly every flow goes to none.
+    ports: [u16; 256],
     /// Every announcement of the last minutes, those in `waiting` among them, in order.
     order: VecDeque<(Timestamp, Way)>,
-    begun: Map<Way, Begun>,
-    /// Bytes of the names in `begun`.
-    names: usize,
+    begun: Map<FlowKey, &'static str>,
+    carried: Carried,
     forgotten: u64,
 }
 
@@ -67,9 +59,10 @@ impl Announced {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
             waiting: Map::new(ANNOUNCED_MAX, seed),
+            ports: [0; 256],
             order: VecDeque::new(),
             begun: Map::new(ANNOUNCED_MAX, seed),
-            names: 0,
+            carried: Carried::new(ANNOUNCED_MAX, seed),
             forgotten: 0,
         }
     }
@@ -79,8 +72,8 @@ impl Announced {
         self.forgotten.saturating_add(self.begun.refused())
     }
 
-    /// Takes in a command of FTP with its reply, if that announces a data connection on `flow` or tells what
-    /// crosses one.
+    /// Takes in a command of FTP with its reply, if that announces a data connection on `flow` or tells what crosses
+    /// one.
     pub(super) fn ftp(&mut self, ts: Timestamp, flow: &FlowRef, ftp: &FtpRecord) {
         let (Some(from), Some(told), Some(port)) =
             (ftp.data_orig_h, ftp.data_resp_h, ftp.data_resp_p)
@@ -95,59 +88,34 @@ impl Announced {
         };
         let places = [Some(told), Some(seen.ip()).filter(|ip| *ip != told)];
         for to in places.into_iter().flatten() {
-            let to = Endpoint::new(to, port);
+            let way = Way {
+                from: ip_bits(from),
+                to: Endpoint::new(to, port),
+                proto: TCP,
+            };
             if ftp.announces() {
-                self.expect(ts, (from, to), TCP, "ftp-data");
+                self.expect(ts, way, "ftp-data");
             } else if ftp.is_transfer() {
-                self.carries((from, to), ftp);
+                self.carried.transferred((way.from, way.to), ftp);
             }
         }
     }
 
-    /// What the flow carries that began this way.
-    fn carries(&mut self, (from, to): (IpAddr, Endpoint), ftp: &FtpRecord) {
-        let from = ip_bits(from);
-        let proto = TCP;
-        let way = Way { from, to, proto };
-        let Some(begun) = self.begun.get_mut(&way) else {
-            return;
-        };
-        let name = ftp.arg.as_deref().unwrap_or_default();
-        let name = text(name.as_bytes(), NAME_LEN_MAX).into_boxed_str();
-        let old = begun.name.as_ref().map_or(0, |name| name.len());
-        self.names = self.names.saturating_sub(old).saturating_add(name.len());
-        begun.name = Some(name).filter(|name| !name.is_empty());
-        begun.size = ftp.file_size;
-    }
-
-    /// Completes what is told of a file that is all of `flow`.
-    pub(super) fn file(&self, flow: &FlowRef, file: &mut FileRecord) {
-        if self.begun.is_empty() || file.source != "TCP" {
-            return;
-        }
-        let begun = ways(flow).into_iter().find_map(|way| self.begun.get(&way));
-        let Some(begun) = begun.filter(|begun| begun.flow == flow.key()) else {
-            return;
-        };
-        file.source = "FTP_DATA";
-        file.filename = begun.name.as_deref().map(|name| name.to_owned());
-        file.total_bytes = begun.size;
-        // A transfer that was cut short, or began in the middle.
-        if begun.size.is_some_and(|size| size != file.seen_bytes) {
-            file.sha256 = None;
+    /// Takes in where media are awaited.
+    pub(super) fn media(&mut self, ts: Timestamp, clue: &Clue) {
+        if let (Some(to), Ok(port)) = (clue.ip, clue.value.parse()) {
+            let way = Way {
+                from: ANYONE,
+                to: Endpoint::new(to, port),
+                proto: UDP,
+            };
+            self.expect(ts, way, clue.evidence);
         }
     }
 
     /// A flow will begin, if all goes well.
-    fn expect(
-        &mut self,
-        ts: Timestamp,
-        (from, to): (IpAddr, Endpoint),
-        proto: u8,
-        service: &'static str,
-    ) {
-        let from = ip_bits(from);
-        let (way, until) = (Way { from, to, proto }, ts.plus(WAIT_NS));
+    fn expect(&mut self, ts: Timestamp, way: Way, service: &'static str) {
+        let until = ts.plus(WAIT_NS);
         let waiting = Waiting { until, service };
         if self.waiting.get(&way) == Some(&waiting) {
             return;
@@ -162,7 +130,26 @@ impl Announced {
             self.forgotten = self.forgotten.saturating_add(1);
         }
         self.order.push_back((until, way));
+        let known = self.waiting.len();
         self.waiting.insert(way, waiting);
+        if self.waiting.len() > known {
+            let count = self.at_port(way.to.port);
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// How many are waited for at ports like this one.
+    fn at_port(&mut self, port: u16) -> &mut u16 {
+        let [_, low] = port.to_be_bytes();
+        &mut self.ports[usize::from(low)]
+    }
+
+    /// Takes out what is waited for.
+    fn take(&mut self, way: &Way) -> Option<Waiting> {
+        let waiting = self.waiting.remove(way)?;
+        let count = self.at_port(way.to.port);
+        *count = count.saturating_sub(1);
+        Some(waiting)
     }
 
     /// An announcement is over; false if the flow has begun since, or was announced again.
@@ -171,7 +158,7 @@ impl Announced {
             .waiting
             .get(&way)
             .is_some_and(|waiting| waiting.until == until);
-        waits && self.waiting.remove(&way).is_some()
+        waits && self.take(&way).is_some()
     }
 
     /// A flow begins.
@@ -179,54 +166,65 @@ impl Announced {
         if self.waiting.is_empty() {
             return;
         }
-        let mut found = ways(flow).into_iter();
-        let found = found.find_map(|way| Some((way, self.waiting.remove(&way)?)));
-        if let Some((way, Waiting { until, service })) = found
+        // Behind a handshake that was not captured who speaks first counts as who opened it.
+        let ends = [(flow.orig, flow.resp), (flow.resp, flow.orig)];
+        let mut waited = None;
+        for (from, to) in ends {
+            if *self.at_port(to.port) == 0 {
+                continue;
+            }
+            let way = Way {
+                from: if flow.proto == UDP {
+                    ANYONE
+                } else {
+                    from.bits()
+                },
+                to,
+                proto: flow.proto,
+            };
+            // Media go both ways over the same ports, which both sides have announced.
+            let taken = self.take(&way).map(|waiting| (way, waiting));
+            waited = waited.or(taken);
+        }
+        if let Some((way, Waiting { until, service })) = waited
             && ts <= until
         {
-            let begun = Begun {
-                flow: flow.key(),
-                service,
-                name: None,
-                size: None,
-            };
-            self.forget_begun(&way);
-            self.begun.insert(way, begun);
+            self.begun.insert(flow.key(), service);
+            if way.proto == TCP {
+                self.carried.began((way.from, way.to), flow.key());
+            }
         }
     }
 
-    /// A flow is over: what it is, `service` being what its content says.
+    /// Completes what is told of a file that is all of `flow`.
+    pub(super) fn file(&self, flow: &FlowRef, file: &mut FileRecord) {
+        if file.source == "TCP" && !self.begun.is_empty() {
+            self.carried.complete(&flow.key(), file);
+        }
+    }
+
+    /// A flow is over: what it is, `content` being what it says itself.
     pub(super) fn over(
         &mut self,
         flow: &FlowRef,
-        service: Option<&'static str>,
+        content: Option<&'static str>,
     ) -> Option<&'static str> {
         if self.begun.is_empty() {
-            return service;
+            return content;
         }
-        let is_it = |way: &Way| {
-            let begun = self.begun.get(way);
-            begun.is_some_and(|begun| begun.flow == flow.key())
-        };
-        let way = ways(flow).into_iter().find(is_it);
-        let announced = way.and_then(|way| self.forget_begun(&way));
+        let key = flow.key();
+        self.carried.over(&key);
+        let announced = self.begun.remove(&key);
         // That it is a file and nothing else says less than whose.
-        let content = service.filter(|service| *service != Kind::FileCarrier.name());
-        content.or(announced).or(service)
-    }
-
-    /// Forgets a flow that has begun; returns what it is.
-    fn forget_begun(&mut self, way: &Way) -> Option<&'static str> {
-        let begun = self.begun.remove(way)?;
-        let name = begun.name.map_or(0, |name| name.len());
-        self.names = self.names.saturating_sub(name);
-        Some(begun.service)
+        let known = content.filter(|service| *service != Kind::FileCarrier.name());
+        known.or(announced).or(content)
     }
 
     /// Time starts anew: nothing told before comes any more.
     pub(super) fn epoch(&mut self) {
         self.order.clear();
         self.waiting.retain(|_, _| false);
+        self.ports = [0; 256];
     }
 
     /// Bytes of the tables.
@@ -235,28 +233,20 @@ impl Announced {
         let tables = self
             .waiting
             .table_bytes()
-            .saturating_add(self.begun.table_bytes())
-            .saturating_add(self.names);
+            .saturating_add(self.begun.table_bytes());
+        let (carried, carried_bound) = self.carried.held();
         let bound = Map::<Way, Waiting>::table_bound(ANNOUNCED_MAX)
-            .saturating_add(Map::<Way, Begun>::table_bound(ANNOUNCED_MAX))
-            .saturating_add(ANNOUNCED_MAX.saturating_mul(NAME_LEN_MAX))
+            .saturating_add(carried_bound)
+            .saturating_add(Map::<FlowKey, &str>::table_bound(ANNOUNCED_MAX))
             .saturating_add(ANNOUNCED_MAX.saturating_mul(order));
         Held::new(
             "flows announced",
-            tables.saturating_add(self.order.capacity().saturating_mul(order)),
+            tables
+                .saturating_add(carried)
+                .saturating_add(self.order.capacity().saturating_mul(order)),
             bound,
         )
     }
-}
-
-/// The ways a flow may have been announced to go: behind a handshake that was not captured who speaks first counts as
-/// who opened it.
-fn ways(flow: &FlowRef) -> [Way; 2] {
-    [(flow.orig, flow.resp), (flow.resp, flow.orig)].map(|(from, to)| Way {
-        from: from.bits(),
-        to,
-        proto: flow.proto,
-    })
 }
 
 #[cfg(test)]
@@ -306,8 +296,8 @@ mod tests {
             announced.began(at(2), &flow);
         }
         assert_eq!(announced.over(&other, None), None);
-        assert_eq!(announced.over(&mine, None), Some("ftp-data"));
-        assert_eq!(announced.over(&mine, None), None);
+        assert_eq!(announced.over(&mine, Some("file")), Some("ftp-data"));
+        assert_eq!(announced.over(&mine, Some("file")), Some("file"));
         announced.began(at(3), &mine);
         assert_eq!(announced.over(&mine, None), None);
     }
@@ -361,39 +351,49 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_tells_the_file_its_flow_carries() {
+    fn media_are_found_from_anywhere_and_either_side() {
         let mut announced = Announced::new(Seed(1));
-        announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
-        let mine = data([10, 0, 0, 2], 1025);
-        announced.began(at(2), &mine);
-        let transfer = FtpRecord {
-            command: Some("RETR".into()),
-            arg: Some("a.pdf".into()),
-            file_size: Some(9),
-            reply_code: Some(226),
-            ..passive([10, 0, 0, 2])
+        let await_at = |announced: &mut Announced, to: [u8; 4], port: &str, service| {
+            let clue = Clue {
+                mac: None,
+                ip: Some(to.into()),
+                kind: crate::types::ClueKind::Announced,
+                evidence: service,
+                value: port.into(),
+            };
+            announced.media(at(1), &clue);
         };
-        announced.ftp(at(3), &control(), &transfer);
-        let seen = |seen_bytes| FileRecord {
-            source: "TCP",
-            seen_bytes,
-            sha256: Some("00".into()),
-            ..FileRecord::default()
+        let flow = |orig: ([u8; 4], u16), resp: ([u8; 4], u16)| FlowRef {
+            orig: Endpoint::new(orig.0.into(), orig.1),
+            resp: Endpoint::new(resp.0.into(), resp.1),
+            proto: UDP,
+            ..FlowRef::default()
         };
-        for (len, has_hash) in [(9, true), (8, false)] {
-            let mut file = seen(len);
-            announced.file(&mine, &mut file);
-            assert_eq!((file.source, file.total_bytes), ("FTP_DATA", Some(9)));
-            assert_eq!(file.filename.as_deref(), Some("a.pdf"));
-            assert_eq!(file.sha256.is_some(), has_hash);
+        let (caller, called, relay) = ([10, 0, 0, 1], [10, 0, 0, 2], [192, 0, 2, 9]);
+        for (to, port, service) in [
+            (caller, "4000", "rtp"),
+            (caller, "4001", "rtcp"),
+            (called, "5000", "rtp"),
+            (called, "no port", "rtp"),
+        ] {
+            await_at(&mut announced, to, port, service);
         }
-        let mut other = seen(9);
-        announced.file(&data([10, 0, 0, 2], 1026), &mut other);
-        assert_eq!((other.source, other.filename), ("TCP", None));
-        assert_eq!(announced.names, 5);
-        assert_eq!(announced.over(&mine, Some("file")), Some("ftp-data"));
-        assert_eq!(announced.names, 0);
-        assert_eq!(announced.over(&mine, Some("file")), Some("file"));
+        let media = flow((caller, 4_000), (called, 5_000));
+        let control = flow((relay, 7), (caller, 4_001));
+        let stream = FlowRef {
+            proto: TCP,
+            ..media
+        };
+        for flow in [stream, media, control] {
+            announced.began(at(2), &flow);
+        }
+        assert_eq!(announced.over(&stream, None), None);
+        assert_eq!(announced.over(&media, None), Some("rtp"));
+        assert_eq!(announced.over(&control, None), Some("rtcp"));
+        // Neither end waits any more.
+        let next = flow((relay, 7), (caller, 4_000));
+        announced.began(at(3), &next);
+        assert_eq!(announced.over(&next, None), None);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::any::Any;
 
 use super::Analysis;
-use super::names::named;
+use super::names::{called, named};
 use crate::device::{DeviceIx, is_everyone};
 use crate::flow::Conn;
-use crate::types::{FlowEvent, FlowRef, Phase, Record, ShortId, Timestamp};
+use crate::types::{FlowEvent, FlowRef, Heard, Phase, Record, ShortId, Timestamp};
 
 /// Whose addresses a flow is between: devices, and whether each lies in the home networks.
 #[derive(Clone, Copy, Debug)]
@@ -26,28 +26,58 @@ impl Ends {
 
 impl Analysis {
     /// Whose addresses a flow is between.
-    pub(super) fn ends(&self, flow: &FlowRef) -> Ends {
-        let (orig, resp) = (flow.orig.bits(), flow.resp.bits());
-        let home = self.devices.home();
+    pub(super) fn ends(&mut self, flow: &FlowRef) -> Ends {
+        let (orig, orig_home) = self.devices.whose(flow.orig.bits());
+        let (resp, resp_home) = self.devices.whose(flow.resp.bits());
         Ends {
-            orig: self.devices.at(orig),
-            resp: self.devices.at(resp),
-            orig_home: home.holds_bits(orig),
-            resp_home: home.holds_bits(resp),
+            orig,
+            resp,
+            orig_home,
+            resp_home,
         }
     }
 
     /// Takes in a stage of a flow.
     pub(super) fn flow(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent) {
-        if let Some(sighting) = event.sighting(flow) {
-            self.devices.sighted(ts, &sighting);
-            self.introduce(ts);
+        let mut ends = self.ends(flow);
+        if let Some(heard) = event.first_of {
+            ends = self.first(ts, flow, event, (heard, ends));
         }
         if event.phase == Phase::New {
             self.announced.began(ts, flow);
         }
-        let ends = self.ends(flow);
         self.stage(ts, flow, event, &ends);
+    }
+
+    /// A side of a flow was heard for the first time in it; returns whose the ends are then.
+    fn first(
+        &mut self,
+        ts: Timestamp,
+        flow: &FlowRef,
+        event: &FlowEvent,
+        (heard, ends): (Heard, Ends),
+    ) -> Ends {
+        let (mac, end) = heard.side(flow, event.orig_mac, event.resp_mac);
+        if !mac.is_station() {
+            return ends;
+        }
+        let (device, is_home) = match heard {
+            Heard::Orig => (ends.orig, ends.orig_home),
+            Heard::Resp => (ends.resp, ends.resp_home),
+        };
+        if is_home
+            && self
+                .devices
+                .heard_again(ts, (end.bits(), device), flow.vlan)
+        {
+            return ends;
+        }
+        if let Some(sighting) = event.sighting(flow) {
+            self.devices.sighted(ts, &sighting);
+            self.introduce(ts);
+        }
+        // Nobody is bound to an address outside.
+        if is_home { self.ends(flow) } else { ends }
     }
 
     /// Takes in a flow's last word: its record, and what it counted since its last event.
@@ -59,12 +89,12 @@ impl Analysis {
         mut record: Box<Record>,
     ) {
         let ends = self.ends(flow);
-        // What nobody of ours began is no use of a service.
-        if ends.orig.is_some() {
-            self.served(ts, flow, &mut record);
-        }
         let content = match (&mut record.body as &mut dyn Any).downcast_mut::<Conn>() {
             Some(conn) => {
+                // What nobody of ours began is no use of a service.
+                if ends.orig.is_some() {
+                    self.served(ts, flow, conn);
+                }
                 conn.service = self.announced.over(flow, conn.service);
                 self.mirrored(ts, conn, flow)
             }
@@ -117,20 +147,21 @@ impl Analysis {
             let outside = !ends.inside(flow);
             let resp = (devices, ends.resp);
             // Names matter outside only, and where somebody looks at them.
-            let to = (outside && event.phase == Phase::New)
-                .then(|| named(resp, names, &flow.resp, &mut self.text));
             match event.phase {
-                Phase::New => self.site.began(ts, device, flow, to),
+                Phase::New => {
+                    let to = outside.then(|| named(resp, names, &flow.resp, &mut self.text));
+                    self.site.began(ts, device, flow, to);
+                }
                 Phase::Answered => self.site.outcome(ts, device, flow, false),
                 Phase::Failed => self.site.outcome(ts, device, flow, true),
                 Phase::Update | Phase::Close => {}
             }
             if self.site.judges(ts, device) {
-                let to = match to {
-                    _ if !outside => None,
-                    Some(to) => Some(to.text),
-                    None => Some(named(resp, names, &flow.resp, &mut self.text).text),
-                };
+                let text = &mut self.text;
+                let to = outside.then_some(move || {
+                    let room = text;
+                    called(resp, names, &flow.resp, room)
+                });
                 self.site.moved(ts, device, flow, to, bytes);
             }
         }
@@ -138,7 +169,11 @@ impl Analysis {
         if let Some(device) = ends.resp.filter(|_| !ends.orig_home && !is_everyone(orig))
             && self.site.judges(ts, device)
         {
-            let from = named((devices, ends.orig), names, &flow.orig, &mut self.text).text;
+            let (orig, text) = ((devices, ends.orig), &mut self.text);
+            let from = move || {
+                let room = text;
+                called(orig, names, &flow.orig, room)
+            };
             let bytes = (bytes.1, bytes.0);
             self.site.moved(ts, device, flow, Some(from), bytes);
         }

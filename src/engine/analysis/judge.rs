@@ -33,8 +33,9 @@ impl Analysis {
         resp: Option<DeviceIx>,
     ) {
         let (body, flow) = (&record.body, &record.flow);
-        for at in 0..self.models.on(body.kind()).len() {
-            let Some((index, model)) = self.on(body.kind(), at) else {
+        let kind = body.kind();
+        for at in 0..self.models.on(kind).len() {
+            let Some((index, model)) = self.on(kind, at) else {
                 continue;
             };
             let device = match model.device {

@@ -5,9 +5,11 @@
 
 mod act;
 mod announced;
+mod carried;
 mod flow;
 mod held;
 mod judge;
+mod look;
 mod mirror;
 mod names;
 mod oddities;
@@ -21,6 +23,7 @@ mod state;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use compact_str::ToCompactString as _;
 use jiff::tz::TimeZone;
 use tapir_message::{Breach, Decision, Device, Incident, Mode};
 
@@ -31,7 +34,7 @@ use crate::incident::Incidents;
 use crate::model::Models;
 use crate::policy::{Authorised, Policy, PolicySettings, Watch};
 use crate::service::{Catalogue, Uses};
-use crate::types::{Body, Mark, Observation, Record, Seed, Timestamp};
+use crate::types::{Body, Mark, Observation, Record, Seed, Text, Timestamp};
 
 use announced::Announced;
 use names::{Names, endpoint};
@@ -127,7 +130,8 @@ impl Analysis {
                 settings.home.clone(),
                 seed,
                 saved.devices,
-            ),
+            )
+            .with_own(settings.own.clone()),
             newcomers: saved.newcomers.into(),
             names: Names::new(seed),
             uses: Uses::new(seed, &settings.services, saved.services),
@@ -192,12 +196,18 @@ impl Analysis {
     }
 
     /// Lets time pass up to `ts`: whatever is due fires at its deadline.
+    #[inline]
     pub fn advance(&mut self, ts: Timestamp) {
         // Nearly every observation comes when nothing is due.
         if ts < self.quiet_until {
             self.now = self.now.max(ts);
-            return;
+        } else {
+            self.fire(ts);
         }
+    }
+
+    /// Lets fire what is due by `ts`.
+    fn fire(&mut self, ts: Timestamp) {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= ts) {
             self.site.advance(deadline);
             self.conclude();
@@ -242,6 +252,18 @@ impl Analysis {
             self.newcomer(self.now, device);
             self.conclude();
         }
+    }
+
+    /// How many effects wait.
+    #[inline]
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.effects.len()
+    }
+
+    /// All effects that wait, in order of emission; `room` will be filled instead.
+    pub fn take(&mut self, room: Vec<Effect>) -> Vec<Effect> {
+        std::mem::replace(&mut self.effects, room.into()).into()
     }
 
     /// The next effect, in order of emission.
@@ -313,15 +335,19 @@ impl Analysis {
         };
         let first_ts = entry.device.first_ts;
         let row = DeviceNew {
-            mac: entry.device.mac.map(|mac| mac.to_string()),
-            vendor: entry.device.vendor.clone(),
-            name: entry.device.names.last().map(|name| name.name.clone()),
+            mac: entry.device.mac.map(|mac| mac.to_compact_string()),
+            vendor: entry.device.vendor.as_deref().map(Text::from),
+            name: entry
+                .device
+                .names
+                .last()
+                .map(|name| name.name.as_str().into()),
             randomised: entry
                 .device
                 .mac
                 .is_some_and(tapir_message::MacAddr::is_local),
             site_age: self.site.age(first_ts),
-            evidence: entry.first_evidence.clone(),
+            evidence: entry.first_evidence.as_str().into(),
         };
         self.judge_verdict(&Verdict {
             ts,
@@ -334,11 +360,17 @@ impl Analysis {
     }
 
     /// Judges what the site has reached a verdict on.
+    #[inline]
     fn conclude(&mut self) {
+        // Hardly any observation completes one.
         if self.site.has_verdicts() {
-            for verdict in self.site.take_verdicts() {
-                self.judge_verdict(&verdict);
-            }
+            self.judge_verdicts();
+        }
+    }
+
+    fn judge_verdicts(&mut self) {
+        for verdict in self.site.take_verdicts() {
+            self.judge_verdict(&verdict);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use crate::baseline::{NameHash, Named};
 use crate::device::{DeviceIx, Inventory};
 use crate::service::ServiceIx;
-use crate::types::{ByAddr, Held, Seed, ip_bits, ip_text, push_ip};
+use crate::types::{ByAddr, Endpoint, Held, Seed, ip_bits, ip_text, push_ip};
 
 /// Names of addresses outside.
 const NAMES_MAX: usize = 65_536;
@@ -102,24 +102,37 @@ pub(super) fn endpoint<'a>(devices: &'a Inventory, names: &'a Names, ip: IpAddr)
 
 /// The same with its hashes, of an address that `device` holds, if one does; `room` takes its text.
 pub(super) fn named<'a>(
-    (devices, device): (&'a Inventory, Option<DeviceIx>),
+    of: (&'a Inventory, Option<DeviceIx>),
     names: &'a Names,
-    end: &crate::types::Endpoint,
+    end: &Endpoint,
     room: &'a mut String,
 ) -> Named<'a> {
-    let text = match device.and_then(|ix| devices.entry(ix)) {
-        Some(entry) => entry.device.name.as_str(),
-        None => {
-            if let Some(named) = names.get(end.bits()) {
-                return named;
-            }
-            room.clear();
-            push_ip(room, end.ip());
-            room.as_str()
-        }
-    };
+    if of.1.is_none()
+        && let Some(named) = names.get(end.bits())
+    {
+        return named;
+    }
+    let text = called(of, names, end, room);
     Named {
         text,
         hash: NameHash::of(text),
     }
+}
+
+/// The same without them.
+pub(super) fn called<'a>(
+    (devices, device): (&'a Inventory, Option<DeviceIx>),
+    names: &'a Names,
+    end: &Endpoint,
+    room: &'a mut String,
+) -> &'a str {
+    if let Some(entry) = device.and_then(|ix| devices.entry(ix)) {
+        return &entry.device.name;
+    }
+    if let Some(named) = names.get(end.bits()) {
+        return named.text;
+    }
+    room.clear();
+    push_ip(room, end.ip());
+    room
 }

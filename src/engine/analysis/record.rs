@@ -1,21 +1,18 @@
 //! Records and clues: what they say of devices, names and counts.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::net::IpAddr;
 
 use super::flow::Ends;
+use super::look::Look;
 use super::names::Names;
 use super::{Analysis, Effect};
 use crate::baseline::Feature;
 use crate::device::Home;
-use crate::flow::Conn;
-use crate::proto::tls::{SslRecord, X509Record};
-use crate::proto::{
-    Credential, Weird, dns::DnsRecord, files::FileRecord, ftp::FtpRecord, http::HttpRecord,
-    smb::SmbFile,
-};
+use crate::proto::Credential;
+use crate::proto::files::FileRecord;
 use crate::service::{Evidence, ServiceIx};
-use crate::types::{Clue, ClueKind, FlowRef, Record, RecordBody, Timestamp, ip_bits};
+use crate::types::{Clue, ClueKind, FlowRef, Record, Timestamp, ip_bits};
 
 impl Analysis {
     /// Takes in evidence about a device or the name of an address outside.
@@ -26,6 +23,9 @@ impl Analysis {
         }
         if let (ClueKind::Lease, Some(ip)) = (clue.kind, clue.ip) {
             self.sign(ts, ip);
+        }
+        if clue.kind == ClueKind::Announced {
+            return self.announced.media(ts, clue);
         }
         self.devices.clue(ts, clue);
         // Whether two entries are one machine may have to be decided soon.
@@ -83,58 +83,57 @@ impl Analysis {
         {
             self.watch.lives(flow, last);
         }
-        self.shows(ts, &record.body, flow, ends);
+        let look = Look::at(&record.body);
+        self.shows(ts, (look, &record.body), flow, ends);
         if !self.is_own(flow) {
-            self.learn_from(ts, &record.body, flow, ends, content);
+            self.learn_from(ts, look, flow, ends, content);
             self.judge_record(ts, &record, ends.orig, ends.resp);
         }
-        if self.is_news(&record.body, flow) {
+        // An oddity that was told often enough is not told any more.
+        let is_news = match look {
+            Look::Weird(weird) => self.oddities.is_news(flow.orig.bits(), weird.name),
+            _ => true,
+        };
+        if is_news {
             self.effects.push_back(Effect::Record(record));
         }
-    }
-
-    /// Whether a record is no oddity that was told often enough.
-    fn is_news(&mut self, body: &dyn RecordBody, flow: &FlowRef) -> bool {
-        let any: &dyn Any = body;
-        any.downcast_ref::<Weird>()
-            .is_none_or(|weird| self.oddities.is_news(flow.orig.bits(), weird.name))
     }
 
     /// What a record teaches the site.
     fn learn_from(
         &mut self,
         ts: Timestamp,
-        body: &dyn RecordBody,
+        look: Look<'_>,
         flow: &FlowRef,
         ends: &Ends,
         content: u64,
     ) {
-        let any: &dyn Any = body;
-        let kind = any.type_id();
-        if kind == TypeId::of::<Conn>() {
-            self.flow_over(flow, ends, content);
-        } else if kind == TypeId::of::<DnsRecord>() {
-            let Some(device) = ends.orig else { return };
-            self.site.count(ts, device, Feature::DnsQueries, 1);
-            let dns = any.downcast_ref::<DnsRecord>();
-            if dns.is_some_and(|dns| dns.rcode_name == Some("NXDOMAIN")) {
-                self.site.count(ts, device, Feature::DnsNxdomain, 1);
+        match look {
+            Look::Conn(_) => self.flow_over(flow, ends, content),
+            Look::Dns(dns) => {
+                let Some(device) = ends.orig else { return };
+                self.site.count(ts, device, Feature::DnsQueries, 1);
+                if dns.rcode_name == Some("NXDOMAIN") {
+                    self.site.count(ts, device, Feature::DnsNxdomain, 1);
+                }
             }
-        } else if kind == TypeId::of::<SmbFile>() {
-            if let Some(device) = ends.orig {
-                self.site.count(ts, device, Feature::SmbFiles, 1);
+            Look::SmbFile(_) => {
+                if let Some(device) = ends.orig {
+                    self.site.count(ts, device, Feature::SmbFiles, 1);
+                }
             }
-        } else if let Some(ssl) = any.downcast_ref::<SslRecord>() {
-            let name = ssl.server_name.as_deref().unwrap_or_default();
-            self.own_name(ts, flow, ends, Evidence::Sni, name);
-        } else if let Some(http) = any.downcast_ref::<HttpRecord>() {
-            let host = http.host.as_deref().unwrap_or_default();
-            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-            self.own_name(ts, flow, ends, Evidence::HttpHost, name);
-        } else if let Some(x509) = any.downcast_ref::<X509Record>() {
-            self.by_certificate(ts, flow, ends, x509);
-        } else if let Some(ftp) = any.downcast_ref::<FtpRecord>() {
-            self.announced.ftp(ts, flow, ftp);
+            Look::Ssl(ssl) => {
+                let name = ssl.server_name.as_deref().unwrap_or_default();
+                self.own_name(ts, flow, ends, Evidence::Sni, name);
+            }
+            Look::Http(http) => {
+                let host = http.host.as_deref().unwrap_or_default();
+                let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+                self.own_name(ts, flow, ends, Evidence::HttpHost, name);
+            }
+            Look::X509(x509) => self.by_certificate(ts, flow, ends, x509),
+            Look::Ftp(ftp) => self.announced.ftp(ts, flow, ftp),
+            _ => {}
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Names that flows give away meet the catalogue: which service a flow went to, and who used it.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 
 use tapir_message::ServiceUse;
@@ -11,7 +10,7 @@ use crate::device::DeviceIx;
 use crate::flow::Conn;
 use crate::proto::tls::X509Record;
 use crate::service::{Evidence, ServiceIx, Use};
-use crate::types::{FlowRef, Record, Timestamp};
+use crate::types::{FlowRef, Text, Timestamp};
 
 /// Alternative names of a certificate that are looked at: one that is for many customers names none.
 const ALTERNATIVE_NAMES_MAX: usize = 4;
@@ -53,7 +52,7 @@ impl Analysis {
         }
         let subject = x509.subject.as_deref().unwrap_or_default();
         let common = subject.split(',').find_map(|part| part.strip_prefix("CN="));
-        let others = x509.san_dns.iter().flatten().map(String::as_str);
+        let others = x509.san_dns.iter().flatten().map(Text::as_str);
         let mut names = common.into_iter().chain(others.take(ALTERNATIVE_NAMES_MAX));
         let found =
             names.find_map(|name| self.services.find(name.strip_prefix("*.").unwrap_or(name)));
@@ -63,10 +62,7 @@ impl Analysis {
     }
 
     /// A flow is over: its record says which service it went to.
-    pub(super) fn served(&mut self, ts: Timestamp, flow: &FlowRef, record: &mut Record) {
-        let Some(conn) = (&mut record.body as &mut dyn Any).downcast_mut::<Conn>() else {
-            return;
-        };
+    pub(super) fn served(&mut self, ts: Timestamp, flow: &FlowRef, conn: &mut Conn) {
         let bytes = (conn.orig_bytes.unwrap_or(0), conn.resp_bytes.unwrap_or(0));
         let service = self.uses.over(ts, flow, bytes);
         if let Some(service) = service.and_then(|ix| self.services.get(ix)) {

@@ -1,5 +1,6 @@
 //! Which service a flow is given: by DNS, by its own name, by its certificate, and what a better name changes.
 
+use std::any::Any;
 use std::net::IpAddr;
 
 use jiff::tz::TimeZone;
@@ -14,7 +15,7 @@ use crate::proto::tls::SslRecord;
 use crate::service::Catalogue;
 use crate::types::{
     Body, Clue, ClueKind, Endpoint, Ends as Sides, Fields as _, FlowEvent, MacAddr, Observation,
-    Phase, RecordBody, Seed,
+    Phase, Record, RecordBody, Seed,
 };
 
 const TEXT: &str = r#"
@@ -118,7 +119,7 @@ impl Bench {
             ip: Some(ip(to)),
             kind: ClueKind::DnsName,
             evidence: "dns answer",
-            value: name.to_owned(),
+            value: name.into(),
         };
         self.see(FlowRef::default(), Body::Clue(Box::new(clue)));
     }
@@ -135,7 +136,7 @@ impl Bench {
 
     fn sni(&mut self, flow: FlowRef, name: &str) {
         let record = SslRecord {
-            server_name: Some(name.to_owned()),
+            server_name: Some(name.into()),
             ..SslRecord::default()
         };
         self.says(flow, record);
@@ -207,14 +208,14 @@ fn hosts_of_requests_and_certificates_name_services() {
         bench.begin(flow);
     }
     let host = |host: &str| HttpRecord {
-        host: Some(host.to_owned()),
+        host: Some(host.into()),
         ..HttpRecord::default()
     };
     bench.says(web, host("drop.example:8080"));
     bench.says(web, host("edge.example"));
     let certificate = X509Record {
         host_cert: true,
-        subject: Some("CN=*.edge.example,O=Edge".to_owned()),
+        subject: Some("CN=*.edge.example,O=Edge".into()),
         ..X509Record::default()
     };
     bench.says(tls, certificate.clone());
@@ -222,14 +223,14 @@ fn hosts_of_requests_and_certificates_name_services() {
         both,
         X509Record {
             subject: None,
-            san_dns: Some(vec!["*.drop.example".to_owned()]),
+            san_dns: Some(vec!["*.drop.example".into()]),
             ..certificate.clone()
         },
     );
     bench.says(
         both,
         SslRecord {
-            server_name: Some("no.example".to_owned()),
+            server_name: Some("no.example".into()),
             ..SslRecord::default()
         },
     );

@@ -10,6 +10,7 @@
 
 mod held;
 
+use compact_str::ToCompactString as _;
 use serde::{Deserialize, Serialize};
 
 use super::site::Span;
@@ -89,15 +90,21 @@ struct Edge {
     fired: u32,
     /// The endpoint's name when it first fired.
     name: Box<str>,
-    /// Statistics and period since the edge last changed, once they were asked for: a table of 48 edges
-    /// is searched at every new endpoint.
-    #[serde(skip)]
-    known: Option<([f64; 3], i64)>,
+}
+
+/// What an edge is kept or let go by.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// Silent beyond this, it may go first.
+    patient_until: Timestamp,
+    /// The sum of its statistics as a number in the same order (IEEE 754 §5.10).
+    regular: i64,
+    last_ts: Timestamp,
 }
 
 /// Bytes of an edge beside its histogram and its name.
 #[cfg(test)]
-pub(super) const EDGE_LEN: usize = size_of::<Edge>();
+pub(super) const EDGE_LEN: usize = size_of::<Edge>() + size_of::<Option<Mark>>();
 
 /// The edges of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -105,13 +112,16 @@ pub(super) const EDGE_LEN: usize = size_of::<Edge>();
 pub(super) struct Edges {
     /// Which endpoint and port each is to: what every flow is looked up by, close together.
     keys: Vec<u64>,
+    /// Of each since it last changed, once it was asked for: at every new endpoint all of them are searched.
+    marks: Vec<Option<Mark>>,
     all: Vec<Edge>,
 }
 
 impl From<Vec<Edge>> for Edges {
     fn from(all: Vec<Edge>) -> Self {
         let keys = all.iter().map(|edge| edge.endpoint).collect();
-        Self { keys, all }
+        let marks = vec![None; all.len()];
+        Self { keys, marks, all }
     }
 }
 
@@ -173,12 +183,13 @@ impl Edges {
         name: &str,
         rhythm: &Rhythm,
     ) -> Option<(Span, Beacon)> {
-        let edge = self.edge(ts, endpoint)?;
+        let at = self.edge(ts, endpoint)?;
+        let edge = self.all.get_mut(at)?;
         let gap = ts.since(edge.last_ts);
         if gap < CALL_NS {
             return None;
         }
-        edge.known = None;
+        *self.marks.get_mut(at)? = None;
         edge.interval(gap);
         edge.last_ts = ts;
         edge.hour(ts);
@@ -186,7 +197,7 @@ impl Edges {
         if edge.intervals < due {
             return None;
         }
-        let statistic = rhythm.statistic(&edge.figures().0);
+        let statistic = rhythm.statistic(&edge.statistics());
         if statistic < STATISTIC_MIN {
             return None;
         }
@@ -197,13 +208,16 @@ impl Edges {
 
     /// Takes in a connection's payload bytes, both ways.
     pub(super) fn size(&mut self, endpoint: u64, bytes: u64) {
-        let Some(edge) = self.known(endpoint) else {
-            return;
-        };
+        let Some(at) = self.at(endpoint) else { return };
+        let slots = self.all.get_mut(at).zip(self.marks.get_mut(at));
+        let Some((edge, mark)) = slots else { return };
         #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
         let bytes = bytes as f64;
-        edge.known = None;
         edge.sizes = edge.sizes.saturating_add(1);
+        if edge.sizes > 1 {
+            // A single size says nothing of their constancy.
+            *mark = None;
+        }
         let log = libm::log(bytes + 1.0);
         let delta = log - edge.size_mean;
         edge.size_mean += delta / f64::from(edge.sizes);
@@ -218,39 +232,41 @@ impl Edges {
         self.all.iter().filter(live).map(verdict).collect()
     }
 
-    /// The edge to `endpoint`; `None` when it was made just now.
-    fn edge(&mut self, ts: Timestamp, endpoint: u64) -> Option<&mut Edge> {
-        if let Some(at) = self.keys.iter().position(|key| *key == endpoint) {
-            return self.all.get_mut(at);
+    /// Where the edge to `endpoint` stands; `None` when it was made just now.
+    fn edge(&mut self, ts: Timestamp, endpoint: u64) -> Option<usize> {
+        let known = self.at(endpoint);
+        if known.is_some() {
+            return known;
         }
         if self.all.len() >= EDGES_MAX {
-            // Each edge is ranked once: a search among 48 must not cost a thousand rankings.
-            let rank = |e: &mut Edge| {
-                let (statistics, period) = e.figures();
-                let quiet = ts.since(e.last_ts) > period.saturating_mul(8);
-                (!quiet, statistics.iter().sum::<f64>(), e.last_ts)
-            };
-            let (worst, _) =
-                self.all
-                    .iter_mut()
-                    .map(rank)
-                    .enumerate()
-                    .min_by(|(_, a), (_, b)| {
-                        let by_rank = a.0.cmp(&b.0).then(a.1.total_cmp(&b.1));
-                        by_rank.then(a.2.cmp(&b.2))
-                    })?;
+            let worst = self.worst(ts)?;
             self.all.swap_remove(worst);
             self.keys.swap_remove(worst);
+            self.marks.swap_remove(worst);
         }
         self.all.push(Edge::new(ts, endpoint));
         self.keys.push(endpoint);
+        self.marks.push(None);
         None
     }
 
-    /// The edge to `endpoint`, if it is known.
-    fn known(&mut self, endpoint: u64) -> Option<&mut Edge> {
-        let at = self.keys.iter().position(|key| *key == endpoint)?;
-        self.all.get_mut(at)
+    /// Which edge is let go: each is ranked once a change, as a search among 48 must not cost a thousand
+    /// rankings.
+    fn worst(&mut self, ts: Timestamp) -> Option<usize> {
+        let mut least = None;
+        for (at, (mark, edge)) in self.marks.iter_mut().zip(&self.all).enumerate() {
+            let mark = mark.get_or_insert_with(|| edge.mark());
+            let rank = (ts <= mark.patient_until, mark.regular, mark.last_ts);
+            if least.is_none_or(|(_, least)| rank < least) {
+                least = Some((at, rank));
+            }
+        }
+        Some(least?.0)
+    }
+
+    /// Where the edge to `endpoint` stands, if it is known.
+    fn at(&self, endpoint: u64) -> Option<usize> {
+        self.keys.iter().position(|key| *key == endpoint)
     }
 }
 
@@ -270,7 +286,6 @@ impl Edge {
             last_hour: hour(ts),
             fired: 0,
             name: Box::default(),
-            known: None,
         }
     }
 
@@ -306,14 +321,19 @@ impl Edge {
         }
     }
 
-    /// [`Self::statistics`] and [`Self::period`], worked out once a change.
-    fn figures(&mut self) -> ([f64; 3], i64) {
-        if let Some(known) = self.known {
-            return known;
+    /// What it is kept or let go by as it stands now.
+    fn mark(&self) -> Mark {
+        let sum = self
+            .statistics()
+            .iter()
+            .sum::<f64>()
+            .to_bits()
+            .cast_signed();
+        Mark {
+            patient_until: self.last_ts.plus(self.period().saturating_mul(8)),
+            regular: if sum < 0 { sum ^ i64::MAX } else { sum },
+            last_ts: self.last_ts,
         }
-        let known = (self.statistics(), self.period());
-        self.known = Some(known);
-        known
     }
 
     /// Concentration of intervals T, constancy of sizes Z, coverage of hours H.
@@ -323,6 +343,10 @@ impl Edge {
 
     /// Largest KL divergence of a window of 0.5, 1 or 2 octaves from an even spread, times n ≤ 200.
     fn concentration(&self) -> f64 {
+        // Most edges are called once.
+        if self.intervals == 0 {
+            return 0.0;
+        }
         let total: u32 = self.bins.iter().map(|count| u32::from(*count)).sum();
         if total == 0 {
             return 0.0;
@@ -381,6 +405,9 @@ impl Edge {
 
     /// Mean interval while the edge was alive: finer than the histogram's median.
     fn period(&self) -> i64 {
+        if self.intervals == 0 {
+            return 0;
+        }
         let median = self.quantile(0.5);
         let mean = self.last_ts.since(self.first_ts) / i64::from(self.intervals.max(1));
         if mean.abs_diff(median).saturating_mul(4) < median.unsigned_abs() {
@@ -406,7 +433,7 @@ impl Edge {
             devices: 0,
             age: Interval(0),
             site_age: Interval(0),
-            endpoint: self.name.to_string(),
+            endpoint: self.name.to_compact_string(),
             statistic,
             hours: u64::from(self.hours),
         }

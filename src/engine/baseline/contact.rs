@@ -10,6 +10,8 @@ use crate::types::{FlowRef, Timestamp};
 
 /// Devices remembered per endpoint: beyond a few it is simply common.
 pub(super) const ENDPOINT_DEVICES_MAX: usize = 64;
+/// In the place of the time when a baseline is due: there is one.
+const JUDGED: Timestamp = Timestamp::MIN.plus(1);
 
 /// An endpoint outside: its name, else its address, and what it is found by.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +52,17 @@ impl NameHash {
 
 impl Site {
     /// Whether there is a baseline that a device's flow belongs to; begins one where it is due.
+    #[inline]
     pub fn judges(&mut self, ts: Timestamp, device: DeviceIx) -> bool {
-        if self.due.get(device.index()).is_some_and(|due| ts < *due) {
-            return false;
+        match self.due.get(device.index()) {
+            Some(&JUDGED) => true,
+            Some(due) if ts < *due => false,
+            _ => self.begin(ts, device),
         }
+    }
+
+    /// Begins a baseline if it is due, and says whether there is one.
+    fn begin(&mut self, ts: Timestamp, device: DeviceIx) -> bool {
         let judges = baseline(&mut self.watches, ts, device).is_some();
         self.expect(device);
         judges
@@ -62,7 +71,7 @@ impl Site {
     /// Notes when a device's baseline is due.
     fn expect(&mut self, device: DeviceIx) {
         let due = match self.watches.get(device.index()) {
-            Some(Some(watch)) => watch.due(),
+            Some(Some(watch)) => watch.due().unwrap_or(JUDGED),
             _ => Timestamp::MIN,
         };
         if self.due.len() <= device.index() {
@@ -158,13 +167,14 @@ impl Site {
         }
     }
 
-    /// A device's flow moved bytes, as payload since its last event, to the site or to what is outside.
-    pub fn moved(
+    /// A device's flow moved bytes, as payload since its last event, to the site or to what is outside, which
+    /// is asked for its name only if it was sent something.
+    pub fn moved<'a>(
         &mut self,
         ts: Timestamp,
         device: DeviceIx,
         flow: &FlowRef,
-        outside: Option<&str>,
+        outside: Option<impl FnOnce() -> &'a str>,
         (sent, received): (u64, u64),
     ) {
         let Some(base) = baseline(&mut self.watches, ts, device) else {
@@ -180,7 +190,9 @@ impl Site {
             *count = count.saturating_add(by);
         }
         let Some(endpoint) = outside else { return };
-        base.hour.upload(ts, endpoint, sent);
+        if sent > 0 {
+            base.hour.upload(ts, endpoint(), sent);
+        }
         let due = base
             .hour
             .judged_bytes

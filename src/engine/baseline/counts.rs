@@ -70,14 +70,13 @@ impl Hours {
         (sum + FACTOR_PRIOR * prior) / (weight + FACTOR_PRIOR)
     }
 
-    /// Takes in one hour; `keep` is what a fortnight's half-life leaves of this bucket in a day.
+    /// Takes in one hour.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "factors need no more than single precision"
     )]
-    fn learn(&mut self, bucket: usize, x: f64, taken: Taken) {
-        let keep = libm::exp(-core::f64::consts::LN_2 / 14.0 * taken.hours);
-        let speed = taken.speed;
+    fn learn(&mut self, bucket: usize, x: f64, taken: &Taken) {
+        let (keep, speed) = (taken.keep, taken.speed);
         for (slot, add) in [(&mut self.sum, x * speed), (&mut self.weight, speed)] {
             if slot.is_empty() {
                 slot.resize(BUCKETS, 0.0);
@@ -98,13 +97,66 @@ pub(super) struct Levels {
     pub hours_seen: f64,
 }
 
+/// The site's levels at the begin of an hour, and what they say of its bucket: the same for every device.
+#[derive(Debug)]
+pub(super) struct Past<'a> {
+    levels: &'a Levels,
+    bucket: usize,
+    /// By feature.
+    factors: [f64; FEATURES.len()],
+}
+
+impl<'a> Past<'a> {
+    /// What `levels` say of `bucket`.
+    #[must_use]
+    pub(super) fn new(levels: &'a Levels, bucket: usize) -> Self {
+        Self {
+            levels,
+            bucket,
+            factors: levels
+                .hours
+                .each_ref()
+                .map(|hours| hours.factor(bucket, 1.0)),
+        }
+    }
+}
+
+/// The counts of a device-hour with their exposures, by feature; `None` where there was no exposure.
+pub(super) type Exposed = [Option<(u64, f64)>; FEATURES.len()];
+
 /// How a device-hour is taken in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
     /// Weight: 1 normal, 0.3 while drifting, 0.02 while a breach is open.
     pub speed: f64,
     /// Hours that pass with it: 1 for a device, 1/devices for the site.
-    pub hours: f64,
+    hours: f64,
+    /// What they leave of the fast and the slow levels.
+    fast: f64,
+    slow: f64,
+    /// What a fortnight's half-life leaves of an hour's bucket in a day.
+    keep: f64,
+}
+
+impl Taken {
+    /// At full weight, and `hours` pass with it.
+    #[must_use]
+    pub(super) fn new(hours: f64) -> Self {
+        let left = |half: f64| libm::exp(-core::f64::consts::LN_2 / half * hours);
+        Self {
+            speed: 1.0,
+            hours,
+            fast: left(FAST_HOURS),
+            slow: left(SLOW_HOURS),
+            keep: left(14.0),
+        }
+    }
+
+    /// The same at another weight.
+    #[must_use]
+    pub(super) fn at(self, speed: f64) -> Self {
+        Self { speed, ..self }
+    }
 }
 
 /// What a device-hour looks like against the past.
@@ -121,15 +173,14 @@ impl Levels {
     #[must_use]
     pub(super) fn judge(
         &self,
-        site: &Self,
+        past: &Past<'_>,
         index: usize,
-        counts: &Counts,
-        bucket: usize,
+        exposed: Option<(u64, f64)>,
     ) -> Judged {
-        let Some((x, exposure)) = self.exposed(site, index, counts, bucket) else {
+        let Some((x, exposure)) = exposed else {
             return Judged::default();
         };
-        let (Some(own), Some(all)) = (self.levels.get(index), site.levels.get(index)) else {
+        let (Some(own), Some(all)) = (self.levels.get(index), past.levels.levels.get(index)) else {
             return Judged::default();
         };
         let mu = own.expected(all, exposure);
@@ -148,16 +199,17 @@ impl Levels {
         }
     }
 
-    /// Takes in a device-hour.
-    pub(super) fn learn(&mut self, site: &Self, counts: &Counts, bucket: usize, taken_in: Taken) {
-        let fast = libm::exp(-core::f64::consts::LN_2 / FAST_HOURS * taken_in.hours);
-        let slow = libm::exp(-core::f64::consts::LN_2 / SLOW_HOURS * taken_in.hours);
-        let speed = taken_in.speed;
-        for index in 0..FEATURES.len() {
-            let Some((count, exposure)) = self.exposed(site, index, counts, bucket) else {
+    /// Takes in a device-hour, which [`Self::all_exposed`] has looked at.
+    pub(super) fn learn(&mut self, past: &Past<'_>, exposed: &Exposed, taken_in: &Taken) {
+        let Taken {
+            speed, fast, slow, ..
+        } = *taken_in;
+        for (index, exposed) in exposed.iter().enumerate() {
+            let Some((count, exposure)) = *exposed else {
                 continue;
             };
-            let (Some(level), Some(all)) = (self.levels.get_mut(index), site.levels.get(index))
+            let (Some(level), Some(all)) =
+                (self.levels.get_mut(index), past.levels.levels.get(index))
             else {
                 continue;
             };
@@ -186,26 +238,33 @@ impl Levels {
                 level.spread_weight = level.spread_weight * fast + speed;
             }
             if let Some(hours) = self.hours.get_mut(index) {
-                hours.learn(bucket, taken, taken_in);
+                hours.learn(past.bucket, taken, taken_in);
             }
         }
         self.hours_seen += taken_in.hours;
     }
 
+    /// All counts and their exposures.
+    #[must_use]
+    pub(super) fn all_exposed(&self, past: &Past<'_>, counts: &Counts) -> Exposed {
+        std::array::from_fn(|index| self.exposed(past, index, counts))
+    }
+
     /// The count and its exposure; `None` if there was no exposure.
-    fn exposed(
+    #[must_use]
+    pub(super) fn exposed(
         &self,
-        site: &Self,
+        past: &Past<'_>,
         index: usize,
         counts: &Counts,
-        bucket: usize,
     ) -> Option<(u64, f64)> {
         let x = *counts.get(index)?;
         let (_, exposure) = FEATURES.get(index)?;
         match exposure {
             Exposure::Hour => {
-                let prior = site.hours.get(index)?.factor(bucket, 1.0);
-                Some((x, self.hours.get(index)?.factor(bucket, prior).max(0.01)))
+                let prior = *past.factors.get(index)?;
+                let own = self.hours.get(index)?.factor(past.bucket, prior);
+                Some((x, own.max(0.01)))
             }
             Exposure::Given(other) => {
                 let given = *counts.get(other.index())?;
@@ -234,10 +293,16 @@ mod tests {
     use super::*;
     use crate::baseline::features::Feature;
 
-    const HOUR: Taken = Taken {
-        speed: 1.0,
-        hours: 1.0,
-    };
+    fn learn(levels: &mut Levels, site: &Levels, counts: &Counts, bucket: usize) {
+        let past = Past::new(site, bucket);
+        let exposed = levels.all_exposed(&past, counts);
+        levels.learn(&past, &exposed, &Taken::new(1.0));
+    }
+
+    fn judge(levels: &Levels, site: &Levels, counts: &Counts, bucket: usize) -> Judged {
+        let (past, index) = (Past::new(site, bucket), Feature::KibOutOutside.index());
+        levels.judge(&past, index, levels.exposed(&past, index, counts))
+    }
 
     fn counts(kib: u64) -> Counts {
         let mut counts = Counts::default();
@@ -251,12 +316,11 @@ mod tests {
         for hour in 0..240 {
             let seen = counts(40 + hour % 30);
             let past = site.clone();
-            device.learn(&past, &seen, (hour % 24) as usize, HOUR);
-            site.learn(&past, &seen, (hour % 24) as usize, HOUR);
+            learn(&mut device, &past, &seen, (hour % 24) as usize);
+            learn(&mut site, &past, &seen, (hour % 24) as usize);
         }
-        let index = Feature::KibOutOutside.index();
-        let usual = device.judge(&site, index, &counts(55), 3);
-        let flood = device.judge(&site, index, &counts(28_000), 3);
+        let usual = judge(&device, &site, &counts(55), 3);
+        let flood = judge(&device, &site, &counts(28_000), 3);
         assert!(usual.surprise < 2.0, "{usual:?}");
         assert!(flood.surprise > 20.0, "{flood:?}");
         assert!((40.0..70.0).contains(&usual.mu), "{usual:?}");
@@ -271,20 +335,19 @@ mod tests {
             } else {
                 1
             });
-            device.learn(&site, &seen, hour % 24, HOUR);
+            learn(&mut device, &site, &seen, hour % 24);
         }
-        let index = Feature::KibOutOutside.index();
-        let by_day = device.judge(&site, index, &counts(500), 12).surprise;
-        let by_night = device.judge(&site, index, &counts(500), 2).surprise;
+        let by_day = judge(&device, &site, &counts(500), 12).surprise;
+        let by_night = judge(&device, &site, &counts(500), 2).surprise;
         assert!(by_night > by_day + 1.0, "{by_night} {by_day}");
     }
 
     #[test]
     fn one_burst_teaches_little() {
         let (mut device, site) = (Levels::default(), Levels::default());
-        (0..100).for_each(|_| device.learn(&site, &counts(50), 1, HOUR));
-        device.learn(&site, &counts(1_000_000), 1, HOUR);
-        let after = device.judge(&site, Feature::KibOutOutside.index(), &counts(50), 1);
+        (0..100).for_each(|_| learn(&mut device, &site, &counts(50), 1));
+        learn(&mut device, &site, &counts(1_000_000), 1);
+        let after = judge(&device, &site, &counts(50), 1);
         assert!(after.mu < 200.0, "{after:?}");
     }
 }

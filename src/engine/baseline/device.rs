@@ -63,14 +63,14 @@ pub(super) struct Hour {
 }
 
 impl Watch {
-    /// Before this there is no baseline.
-    pub(super) fn due(&self) -> Timestamp {
+    /// Before this there is no baseline; none if there is one.
+    pub(super) fn due(&self) -> Option<Timestamp> {
         if self.baseline.is_some() {
-            Timestamp::MIN
+            None
         } else if self.answered {
-            self.first_ts.plus(TENURE_NS)
+            Some(self.first_ts.plus(TENURE_NS))
         } else {
-            Timestamp::MAX
+            Some(Timestamp::MAX)
         }
     }
 }

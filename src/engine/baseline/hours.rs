@@ -1,6 +1,6 @@
 //! The clock of the site: what happens when an hour and a day close.
 
-use super::counts::{BUCKETS, Taken};
+use super::counts::{BUCKETS, Levels, Past, Taken};
 use super::device::{Baseline, Hour, Watch};
 use super::features::{Counts, FEATURES, Feature, Upload, Window};
 use super::site::{
@@ -63,10 +63,13 @@ impl Site {
                 });
             }
         }
+        let quiet = self.age(end).0 < LEARNING_NS;
         for index in 0..self.watches.len() {
             let device = DeviceIx(u32::try_from(index).unwrap_or(u32::MAX));
             self.standing(start, end, device);
-            self.judge_window(end, device);
+            if !quiet {
+                self.judge_window(end, device);
+            }
         }
     }
 
@@ -98,22 +101,19 @@ impl Site {
 
     /// Judges the open hour of one device as a whole.
     fn judge_window(&mut self, end: Timestamp, device: DeviceIx) {
-        let bucket = self.bucket(self.hour);
-        let quiet = self.age(end).0 < LEARNING_NS;
         let Some(Some(watch)) = self.watches.get(device.index()) else {
             return;
         };
         let Some(base) = &watch.baseline else { return };
-        if quiet || !base.hour.alive {
+        if !base.hour.alive {
             return;
         }
+        let past = Past::new(&self.levels, self.bucket(self.hour));
         let counts = base.hour.full_counts();
+        let exposed = base.levels.all_exposed(&past, &counts);
         let mut surprises = [0.0; FEATURES.len()];
-        for (index, surprise) in surprises.iter_mut().enumerate() {
-            *surprise = base
-                .levels
-                .judge(&self.levels, index, &counts, bucket)
-                .surprise;
+        for (index, (surprise, exposed)) in surprises.iter_mut().zip(exposed).enumerate() {
+            *surprise = base.levels.judge(&past, index, exposed).surprise;
         }
         let days = base.levels.hours_seen / 24.0;
         let large = base.hour.bytes_out >= UPLOAD_BYTES_MIN;
@@ -133,10 +133,10 @@ impl Site {
     /// Judges what a device has sent outside in the open hour so far; being part of an hour, it can
     /// only be less surprising than the whole.
     pub(super) fn judge_upload(&mut self, ts: Timestamp, device: DeviceIx, flow: Option<FlowRef>) {
-        let bucket = self.bucket(self.hour);
         if self.age(ts).0 < LEARNING_NS {
             return;
         }
+        let past = Past::new(&self.levels, self.bucket(self.hour));
         let index = Feature::KibOutOutside.index();
         let fleet_median = self.raw_peaks.median();
         let Some(Some(watch)) = self.watches.get_mut(device.index()) else {
@@ -147,8 +147,11 @@ impl Site {
         };
         base.hour.judged_bytes = base.hour.bytes_out;
         let counts = base.hour.full_counts();
-        let judged = base.levels.judge(&self.levels, index, &counts, bucket);
-        let peers = super::counts::Levels::default().judge(&self.levels, index, &counts, bucket);
+        let judge = |levels: &Levels| {
+            let exposed = levels.exposed(&past, index, &counts);
+            levels.judge(&past, index, exposed)
+        };
+        let (judged, peers) = (judge(&base.levels), judge(&Levels::default()));
         let Some(tail) = self.surprises.get(index) else {
             return;
         };
@@ -168,7 +171,7 @@ impl Site {
             peers_usual: bytes(peers.mu),
             surprise: judged.surprise,
             days: base.levels.hours_seen / 24.0,
-            endpoint,
+            endpoint: endpoint.into(),
             share: share(most, base.hour.bytes_out),
         };
         let rate = 7_000.0 * self.peaks.p(peak);
@@ -201,7 +204,9 @@ impl Site {
         #[expect(clippy::cast_precision_loss, reason = "at most 20,000 devices")]
         let hours = 1.0 / alive.max(1) as f64;
         let since = Timestamp::from_nanos(self.hour.saturating_mul(HOUR_NS));
-        let past = self.levels.clone();
+        let levels = self.levels.clone();
+        let past = Past::new(&levels, bucket);
+        let (for_device, for_site) = (Taken::new(1.0), Taken::new(hours));
         for watch in self.watches.iter_mut().flatten() {
             let Some(base) = &mut watch.baseline else {
                 continue;
@@ -209,8 +214,9 @@ impl Site {
             let counts = base.hour.full_counts();
             let breached = base.hour.breached;
             let speed = if breached { SPEED_SUSPICIOUS } else { 1.0 };
-            for index in 0..FEATURES.len() {
-                let surprise = base.levels.judge(&past, index, &counts, bucket).surprise;
+            let exposed = base.levels.all_exposed(&past, &counts);
+            for (index, exposed) in exposed.iter().enumerate() {
+                let surprise = base.levels.judge(&past, index, *exposed).surprise;
                 let (Some(tail), Some(sum)) =
                     (self.surprises.get_mut(index), base.evidence.get_mut(index))
                 else {
@@ -227,10 +233,9 @@ impl Site {
             }
             base.day_alive |= base.hour.alive;
             base.day_breached |= breached;
-            base.levels
-                .learn(&past, &counts, bucket, Taken { speed, hours: 1.0 });
-            self.levels
-                .learn(&past, &counts, bucket, Taken { speed, hours });
+            base.levels.learn(&past, &exposed, &for_device.at(speed));
+            let exposed = self.levels.all_exposed(&past, &counts);
+            self.levels.learn(&past, &exposed, &for_site.at(speed));
             if base.hour.alive && !breached {
                 self.rhythm.learn(&base.edges, since);
             }

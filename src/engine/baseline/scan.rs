@@ -133,7 +133,7 @@ impl Walk {
             ports: count(self.ports.len()),
             llr: self.peak,
             span: Interval(self.last_ts.since(self.first_ts)),
-            example: self.examples.join(", "),
+            example: self.examples.join(", ").into(),
         }
     }
 }

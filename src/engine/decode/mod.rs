@@ -48,7 +48,7 @@ pub use ipv6::Ipv6;
 pub use sctp::{Sctp, chunk};
 pub use tcp::{Tcp, flag, is_signed};
 pub use transport::{Transport, proto};
-pub use tunnel::{Encapsulated, Inner, Kind, Tunnel, carried, inner};
+pub use tunnel::{Encapsulated, Inner, Kind, Tunnel, carried, inner, may_carry};
 pub use udp::Udp;
 
 use crate::types::MacAddr;

@@ -176,7 +176,8 @@ pub fn carried<'a>(
 
 /// Whether the ports are those of a tunnel.
 #[inline]
-fn may_carry(udp: &Udp<'_>) -> bool {
+#[must_use]
+pub fn may_carry(udp: &Udp<'_>) -> bool {
     let either = |port| matches!(port, gtp::PORT | teredo::PORT | l2tp::PORT);
     RECEIVER_PORTS.contains(&udp.dst_port) || either(udp.dst_port) || either(udp.src_port)
 }

@@ -1,6 +1,6 @@
 //! What a device does for others, as its flows show: which services it answers, and for how many.
 //!
-//! Bounds: one row a service, 18 of them.
+//! Bounds: one row a service, 19 of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,11 +47,13 @@ pub enum Duty {
     Radius,
     /// A shell.
     Ssh,
+    /// Security events of others.
+    Events,
 }
 
 impl Duty {
     /// How many there are.
-    pub(super) const COUNT: usize = 18;
+    pub(super) const COUNT: usize = 19;
 
     /// What the responder of a flow does, whose content is `service` and which `answered` says was answered.
     #[must_use]
@@ -76,6 +78,8 @@ impl Duty {
             (Some("wireguard" | "openvpn" | "ipsec" | "ike"), _) => Self::Vpn,
             (Some("mysql" | "postgresql" | "tds" | "redis"), _) => Self::Database,
             (Some("mqtt"), _) | (Some("ssl"), 8883) => Self::Mqtt,
+            // Its own port, as it looks like any other TLS (RFC 5425 §4.1).
+            (Some("ssl"), 6514) => Self::Syslog,
             (Some("modbus" | "dnp3" | "s7comm" | "bacnet" | "enip" | "cip"), _) => Self::Control,
             (Some("sip"), _) => Self::Sip,
             (Some("radius"), _) => Self::Radius,
@@ -106,6 +110,7 @@ impl Duty {
             Self::Sip => "sip",
             Self::Radius => "radius",
             Self::Ssh => "ssh",
+            Self::Events => "security events",
         }
     }
 }
@@ -122,11 +127,12 @@ pub(super) struct Done {
 impl Done {
     /// As evidence: `dns for several devices`.
     pub(super) fn text(&self) -> String {
-        let several = self.clients.get(1).is_some_and(|second| *second != 0);
-        let whom = if several {
-            "several devices"
-        } else {
-            "one device"
+        let known = self.clients.iter().filter(|client| **client != 0).count();
+        let whom = match (known, self.duty) {
+            // A machine that all report to is more than the log of a neighbour.
+            (3.., Duty::Syslog) => "several devices, three at least",
+            (2.., _) => "several devices",
+            _ => "one device",
         };
         format!("{} for {whom}", self.duty.word())
     }

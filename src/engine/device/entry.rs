@@ -51,7 +51,12 @@ impl Entry {
 
     /// Refreshes the name: the best of the host names, else the address, else the hardware address.
     pub(super) fn rename(&mut self) {
-        let named = self.best_name().map(|(_, name)| name.to_owned());
+        let best = self.best_name().map(|(_, name)| name);
+        // A name heard again is seldom a better one than that it goes by.
+        if best == Some(&*self.device.name) {
+            return;
+        }
+        let named = best.map(str::to_owned);
         let name = named
             .or_else(|| self.main_address().map(|ip| ip.to_string()))
             .or_else(|| self.device.mac.map(|mac| mac.to_string()));
@@ -67,10 +72,20 @@ impl Entry {
         evidence: &str,
     ) -> Option<(bool, usize)> {
         // Cut before anything is compared or copied.
-        let end = value.char_indices().nth(CLAIM_LEN_MAX).map(|(at, _)| at);
-        let value = end.and_then(|end| value.get(..end)).unwrap_or(value);
+        let value = if value.len() > CLAIM_LEN_MAX {
+            let end = value.char_indices().nth(CLAIM_LEN_MAX).map(|(at, _)| at);
+            end.and_then(|end| value.get(..end)).unwrap_or(value)
+        } else {
+            value
+        };
         let claims = &mut self.device.claims;
-        let same = |c: &Claim| c.evidence == evidence && c.claim.strip_prefix(what) == Some(value);
+        // Texts lie elsewhere; their lengths tell most of them apart.
+        let len = what.len().saturating_add(value.len());
+        let same = |c: &Claim| {
+            c.claim.len() == len
+                && c.evidence == evidence
+                && c.claim.strip_prefix(what) == Some(value)
+        };
         if let Some(at) = claims.iter().position(same) {
             claims.get_mut(at)?.last_ts = ts;
             return Some((false, at));

@@ -176,17 +176,21 @@ impl Inventory {
         if self.table.main(old) == self.table.main(new) || self.table.are_apart(old, new) {
             return;
         }
-        let pair = self.table.peek(old).zip(self.table.peek(new));
-        let Some(grounds) = pair.and_then(|(old, new)| grounds(&old.device, &new.device)) else {
-            return;
-        };
         let (Some(first), Some(came)) = (self.heard(old), self.came(new)) else {
             return;
         };
+        let pair = self.table.peek(old).zip(self.table.peek(new));
+        let Some((one, other)) = pair.map(|(old, new)| (&old.device, &new.device)) else {
+            return;
+        };
+        // Most were at work together, and only a number would count.
+        if first > came.plus(OVERLAP_NS) && shared(one, other, &NUMBERS).is_none() {
+            return;
+        }
+        let Some(grounds) = grounds(one, other) else {
+            return;
+        };
         if !grounds.firm && first > came {
-            if first > came.plus(OVERLAP_NS) {
-                return;
-            }
             let due = came.plus(SETTLED_NS);
             if ts < due {
                 return self.watch(due, (old, new));
@@ -335,11 +339,11 @@ struct Grounds {
 
 /// What two entries have in common, if that is enough and nothing differs.
 fn grounds(one: &Device, other: &Device) -> Option<Grounds> {
-    if !may_fuse(one) || !may_fuse(other) || differ(one, other) {
+    let (ones, others) = names_of(one).zip(names_of(other))?;
+    if differ(one, other) {
         return None;
     }
-    let names = own_names(other);
-    let name = own_names(one).into_iter().find(|name| names.contains(name));
+    let name = ones.into_iter().find(|name| others.contains(name));
     let number = shared(one, other, &NUMBERS);
     let system = shared(one, other, &SYSTEMS);
     let firm = number.is_some();
@@ -382,12 +386,13 @@ fn shared<'a>(one: &'a Device, other: &Device, evidence: &[&str]) -> Option<(&'a
     claims(one, evidence).find(|(_, said)| others.contains(said))
 }
 
-/// Whether a device is one of those whose evidence is surely its own.
-fn may_fuse(device: &Device) -> bool {
+/// The names of a device if it is one of those whose evidence is surely its own.
+fn names_of(device: &Device) -> Option<Vec<String>> {
     let relays = |claim: &tapir_message::Claim| claim.evidence.starts_with("frame");
-    device.mac.is_some()
-        && !device.claims.iter().any(relays)
-        && own_names(device).len() <= NAMES_MAX
+    if device.mac.is_none() || device.claims.iter().any(relays) {
+        return None;
+    }
+    Some(own_names(device)).filter(|names| names.len() <= NAMES_MAX)
 }
 
 /// Whether two devices say different things of themselves.
@@ -451,16 +456,16 @@ fn plain(name: &str) -> String {
 /// What the traits of an entry are found by.
 fn keys(entry: &Entry) -> Vec<u64> {
     let device = &entry.device;
-    if !may_fuse(device) {
+    let Some(names) = names_of(device) else {
         return Vec::new();
-    }
+    };
     let key = |kind: u8, text: &str| {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[kind]).update(text.as_bytes());
         let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     };
-    let names = own_names(device).into_iter().map(|name| key(0, &name));
+    let names = names.into_iter().map(|name| key(0, &name));
     let numbers = claims(device, &NUMBERS).map(|(_, number)| key(1, number));
     names.chain(numbers).collect()
 }

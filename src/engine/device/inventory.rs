@@ -12,7 +12,7 @@ mod traffic;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use tapir_message::Device;
+use tapir_message::{Claim, Device};
 
 use super::Home;
 use super::entry::{Entry, main_address, name, strength};
@@ -53,6 +53,8 @@ pub struct Inventory {
     refused: u64,
     /// Who may be one machine with whom.
     pub(super) fusion: Fusion,
+    /// The sensor's own addresses.
+    own: Vec<IpAddr>,
 }
 
 impl Inventory {
@@ -68,6 +70,7 @@ impl Inventory {
             born: Vec::new(),
             refused: 0,
             fusion: Fusion::new(seed),
+            own: Vec::new(),
         };
         table::prepare();
         inventory.remember_traits();
@@ -77,6 +80,24 @@ impl Inventory {
             }
         }
         inventory
+    }
+
+    /// The same with the sensor's own addresses.
+    #[must_use]
+    pub fn with_own(self, own: Vec<IpAddr>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// Claims of a device that it is this sensor, if it holds an address of it.
+    pub(super) fn claim_own(&self, device: &mut Device) {
+        let own = device.addresses.iter();
+        let own = own.filter(|address| self.own.contains(&address.addr));
+        device.claims.extend(own.map(|address| Claim {
+            claim: format!("{} of this sensor", address.addr),
+            evidence: "own address".to_owned(),
+            first_ts: address.first_ts,
+            last_ts: address.last_ts,
+        }));
     }
 
     /// All entries in order of their first frames, merged or not: what the next run should know.
@@ -108,6 +129,13 @@ impl Inventory {
     #[must_use]
     pub fn at(&self, bits: u128) -> Option<DeviceIx> {
         Some(self.table.main(self.table.at(bits)?))
+    }
+
+    /// The same, and whether the address lies in the home networks.
+    #[inline]
+    pub fn whose(&mut self, bits: u128) -> (Option<DeviceIx>, bool) {
+        let (holder, is_home) = self.table.whose(&self.home, bits);
+        (holder.map(|ix| self.table.main(ix)), is_home)
     }
 
     /// The hardware address that `ip` was last tied to.
@@ -198,7 +226,7 @@ impl Inventory {
     pub fn clue(&mut self, ts: Timestamp, clue: &Clue) {
         let by_mac = clue.mac.filter(|mac| mac.is_station());
         let ix = match (clue.kind, by_mac, clue.ip) {
-            (ClueKind::DnsName, ..) => return,
+            (ClueKind::DnsName | ClueKind::Announced, ..) => return,
             // The address stays with a device that is known; nobody is made of a hardware address that only a
             // client's identity tells.
             (ClueKind::Lease, Some(mac), _)

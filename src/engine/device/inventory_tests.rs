@@ -65,7 +65,7 @@ fn a_device_keeps_its_identity_over_a_change_of_address() {
         ip: ip.parse().ok(),
         kind: ClueKind::Lease,
         evidence: "dhcp",
-        value: String::new(),
+        value: "".into(),
     };
     inventory.clue(Timestamp::from_secs(1), &lease("10.0.0.5"));
     inventory.clue(Timestamp::from_secs(9), &lease("10.0.0.6"));

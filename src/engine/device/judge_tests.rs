@@ -137,6 +137,59 @@ fn who_answers_for_a_domain_is_its_controller() {
     assert_eq!(dns[0].what, "answers dns for several devices");
 }
 
+/// Who receives the records of three devices, or the events of two, is more than a neighbour's log.
+#[test]
+fn what_all_report_to_is_a_siem() {
+    let roles = |duty, clients: &[u128]| {
+        let (mut device, mut done) = (claimed(&[]), Vec::new());
+        for client in clients {
+            note(&mut done, at(7), duty, *client);
+        }
+        judge(&mut device, &done);
+        let roles = device.roles.into_iter();
+        let told = |role: tapir_message::Judgement| (role.value, role.reasons[0].what.clone());
+        roles.map(told).collect::<Vec<_>>()
+    };
+    let told = |value: &str, what: &str| (value.to_owned(), format!("answers {what}"));
+    let two = "syslog for several devices";
+    assert_eq!(
+        roles(Duty::Syslog, &[1, 2, 2]),
+        [told("syslog receiver", two)]
+    );
+    let three = "syslog for several devices, three at least";
+    assert_eq!(
+        roles(Duty::Syslog, &[1, 2, 3, 4]),
+        [told("syslog receiver", three), told("siem", three)]
+    );
+    assert_eq!(roles(Duty::Events, &[1, 1]), []);
+    let events = "security events for several devices";
+    assert_eq!(roles(Duty::Events, &[1, 2]), [told("siem", events)]);
+}
+
+#[test]
+fn a_sensor_is_known_by_its_address_and_by_its_events() {
+    let role = |device: &Device| device.roles.first().map(|role| role.value.clone());
+    let device = judged(&[("cef device", "Tapir Sensor 1.0.0")]);
+    assert_eq!(role(&device).as_deref(), Some("sensor"));
+    let sighting = |last| Sighting {
+        mac: MacAddr([0xac, 0xde, 0x48, 0, 0, last]),
+        ip: Some([10, 0, 0, last].into()),
+        evidence: "arp",
+        vlan: 0,
+    };
+    let inventory = Inventory::new("tapir", Home::new(vec![]), Seed(1), vec![]);
+    let mut inventory = inventory.with_own(vec![[10, 0, 0, 9].into()]);
+    for last in [8, 9] {
+        inventory.sighted(at(3), &sighting(last));
+    }
+    let devices = inventory.devices();
+    let own = devices[1].roles.first().unwrap();
+    assert_eq!(
+        (role(&devices[0]), &*own.value, &*own.reasons[0].what),
+        (None, "sensor", "own address 10.0.0.9 of this sensor")
+    );
+}
+
 #[test]
 fn a_resolver_asks_for_others_and_not_for_itself() {
     let asks = [

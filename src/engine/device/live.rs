@@ -5,8 +5,10 @@
 
 use super::duty::Done;
 use super::entry::Entry;
+use super::home::Home;
 use super::inventory::DeviceIx;
-use crate::types::{ByAddr, Seed, ShortId, Timestamp, ip_bits};
+use super::near::Near;
+use crate::types::{ByAddr, Seed, ShortId, Timestamp, ip_bits, v4_bits};
 
 /// Addresses bound at most, over all devices.
 const ADDRESSES_MAX: usize = 80_000;
@@ -49,10 +51,10 @@ pub(super) struct Live {
     /// When the device was.
     pub(super) last_ts: Timestamp,
     /// Since the last fold.
-    pub(super) bytes_sent: u64,
-    pub(super) bytes_received: u64,
-    pub(super) flows_orig: u32,
-    pub(super) flows_resp: u32,
+    bytes_sent: u64,
+    bytes_received: u64,
+    flows_orig: u32,
+    flows_resp: u32,
     /// By [`Again`]: when the claim was last made.
     claimed: [Timestamp; Again::COUNT],
     /// And one more than its place among the device's, which never changes.
@@ -90,6 +92,15 @@ impl Live {
             foreign: 0,
             vlan: 0,
         }
+    }
+
+    /// Counts bytes sent and received, and flows begun and met.
+    #[inline]
+    pub(super) fn count(&mut self, (sent, received): (u32, u32), (orig, resp): (u32, u32)) {
+        self.bytes_sent = self.bytes_sent.saturating_add(sent.into());
+        self.bytes_received = self.bytes_received.saturating_add(received.into());
+        self.flows_orig = self.flows_orig.saturating_add(orig);
+        self.flows_resp = self.flows_resp.saturating_add(resp);
     }
 
     /// Notes that the address was heard of; false if it is not the one known to be held.
@@ -163,6 +174,7 @@ pub(super) struct Table {
     entries: Vec<Entry>,
     live: Vec<Live>,
     by_ip: ByAddr<DeviceIx>,
+    near: Near,
 }
 
 impl Table {
@@ -179,6 +191,7 @@ impl Table {
             live: live.collect(),
             entries,
             by_ip,
+            near: Near::new(),
         };
         table.relink();
         table
@@ -190,13 +203,37 @@ impl Table {
         self.by_ip.get(bits).copied()
     }
 
+    /// The same, and whether it lies in the networks of `home`, which are always the same.
+    #[inline]
+    pub(super) fn whose(&mut self, home: &Home, bits: u128) -> (Option<DeviceIx>, bool) {
+        let Some(addr) = v4_bits(bits) else {
+            return (self.at(bits), home.holds_bits(bits));
+        };
+        match self.near.get(addr) {
+            Some(known) => known,
+            None => self.look_up(home, (bits, addr)),
+        }
+    }
+
+    fn look_up(&mut self, home: &Home, (bits, addr): (u128, u32)) -> (Option<DeviceIx>, bool) {
+        let (holder, is_home) = (self.at(bits), home.holds_bits(bits));
+        self.near.put(addr, holder, is_home);
+        (holder, is_home)
+    }
+
     /// Notes who holds an address; false, and counted, if there are too many.
     pub(super) fn bind(&mut self, bits: u128, ix: DeviceIx) -> bool {
+        if let Some(addr) = v4_bits(bits) {
+            self.near.forget(addr);
+        }
         self.by_ip.insert(bits, ix)
     }
 
     /// Nobody holds the address any more.
     pub(super) fn unbind(&mut self, bits: u128) {
+        if let Some(addr) = v4_bits(bits) {
+            self.near.forget(addr);
+        }
         self.by_ip.remove(bits);
     }
 
@@ -267,9 +304,13 @@ impl Table {
     /// The device at `ix` was heard of at its address `addr`.
     pub(super) fn heard_of(&mut self, ts: Timestamp, ix: DeviceIx, addr: u128) {
         let live = self.live.get_mut(ix.index());
-        if live.is_none_or(|live| live.heard_of(ts, addr)) {
-            return;
+        if live.is_some_and(|live| !live.heard_of(ts, addr)) {
+            self.turn_to(ts, ix, addr);
         }
+    }
+
+    /// The same, of an address that is not the one its row knows.
+    pub(super) fn turn_to(&mut self, ts: Timestamp, ix: DeviceIx, addr: u128) {
         let Some(entry) = self.entry_mut(ix) else {
             return;
         };
@@ -315,7 +356,8 @@ impl Table {
     /// Bytes of an entry with its row, beside what the entry points to.
     pub(super) const ROW_BYTES: usize = size_of::<Entry>() + size_of::<Live>();
     /// Bytes of the addresses at most.
-    pub(super) const ADDRESSES_BYTES_MAX: usize = ByAddr::<DeviceIx>::table_bound(ADDRESSES_MAX);
+    pub(super) const ADDRESSES_BYTES_MAX: usize =
+        ByAddr::<DeviceIx>::table_bound(ADDRESSES_MAX) + Near::BYTES;
 
     /// Bytes of entries, rows and addresses.
     pub(super) fn allocated(&self) -> usize {
@@ -326,5 +368,6 @@ impl Table {
         texts
             .fold(fixed, usize::saturating_add)
             .saturating_add(self.by_ip.table_bytes())
+            .saturating_add(Near::BYTES)
     }
 }

@@ -104,6 +104,7 @@ impl Inventory {
         let mains = each.filter(|ix| self.table.main(*ix) == *ix);
         let judged = |ix| {
             let mut device = self.whole(ix)?;
+            self.claim_own(&mut device);
             judge(&mut device, &self.done(ix));
             Some(device)
         };
@@ -157,18 +158,20 @@ impl Inventory {
         let mut best = None;
         if !self.table.is_alone(main) {
             let entries = self.table.members(main).into_iter();
-            let entries = entries.filter_map(|ix| self.table.whole(ix));
-            let named = |entry: Entry| {
-                let (rank, name) = entry.best_name()?;
-                Some((rank, name.to_owned()))
-            };
-            best = entries.filter_map(named).max();
+            let entries = entries.filter_map(|ix| self.table.peek(ix));
+            best = entries.filter_map(Entry::best_name).max();
+            // A name heard again is seldom a better one than that it goes by.
+            let known = self.table.peek(main).map(|entry| &*entry.device.name);
+            if best.is_some_and(|(_, name)| Some(name) == known) {
+                return;
+            }
         }
+        let best = best.map(|(_, name)| name.to_owned());
         let Some(entry) = self.table.entry_mut(main) else {
             return;
         };
         match best {
-            Some((_, name)) => entry.device.name = name,
+            Some(name) => entry.device.name = name,
             None => entry.rename(),
         }
     }

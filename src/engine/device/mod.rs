@@ -21,6 +21,7 @@ mod inventory;
 mod judge;
 mod live;
 mod merge;
+mod near;
 mod oui;
 mod table;
 

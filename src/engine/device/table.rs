@@ -86,8 +86,9 @@ impl Row {
 struct Table {
     /// By source.
     rows: Vec<Row>,
-    /// Domains that say something of who asks for them, in order.
+    /// Domains that say something of who asks for them, in order, and a bit for each of them.
     asked: Vec<&'static str>,
+    filter: [u64; 4],
 }
 
 fn table() -> &'static Table {
@@ -100,7 +101,17 @@ fn table() -> &'static Table {
         let mut asked: Vec<_> = asks.map(|row| row.text).collect();
         asked.sort_unstable();
         asked.dedup();
-        Table { rows, asked }
+        let mut filter = [0; 4];
+        for (word, mask) in asked.iter().map(|known| bit(known)) {
+            if let Some(word) = filter.get_mut(word) {
+                *word |= mask;
+            }
+        }
+        Table {
+            rows,
+            asked,
+            filter,
+        }
     })
 }
 
@@ -123,16 +134,30 @@ pub(super) fn rows(source: &str) -> &'static [Row] {
     rest.get(..len).unwrap_or_default()
 }
 
+/// Word and bit of a domain in the filter, in letters of either size: its length and its first letters.
+fn bit(domain: &str) -> (usize, u64) {
+    let mut letters = domain.bytes().map(|byte| usize::from(byte | 0x20));
+    let mut next = || letters.next().unwrap_or(0);
+    let (first, second) = (next(), next());
+    let sum = first.wrapping_mul(37).wrapping_add(second.wrapping_mul(11));
+    let hash = sum.wrapping_add(domain.len().wrapping_mul(5));
+    (hash / 64 % 4, 1 << (hash % 64))
+}
+
 /// The domain of the table that `name` lies in.
 pub(super) fn asked(name: &str) -> Option<&'static str> {
-    let asked = &table().asked;
+    let Table { asked, filter, .. } = table();
     let mut rest = name.trim_end_matches('.');
     loop {
         let by = |known: &&str| {
             let letters = rest.bytes().map(|byte| byte.to_ascii_lowercase());
             known.bytes().cmp(letters)
         };
-        if let Ok(at) = asked.binary_search_by(by) {
+        // Length and first letters tell that most names are not there.
+        let (word, mask) = bit(rest);
+        if filter.get(word).is_some_and(|word| word & mask != 0)
+            && let Ok(at) = asked.binary_search_by(by)
+        {
             return asked.get(at).copied();
         }
         (_, rest) = rest.split_once('.')?;

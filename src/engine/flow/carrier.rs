@@ -101,7 +101,7 @@ impl Carrier {
     #[must_use]
     pub fn text(&self) -> Option<Text> {
         let tunnels = self.tunnels.get(..usize::from(self.depth))?;
-        let mut out = Text::new();
+        let mut out = Text::default();
         for tunnel in tunnels {
             if !out.is_empty() {
                 out.push('>');

@@ -12,9 +12,20 @@ const HOSTS_MAX: usize = 4_096;
 /// Signs a host must have given, which come at most once a minute, and for how long.
 const SIGNS_MIN: u32 = 3;
 const SIGNS_NS: i64 = 600 * 1_000_000_000;
+/// Words of the filter, a power of two.
+const FILTER_WORDS: usize = 256;
 const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 /// Examples told.
 const EXAMPLES_MAX: usize = 8;
+
+/// Word and bit of the filter that an address leads to: Fibonacci hashing of its low half.
+#[inline]
+fn place(ip: u128) -> (usize, u64) {
+    let low = u64::try_from(ip & u128::from(u64::MAX)).unwrap_or(0);
+    let hash = low.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+    let word = usize::try_from(hash).unwrap_or(0) % FILTER_WORDS;
+    (word, 1 << (hash >> 10))
+}
 
 /// What is known of one host.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +40,9 @@ struct Host {
 #[derive(Debug)]
 pub(super) struct Hosts {
     hosts: ByAddr<Host>,
+    /// A bit for each of them that its address leads to: of most addresses that are heard none is set, and the
+    /// table need not be asked. Those of hosts let go stay.
+    filter: Box<[u64; FILTER_WORDS]>,
     swept: Timestamp,
 }
 
@@ -44,6 +58,7 @@ impl Hosts {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
             hosts: ByAddr::new(HOSTS_MAX, seed),
+            filter: Box::new([0; FILTER_WORDS]),
             swept: Timestamp::MIN,
         }
     }
@@ -65,12 +80,21 @@ impl Hosts {
             signs: 1,
             heard: None,
         };
-        self.hosts.insert(ip, host);
+        if self.hosts.insert(ip, host) {
+            let (word, bit) = place(ip);
+            if let Some(word) = self.filter.get_mut(word) {
+                *word |= bit;
+            }
+        }
     }
 
     /// A host sent something to another one.
     #[inline]
     pub(super) fn heard(&mut self, ts: Timestamp, ip: u128) {
+        let (word, bit) = place(ip);
+        if self.filter.get(word).is_none_or(|word| word & bit == 0) {
+            return;
+        }
         if let Some(host) = self.hosts.get_mut(ip) {
             host.heard = Some(ts);
         }
@@ -98,15 +122,18 @@ impl Hosts {
 
     pub(super) fn clear(&mut self) {
         self.hosts.retain(|_| false);
+        self.filter.fill(0);
         self.swept = Timestamp::MIN;
     }
 }
 
 impl Hosts {
-    /// Bytes of the table.
+    /// Bytes of the table and of its filter.
     pub(super) fn held(&self) -> Held {
+        let bytes = |table: usize| table.saturating_add(size_of::<[u64; FILTER_WORDS]>());
         let bound = ByAddr::<Host>::table_bound(HOSTS_MAX);
-        Held::new("hosts that sign in", self.hosts.table_bytes(), bound)
+        let table = self.hosts.table_bytes();
+        Held::new("hosts that sign in", bytes(table), bytes(bound))
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::schema::{Common, Row, Schema};
-use crate::types::{FieldInfo, Timestamp};
+use crate::types::{FieldInfo, Text, Timestamp};
 
 const fn field(name: &'static str, field_type: FieldType) -> FieldInfo {
     FieldInfo {
@@ -31,7 +31,7 @@ const FIELDS: &[FieldInfo] = &[
 ];
 
 struct Sample {
-    answers: Vec<String>,
+    answers: Vec<Text>,
     addrs: Vec<IpAddr>,
 }
 
@@ -62,7 +62,7 @@ impl Row for Sample {
 
 fn sample() -> Sample {
     Sample {
-        answers: vec!["a.example".to_owned(), "10.1.1.1".to_owned()],
+        answers: vec!["a.example".into(), "10.1.1.1".into()],
         addrs: vec![IpAddr::from([192, 0, 2, 1])],
     }
 }

@@ -27,7 +27,15 @@ pub struct ModelIndex(pub u16);
 pub struct Models {
     models: Vec<Model>,
     kinds: Vec<(&'static str, Vec<ModelIndex>)>,
+    /// A bit for each of the kinds.
+    filter: u64,
     hash: String,
+}
+
+/// The bit of a kind's first letter and length.
+fn bit(kind: &str) -> u64 {
+    let first = kind.bytes().next().map_or(0, usize::from);
+    1 << (first.wrapping_mul(7).wrapping_add(kind.len()) % 64)
 }
 
 impl Models {
@@ -72,8 +80,10 @@ impl Models {
         }
         let hash = hash(found.iter().map(|(_, _, source)| source.text));
         let models: Vec<Model> = found.into_iter().map(|(model, ..)| model).collect();
+        let kinds = by_kind(&models);
         Ok(Self {
-            kinds: by_kind(&models),
+            filter: kinds.iter().fold(0, |all, (kind, _)| all | bit(kind)),
+            kinds,
             models,
             hash,
         })
@@ -100,6 +110,9 @@ impl Models {
     #[must_use]
     pub fn on(&self, kind: &str) -> &[ModelIndex] {
         // Hardly any kind has models: length and first letter tell that at once.
+        if self.filter & bit(kind) == 0 {
+            return &[];
+        }
         let start = |text: &str| (text.len(), text.as_bytes().first().copied());
         let is = |name: &str| start(name) == start(kind) && name == kind;
         let found = self.kinds.iter().find(|(name, _)| is(name));

@@ -209,9 +209,7 @@ fn owned(value: &DeValue<'_>, field_type: FieldType) -> Option<Owned> {
         FieldType::Addr => value.as_str()?.parse().ok().map(Owned::Addr),
         FieldType::Interval => interval(value).map(Owned::Interval),
         FieldType::Time => seconds(value).map(Owned::Time),
-        FieldType::StrList => {
-            list(value, |item| item.as_str().map(str::to_owned)).map(Owned::StrList)
-        }
+        FieldType::StrList => list(value, |item| item.as_str().map(Text::from)).map(Owned::StrList),
         FieldType::AddrList => list(value, |item| item.as_str()?.parse().ok()).map(Owned::AddrList),
         FieldType::IntervalList => {
             list(value, |item| interval(item).map(Interval)).map(Owned::IntervalList)

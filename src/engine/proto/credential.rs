@@ -14,7 +14,8 @@ record! {
         pub service: &'static str = "service",
         /// Account it belongs to, if one was named.
         pub username: Option<Text> = "username",
-        /// How it was shown: a command, a SASL mechanism, `Basic`, `community`.
+        /// How it was shown: a command, a SASL mechanism, `Basic`, `community`; `md5` is PostgreSQL's salted digest,
+        /// of which guesses can be tried, and has no number.
         pub mechanism: &'static str = "mechanism",
         /// Which of this run's secrets it is, from 1 in order of first sight: the same secret has the same number.
         pub secret: Secret = "secret",

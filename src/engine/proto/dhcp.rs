@@ -10,6 +10,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use compact_str::{ToCompactString as _, format_compact};
+
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, text};
@@ -232,14 +234,14 @@ impl<'a> Options<'a> {
 
     /// Option 55 as `1,3,6`.
     fn parameters(&self) -> Option<Text> {
-        let mut out = Text::new();
+        let mut out = String::new();
         for code in self.get(55)? {
             if !out.is_empty() {
                 out.push(',');
             }
             out.push_str(itoa::Buffer::new().format(*code));
         }
-        Some(out).filter(|list| !list.is_empty())
+        (!out.is_empty()).then(|| out.into())
     }
 }
 
@@ -295,7 +297,7 @@ fn record(message: &Message, options: &Options<'_>, sender: IpAddr) -> DhcpRecor
         trans_id: message.xid,
         client_addr: message.ciaddr.or(own),
         server_addr: named.or_else(|| message.reply.then_some(sender)),
-        mac: message.mac.map(|mac| mac.to_string()),
+        mac: message.mac.map(|mac| mac.to_compact_string()),
         host_name: options.text(12),
         client_fqdn: options.fqdn(),
         domain: options.text(15),
@@ -310,7 +312,8 @@ fn record(message: &Message, options: &Options<'_>, sender: IpAddr) -> DhcpRecor
         client_message,
         server_message,
         msg_types: vec![match kind {
-            Some(kind) => message_type(kind).map_or_else(|| format!("UNKNOWN-{kind}"), Text::from),
+            Some(kind) => message_type(kind)
+                .map_or_else(|| format_compact!("UNKNOWN-{kind}"), Text::const_new),
             None if message.reply => Text::from("BOOTREPLY"),
             None => Text::from("BOOTREQUEST"),
         }],
@@ -391,7 +394,7 @@ fn identifier(options: &Options<'_>, mac: Option<MacAddr>) -> Option<Text> {
         _ => ("id", id),
     };
     let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(format!("{name} {hex}"))
+    Some(format_compact!("{name} {hex}"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod options;
 
 use std::net::IpAddr;
 
+use compact_str::{ToCompactString as _, format_compact};
+
 use self::options::{Association, Message, code, link_mac};
 use super::tls::hex;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
@@ -116,7 +118,7 @@ fn message_type(kind: u8) -> Text {
         11 => "INFORMATION-REQUEST",
         14 => "LEASEQUERY",
         15 => "LEASEQUERY-REPLY",
-        _ => return format!("UNKNOWN-{kind}"),
+        _ => return format_compact!("UNKNOWN-{kind}"),
     };
     known.into()
 }
@@ -131,7 +133,7 @@ fn status_name(code: u16) -> Text {
         4 => "NotOnLink",
         5 => "UseMulticast",
         6 => "NoPrefixAvail",
-        _ => return format!("unknown-{code}"),
+        _ => return format_compact!("unknown-{code}"),
     };
     known.into()
 }
@@ -156,7 +158,7 @@ fn record(message: &Message<'_>, from: IpAddr, to: IpAddr) -> Dhcpv6Record {
         server_addr: answers.then_some(from),
         client_duid: message.get(code::CLIENT_ID).map(|id| hex(id, false)),
         server_duid: message.get(code::SERVER_ID).map(|id| hex(id, false)),
-        mac: message.mac().map(|mac| mac.to_string()),
+        mac: message.mac().map(|mac| mac.to_compact_string()),
         client_fqdn: message.fqdn(),
         requested_addrs,
         assigned_addrs,
@@ -221,7 +223,7 @@ fn clues(message: &Message<'_>, record: &Dhcpv6Record, out: &mut Out<'_>) {
                 ip: Some(*ip),
                 kind: ClueKind::Lease,
                 evidence,
-                value: Text::new(),
+                value: Text::default(),
             });
         }
     }

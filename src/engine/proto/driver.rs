@@ -382,6 +382,7 @@ impl Mouth {
                     used = used.saturating_add(n);
                     let want = left.len().saturating_sub(n).saturating_add(need.max(1));
                     if want > BUFFER_BYTES_MAX {
+                        self.finish(call);
                         self.drop_parser();
                     }
                     self.lane(dir).want = want;

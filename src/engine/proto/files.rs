@@ -11,6 +11,7 @@
 
 mod magic;
 
+use compact_str::format_compact;
 use sha2::{Digest, Sha256};
 
 use super::tls::hex;
@@ -291,5 +292,5 @@ fn is_watched(mime_type: &str) -> bool {
 pub(super) fn fuid(flow: &FlowRef, dir: Dir, depth: u64) -> Text {
     let side = if dir == Dir::Orig { "orig" } else { "resp" };
     let uid = flow.uid(&format!("file {side} {depth}"));
-    format!("F{}", uid.as_str().get(1..).unwrap_or_default())
+    format_compact!("F{}", uid.as_str().get(1..).unwrap_or_default())
 }

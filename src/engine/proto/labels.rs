@@ -25,7 +25,7 @@ pub(super) fn names(mut bytes: &[u8], max: usize) -> Option<Vec<Text>> {
 
 /// A name and what follows its end.
 fn read(mut bytes: &[u8]) -> (Text, &[u8]) {
-    let mut out = Text::new();
+    let mut out = Text::default();
     while let Some((&len, rest)) = bytes.split_first() {
         if len == 0 {
             return (out, rest);

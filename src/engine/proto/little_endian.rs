@@ -47,7 +47,7 @@ pub(crate) fn u128_at(data: &[u8], at: usize) -> Option<u128> {
 /// UTF-16LE as text of at most `limit` bytes; an unpaired surrogate becomes U+FFFD, trailing NULs go.
 pub(crate) fn utf16(bytes: &[u8], limit: usize) -> Text {
     let (units, _odd) = bytes.as_chunks::<2>();
-    let mut out = Text::new();
+    let mut out = String::new();
     for unit in char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit))) {
         let character = unit.unwrap_or(char::REPLACEMENT_CHARACTER);
         if out.len().saturating_add(character.len_utf8()) > limit {
@@ -56,7 +56,7 @@ pub(crate) fn utf16(bytes: &[u8], limit: usize) -> Text {
         out.push(character);
     }
     out.truncate(out.trim_end_matches('\0').len());
-    out
+    out.into()
 }
 
 #[cfg(test)]

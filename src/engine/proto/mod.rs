@@ -201,7 +201,7 @@ impl<'a> Out<'a> {
     }
 
     /// Emits an oddity: Zeek's `weird` record.
-    pub fn weird(&mut self, name: &'static str, addl: Option<String>, source: &'static str) {
+    pub fn weird(&mut self, name: &'static str, addl: Option<Text>, source: &'static str) {
         self.record(
             self.ts,
             Weird {
@@ -374,6 +374,7 @@ protocols! {
         Http2 in http2,
         Dtls in dtls,
         Stun in stun,
+        Turn in turn,
         Wireguard in wireguard,
         Openvpn in openvpn,
         Ike in ike,
@@ -393,6 +394,8 @@ protocols! {
         Redis in redis,
         Stratum in stratum,
         Tailscale in tailscale,
+        Derp in derp,
+        Rustdesk in rustdesk,
         Teamviewer in teamviewer,
         Dhcpv6 in dhcpv6,
         Ndp in ndp,
@@ -431,6 +434,7 @@ protocols! {
         irc::IrcRecord,
         telnet::TelnetRecord,
         stun::StunRecord,
+        turn::TurnRecord,
         mqtt::MqttRecord,
         dnp3::Dnp3Record,
         modbus::ModbusRecord,

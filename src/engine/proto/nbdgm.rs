@@ -7,6 +7,8 @@
 //! Bounds:   16 bytes a name.
 //! Not done: fragments are not joined (announcements have none); elections, logon requests.
 
+use compact_str::format_compact;
+
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Clue, ClueKind, Text, text};
 
@@ -157,8 +159,8 @@ fn announcement(message: &[u8]) -> Option<Announced> {
         name: text(name.get(..end)?, NAME_LEN_MAX),
         // Others announce a Windows that they only imitate.
         system: match roles & SERVER_UNIX {
-            0 => format!("Windows {major}.{minor}"),
-            _ => Text::new(),
+            0 => format_compact!("Windows {major}.{minor}"),
+            _ => Text::default(),
         },
         roles,
     })

@@ -11,6 +11,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use compact_str::{ToCompactString as _, format_compact};
+
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol, labels};
 use crate::record;
 use crate::types::{Clue, ClueKind, Interval, MacAddr, Text, heap_of};
@@ -244,12 +246,12 @@ fn prefix(octets: Option<&[u8]>, bits: Option<&u8>) -> Option<Text> {
     for (to, from) in whole.iter_mut().zip(octets) {
         *to = *from;
     }
-    Some(format!("{}/{bits}", Ipv6Addr::from(whole)))
+    Some(format_compact!("{}/{bits}", Ipv6Addr::from(whole)))
 }
 
 fn mac(value: &[u8]) -> Option<Text> {
     let mac = MacAddr(*value.first_chunk()?);
-    Some(mac.to_string())
+    Some(mac.to_compact_string())
 }
 
 fn number(bytes: Option<&[u8]>) -> Option<u32> {

@@ -8,6 +8,8 @@
 //!           A time that is not set (0) is left out, where Zeek writes 0.
 //! Not done: what modes 6 and 7 ask.
 
+use compact_str::format_compact;
+
 use super::lines::TEXT_LEN_MAX;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
@@ -198,7 +200,7 @@ fn reference(stratum: u8, id: &[u8]) -> Option<Text> {
         return None;
     };
     if stratum >= 2 {
-        return Some(format!("{a}.{b}.{c}.{d}"));
+        return Some(format_compact!("{a}.{b}.{c}.{d}"));
     }
     let end = id.iter().position(|byte| *byte == 0).unwrap_or(id.len());
     let name = text(id.get(..end)?, TEXT_LEN_MAX);

@@ -227,7 +227,7 @@ impl Pop3 {
     fn auth(&mut self, arg: &[u8], out: &mut Out<'_>) -> Sent {
         let (mechanism, initial) = word(arg);
         let mut sasl = Sasl::new(mechanism);
-        self.record.auth = Some(sasl.mechanism().to_owned());
+        self.record.auth = Some(sasl.mechanism().into());
         (self.record.user, self.record.success) = (None, None);
         if !initial.is_empty() {
             sasl.response(initial, Self::NAME, &mut self.record.user, out);

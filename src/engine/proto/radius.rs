@@ -343,7 +343,7 @@ fn mac(id: &str) -> Option<Text> {
     if digits.len() != 12 {
         return None;
     }
-    let mut out = Text::new();
+    let mut out = Text::default();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && index % 2 == 0 {
             out.push(':');

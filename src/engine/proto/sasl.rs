@@ -134,7 +134,7 @@ fn plain(message: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    fn name(mechanism: &str, lines: &[&str]) -> Vec<Option<String>> {
+    fn name(mechanism: &str, lines: &[&str]) -> Vec<Option<Text>> {
         let mut sasl = Sasl::new(mechanism.as_bytes());
         let lines = lines.iter();
         let read = |line: &&str| sasl.read(line.as_bytes()).and_then(|(name, _)| name);

@@ -170,6 +170,7 @@ pub(crate) fn begins(piece: &[u8], dir: Dir) -> Option<(Kind, usize)> {
     match piece {
         [0x16, 3, ..] => certain(Kind::Tls, piece, dir, 0),
         [b'S', b'S', b'H', b'-', ..] => certain(Kind::Ssh, piece, dir, 0),
+        [1, 0, 0, 0, _, b'D', b'E', b'R', b'P', ..] => certain(Kind::Derp, piece, dir, 0),
         // Only who opened the connection asks; a server's text may quote a request.
         [b'G', b'E', b'T', b' ', ..]
         | [b'P', b'O', b'S', b'T', ..]

@@ -9,6 +9,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use compact_str::ToCompactString as _;
+
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Text, Timestamp, heap_of, text};
@@ -310,9 +312,9 @@ fn status5(status: u8) -> Text {
         6 => "TTL expired",
         7 => "Command not supported",
         8 => "Address type not supported",
-        other => return other.to_string(),
+        other => return other.to_compact_string(),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// Answers of SOCKS 4.
@@ -322,9 +324,9 @@ fn status4(status: u8) -> Text {
         0x5b => "general SOCKS server failure",
         0x5c => "request failed because client is not running identd",
         0x5d => "request failed because client's identd could not confirm the user",
-        other => return other.to_string(),
+        other => return other.to_compact_string(),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 #[cfg(test)]

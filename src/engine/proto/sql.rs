@@ -183,7 +183,7 @@ mod tests {
             says("  /* hint */ -- line\n (Update t"),
             (Some("UPDATE"), None)
         );
-        let shell = Some("master..xp_cmdshell".to_owned());
+        let shell = Some("master..xp_cmdshell".into());
         assert_eq!(
             says("EXEC [master]..xp_cmdshell 'whoami'"),
             (Some("EXEC"), shell.clone())
@@ -194,7 +194,7 @@ mod tests {
         );
         assert_eq!(
             says("call p.do_it(1)"),
-            (Some("CALL"), Some("p.do_it".to_owned()))
+            (Some("CALL"), Some("p.do_it".into()))
         );
         // What is executed is a text, a variable.
         assert_eq!(says("EXEC('drop table t')"), (Some("EXEC"), None));

@@ -13,6 +13,7 @@ mod kex;
 #[cfg(test)]
 mod tests;
 
+use compact_str::{CompactStringExt as _, format_compact};
 use md5::{Digest as _, Md5};
 
 use self::auth::Auth;
@@ -312,6 +313,9 @@ fn is_key(key: &[u8]) -> bool {
 
 /// Bytes in hex with colons between.
 fn colons(bytes: &[u8]) -> Text {
-    let pairs: Vec<Text> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    pairs.join(":")
+    let pairs: Vec<Text> = bytes
+        .iter()
+        .map(|byte| format_compact!("{byte:02x}"))
+        .collect();
+    pairs.join_compact(":")
 }

@@ -1,32 +1,33 @@
-//! STUN and TURN: a device that asks how it looks from outside, to be called by others.
+//! STUN: a device that asks how it looks from outside, to be called by others.
 //!
-//! Standard: RFC 8489 §5 (header), §14 (attributes); RFC 8656 §18 (TURN).
+//! Standard: RFC 8489 §5 (header), §14 (attributes).
 //! Input:    UDP datagrams, any port. Calls mix it with media on the same ports.
 //! Output:   one `stun` record when an address is told or the flow is over; a software clue.
 //! Bounds:   8 messages are looked at; texts of 128 bytes.
 //! Secrets:  user names and integrity codes are not read.
-//! Not done: TCP; the older RFC 3489, which has no mark of its own.
+//! Not done: TCP; the older RFC 3489, which has no mark of its own. What begins with a method of TURN: see `turn`.
 
 use std::net::IpAddr;
 
+use super::gss::tell;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Clue, ClueKind, Text, Timestamp, heap_of, text};
+use crate::types::{ClueKind, Text, Timestamp, heap_of, text};
 
-const HEADER_LEN: usize = 20;
+/// Length of a message's header.
+pub(super) const HEADER_LEN: usize = 20;
 /// What tells it from everything else (RFC 8489 §5).
-const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+pub(super) const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const MESSAGES_MAX: u8 = 8;
 const TEXT_LEN_MAX: usize = 128;
 
-const XOR_RELAYED_ADDRESS: u16 = 0x0016;
-const XOR_MAPPED_ADDRESS: u16 = 0x0020;
-const SOFTWARE: u16 = 0x8022;
+pub(super) const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+pub(super) const SOFTWARE: u16 = 0x8022;
 
 record! {
     /// What one flow of STUN tells.
     pub struct StunRecord = "stun" {
-        /// Method of the first message: `binding`, `allocate` or others' names.
+        /// Method of the first message: `binding`, or `other`.
         pub method: &'static str = "method",
         /// Software of who asks, as it says.
         pub client_software: Option<Text> = "client_software",
@@ -36,8 +37,6 @@ record! {
         pub mapped_address: Option<IpAddr> = "mapped_address",
         /// Its port.
         pub mapped_port: Option<u16> = "mapped_port",
-        /// Address at the relay that others reach the asker by.
-        pub relayed_address: Option<IpAddr> = "relayed_address",
     }
 }
 
@@ -55,7 +54,7 @@ impl Protocol for Stun {
     const OVER: Over = Over::Datagrams;
 
     fn probe(start: &[u8], _dir: Dir) -> Probe {
-        if message(start).is_some() {
+        if message(start).is_some_and(|message| !is_relaying(message.kind)) {
             Probe::Certain
         } else {
             Probe::NotMine
@@ -98,34 +97,21 @@ impl Stun {
         if record.method.is_empty() {
             record.method = message.method();
         }
-        let mut rest = message.attributes;
-        while let Some(([k0, k1, l0, l1], behind)) = rest.split_first_chunk::<4>() {
-            let len = usize::from(u16::from_be_bytes([*l0, *l1]));
-            let Some(value) = behind.get(..len) else {
-                break;
-            };
-            // Attributes begin at multiples of four (RFC 8489 §14).
-            rest = behind.get(len.next_multiple_of(4)..).unwrap_or_default();
-            match u16::from_be_bytes([*k0, *k1]) {
+        for (kind, value) in message.attributes() {
+            match kind {
                 SOFTWARE => {
                     let slot = if message.is_answer() {
                         &mut record.server_software
                     } else {
                         &mut record.client_software
                     };
-                    if slot.is_none() {
-                        *slot = Some(text(value, TEXT_LEN_MAX));
-                        software(dir, slot.clone(), out);
-                    }
+                    software(dir, slot, value, out);
                 }
                 XOR_MAPPED_ADDRESS => {
                     if let Some((address, port)) = address(value, message.transaction) {
                         record.mapped_address = Some(address);
                         record.mapped_port = Some(port);
                     }
-                }
-                XOR_RELAYED_ADDRESS => {
-                    record.relayed_address = address(value, message.transaction).map(|(a, _)| a);
                 }
                 _ => {}
             }
@@ -135,17 +121,26 @@ impl Stun {
 }
 
 /// A message in its place.
-struct Message<'a> {
+pub(super) struct Message<'a> {
     kind: u16,
-    transaction: &'a [u8],
+    pub(super) transaction: &'a [u8],
     attributes: &'a [u8],
 }
 
+/// RFC 8489 §5: the number of a method lies around the two bits of the class.
+fn number(kind: u16) -> u16 {
+    kind & 0x000f | (kind & 0x00e0) >> 1 | (kind & 0x3e00) >> 2
+}
+
+/// Whether it is a message of TURN (RFC 8656 §17).
+pub(super) fn is_relaying(kind: u16) -> bool {
+    matches!(number(kind), 3 | 4 | 6..=9)
+}
+
 impl Message<'_> {
-    /// RFC 8489 §5: the method lies around the two bits of the class.
-    fn method(&self) -> &'static str {
-        let method = self.kind & 0x000f | (self.kind & 0x00e0) >> 1 | (self.kind & 0x3e00) >> 2;
-        match method {
+    /// Its method's name.
+    pub(super) fn method(&self) -> &'static str {
+        match number(self.kind) {
             1 => "binding",
             3 => "allocate",
             4 => "refresh",
@@ -158,12 +153,30 @@ impl Message<'_> {
     }
 
     /// Whether its class is success or error.
-    fn is_answer(&self) -> bool {
+    pub(super) fn is_answer(&self) -> bool {
         self.kind & 0x0100 != 0
+    }
+
+    /// Whether its class is error.
+    pub(super) fn is_error(&self) -> bool {
+        self.kind & 0x0110 == 0x0110
+    }
+
+    /// Number and value of each attribute; they begin at multiples of four (RFC 8489 §14).
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        let mut rest = self.attributes;
+        std::iter::from_fn(move || {
+            let ([k0, k1, l0, l1], behind) = rest.split_first_chunk::<4>()?;
+            let len = usize::from(u16::from_be_bytes([*l0, *l1]));
+            let value = behind.get(..len)?;
+            rest = behind.get(len.next_multiple_of(4)..).unwrap_or_default();
+            Some((u16::from_be_bytes([*k0, *k1]), value))
+        })
     }
 }
 
-fn message(data: &[u8]) -> Option<Message<'_>> {
+/// A whole message and nothing else.
+pub(super) fn message(data: &[u8]) -> Option<Message<'_>> {
     let ([k0, k1, l0, l1, c0, c1, c2, c3, ..], attributes) =
         data.split_first_chunk::<HEADER_LEN>()?;
     let len = usize::from(u16::from_be_bytes([*l0, *l1]));
@@ -177,7 +190,7 @@ fn message(data: &[u8]) -> Option<Message<'_>> {
 }
 
 /// An address mixed with cookie and transaction, lest a router change it (RFC 8489 §14.2).
-fn address(value: &[u8], transaction: &[u8]) -> Option<(IpAddr, u16)> {
+pub(super) fn address(value: &[u8], transaction: &[u8]) -> Option<(IpAddr, u16)> {
     let ([_, family, p0, p1], bytes) = value.split_first_chunk::<4>()?;
     let port = u16::from_be_bytes([p0 ^ 0x21, p1 ^ 0x12]);
     let mask = COOKIE.iter().chain(transaction);
@@ -194,18 +207,17 @@ fn address(value: &[u8], transaction: &[u8]) -> Option<(IpAddr, u16)> {
     Some((address, port))
 }
 
-fn software(dir: Dir, value: Option<Text>, out: &mut Out<'_>) {
-    let side = match dir {
-        Dir::Orig => out.flow.orig,
-        Dir::Resp => out.flow.resp,
-    };
-    out.clue(Clue {
-        mac: None,
-        ip: Some(side.ip()),
-        kind: ClueKind::Software,
-        evidence: "stun software",
-        value: value.unwrap_or_default(),
-    });
+/// A text as it is kept.
+pub(super) fn text_of(value: &[u8]) -> Text {
+    text(value, TEXT_LEN_MAX)
+}
+
+/// Tells the program of one side, the first time it is heard.
+pub(super) fn software(dir: Dir, slot: &mut Option<Text>, value: &[u8], out: &mut Out<'_>) {
+    if slot.is_none() {
+        *slot = Some(text_of(value));
+        tell(dir, ClueKind::Software, "stun software", slot.as_ref(), out);
+    }
 }
 
 #[cfg(test)]

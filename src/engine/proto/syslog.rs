@@ -3,15 +3,17 @@
 //! Standard: RFC 3164, RFC 5424; over TCP RFC 6587, both framings.
 //! Input:    datagrams, or the client's stream.
 //! Output:   one `syslog` record per message; the sender's name for itself as a host name clue, if one flow
-//!           carries one name only: a relay passes on what others call themselves.
+//!           carries one name only: a relay passes on what others call themselves. Likewise the sender's make, by
+//!           the head of an event in the common event format (`CEF:0|maker|product|version|`).
 //! Bounds:   256 bytes of a message; frames of 8 KiB over TCP.
 //! Secrets:  a value behind `password=`, `pwd:`, `secret=`, `token=` and the like becomes `<hidden>`.
 //! Not done: structured data apart; messages without a priority.
 
+use super::gss::tell;
 use super::lines::{BothLines, Next, TEXT_LEN_MAX, word};
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
-use crate::types::{Clue, ClueKind, Heap, Text, text};
+use crate::types::{ClueKind, Heap, Text, text};
 
 /// Longest frame with its length before it.
 const FRAME_LEN_MAX: usize = 8192;
@@ -63,9 +65,8 @@ record! {
 #[derive(Debug, Default)]
 pub struct Syslog {
     lines: BothLines,
-    /// The one name told, and who told it.
-    host: Option<(Text, Dir)>,
-    hosts_differ: bool,
+    host: Own,
+    make: Own,
     sure: bool,
 }
 
@@ -125,24 +126,12 @@ impl Protocol for Syslog {
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {
-        if let Some((value, dir)) = self.host.take().filter(|_| !self.hosts_differ) {
-            let side = match dir {
-                Dir::Orig => out.flow.orig,
-                Dir::Resp => out.flow.resp,
-            };
-            out.clue(Clue {
-                mac: None,
-                ip: Some(side.ip()),
-                kind: ClueKind::HostName,
-                evidence: "syslog header",
-                value,
-            });
-        }
+        self.host.tell(ClueKind::HostName, "syslog header", out);
+        self.make.tell(ClueKind::Software, "cef device", out);
     }
 
     fn heap(&self) -> usize {
-        let host = self.host.as_ref();
-        host.map_or(0, |(host, _)| host.heap())
+        self.host.heap().saturating_add(self.make.heap())
     }
 }
 
@@ -174,10 +163,10 @@ impl Syslog {
         let (host, app) = origin(said);
         let host = host.map(|host| text(host, NAME_LEN_MAX));
         if let Some(host) = &host {
-            match &self.host {
-                None => self.host = Some((host.clone(), input.dir)),
-                Some((known, _)) => self.hosts_differ |= known != host,
-            }
+            self.host.hear(host, input.dir);
+        }
+        if let Some(make) = make(said) {
+            self.make.hear(&make, input.dir);
         }
         let said = said.trim_ascii_end();
         let said = said.get(..TEXT_LEN_MAX).unwrap_or(said);
@@ -192,6 +181,59 @@ impl Syslog {
         out.record(input.ts, record);
         true
     }
+}
+
+/// What all messages of a flow say alike of who sends them.
+#[derive(Debug, Default)]
+struct Own {
+    said: Option<(Text, Dir)>,
+    differs: bool,
+}
+
+impl Own {
+    fn hear(&mut self, said: &Text, dir: Dir) {
+        match &self.said {
+            None => self.said = Some((said.clone(), dir)),
+            Some((known, _)) => self.differs |= known != said,
+        }
+    }
+
+    fn tell(&mut self, kind: ClueKind, evidence: &'static str, out: &mut Out<'_>) {
+        if let Some((value, dir)) = self.said.take().filter(|_| !self.differs) {
+            tell(dir, kind, evidence, Some(&value), out);
+        }
+    }
+
+    fn heap(&self) -> usize {
+        let said = self.said.as_ref();
+        said.map_or(0, |(said, _)| said.heap())
+    }
+}
+
+/// Begins an event in the common event format; a bar parts its head.
+const CEF: &[u8] = b"CEF:";
+/// Bytes of a message before which such an event begins: behind the heads of all relays.
+const CEF_AT_MAX: usize = 256;
+
+/// Whether a message carries a security event in one of the formats that are made for receivers of them.
+#[must_use]
+pub fn is_event(message: &str) -> bool {
+    ["CEF:0|", "CEF:1|", "LEEF:1.0|", "LEEF:2.0|"]
+        .iter()
+        .any(|begin| message.contains(begin))
+}
+
+/// Maker, product and version in the head of an event.
+fn make(said: &[u8]) -> Option<Text> {
+    let head = said.get(..CEF_AT_MAX).unwrap_or(said);
+    let at = memchr::memmem::find(head, CEF)?;
+    let mut parts = said.get(at..)?.split(|byte| *byte == b'|');
+    let _format = parts.next()?;
+    let parts = [parts.next()?, parts.next()?, parts.next()?];
+    let is_whole = parts
+        .iter()
+        .all(|part| !part.is_empty() && part.len() <= 64);
+    is_whole.then(|| text(&parts.join(&b' '), TEXT_LEN_MAX))
 }
 
 /// The number in angle brackets and what follows it (RFC 5424 §6.2.1: at most 191).
@@ -333,6 +375,34 @@ mod tests {
             (told.clues.len(), told.clues[0].value.as_str()),
             (1, "mymachine")
         );
+    }
+
+    #[test]
+    fn an_event_tells_its_senders_make() {
+        let event = b"<134>1 2026-11-22T03:14:09.000Z lon1 tapir - - - CEF:0|Tapir|Sensor|1.0.0|CMD-01|Beacon|9|type=0";
+        let told = datagrams::<Syslog>(514, &[(C, event), (C, event)]);
+        let known = (ClueKind::Software, "Tapir Sensor 1.0.0");
+        assert!(
+            told.clues
+                .iter()
+                .any(|clue| (clue.kind, &*clue.value) == known)
+        );
+        assert!(is_event(&told.records[0]) && !is_event("CEF: x"));
+        // A relay passes on what others are.
+        let other = b"<134>Oct 11 22:14:15 fw CEF:0|Maker|Wall|2|1|x|1|";
+        let told = datagrams::<Syslog>(514, &[(C, event), (C, other)]);
+        assert!(told.clues.is_empty());
+        for none in [
+            &b"CEF:0|a|b"[..],
+            b"CEF:0||b|c|",
+            b"CEF:0|a|b|c|",
+            b"no event",
+        ] {
+            assert_eq!(
+                make(none).as_deref(),
+                (none == b"CEF:0|a|b|c|").then_some("a b c")
+            );
+        }
     }
 
     #[test]

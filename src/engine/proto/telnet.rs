@@ -9,6 +9,8 @@
 //! Not done: prompts in other words than those listed; sessions that begin with neither option nor prompt;
 //!           what an encrypted session says.
 
+use compact_str::ToCompactString as _;
+
 use super::lines::{TEXT_LEN_MAX, add_distinct, holds};
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
@@ -147,7 +149,13 @@ impl Protocol for Telnet {
                 self.asked = Asked::Nothing;
             }
         }
-        for byte in input.data {
+        let mut rest = input.data;
+        loop {
+            rest = self.run(input.dir, rest);
+            let Some((byte, behind)) = rest.split_first() else {
+                break;
+            };
+            rest = behind;
             let before = self.record.attempts;
             self.byte(input.dir, *byte);
             if self.record.attempts > before {
@@ -183,6 +191,20 @@ impl Telnet {
             Dir::Orig => orig,
             Dir::Resp => resp,
         }
+    }
+
+    /// Takes what a server, or a side not known yet, shows up to the next command or end of a line, all at once.
+    /// Gives what is left.
+    fn run<'a>(&mut self, dir: Dir, data: &'a [u8]) -> &'a [u8] {
+        if self.server == Some(dir.other()) || self.side(dir).place != Place::Text {
+            return data;
+        }
+        let len = memchr::memchr3(IAC, b'\r', b'\n', data).unwrap_or(data.len());
+        let (shown, rest) = data.split_at_checked(len).unwrap_or((data, &[]));
+        let line = &mut self.side(dir).line;
+        let room = LINE_LEN_MAX.saturating_sub(line.len());
+        line.extend(shown.iter().filter(|byte| **byte != 0).take(room));
+        rest
     }
 
     fn byte(&mut self, dir: Dir, byte: u8) {
@@ -242,6 +264,7 @@ impl Telnet {
         }
     }
 
+    /// A byte of text: of the client's side, or the end of a line.
     fn text(&mut self, dir: Dir, byte: u8) {
         let ends = matches!(byte, b'\r' | b'\n');
         if self.server == Some(dir.other()) {
@@ -255,8 +278,6 @@ impl Telnet {
             // The next line has the same room.
             line.clear();
             self.side(dir).line = line;
-        } else if byte != 0 && side.line.len() < LINE_LEN_MAX {
-            side.line.push(byte);
         }
     }
 
@@ -364,7 +385,7 @@ fn name(option: u8) -> Text {
         37 => "AUTHENTICATION",
         38 => "ENCRYPT",
         39 => "NEW-ENVIRON",
-        other => return other.to_string(),
+        other => return other.to_compact_string(),
     };
     name.into()
 }

@@ -1,6 +1,8 @@
 //! What the tests of parsers share: a talk as the driver leads it, and what was told.
 
-use super::{Credential, Dir, Input, Out, Parse, Probe, Protocol};
+use std::any::Any;
+
+use super::{Credential, Dir, Input, Out, Parse, Probe, Protocol, Secret};
 use crate::types::{Body, Clue, Endpoint, Fields as _, FlowRef, Observations, Timestamp};
 
 /// What one talk came to.
@@ -58,6 +60,15 @@ impl Told {
     pub(super) fn last(&self) -> Option<Parse> {
         self.end.as_ref().map(|(answer, _)| *answer)
     }
+}
+
+/// What stands for each secret that was shown.
+pub(super) fn shown_secrets(seen: &Observations) -> Vec<Secret> {
+    let shown = seen.iter().filter_map(|seen| match &seen.body {
+        Body::Record(record) => (&record.body as &dyn Any).downcast_ref::<Credential>(),
+        _ => None,
+    });
+    shown.map(|shown| shown.secret).collect()
 }
 
 /// A stream in pieces, one a second; what a parser leaves is kept for it, as the driver does.

@@ -7,6 +7,8 @@
 //! Not done: the transfer itself, which is a flow of its own from a port the server chooses: so neither
 //!           size nor success is told, but for an error on the same ports.
 
+use compact_str::format_compact;
+
 use super::lines::NAME_LEN_MAX;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::record;
@@ -98,7 +100,7 @@ fn request(data: &[u8]) -> Option<TftpRecord> {
         && let Some((value, behind)) = string(behind)
     {
         let (name, value) = (text(name, WORD_LEN_MAX), text(value, WORD_LEN_MAX));
-        options.push(format!("{name}={value}"));
+        options.push(format_compact!("{name}={value}"));
         rest = behind;
     }
     Some(TftpRecord {

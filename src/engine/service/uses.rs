@@ -17,6 +17,8 @@ const USES_MAX: usize = 20_000;
 const LET_GO: usize = 1_024;
 /// Flows at a time whose service is known.
 const FLOWS_MAX: usize = 65_536;
+/// Slots that say whether a flow may be one of them, a power of two.
+const SLOTS: usize = 1_024;
 
 /// How a flow's service is known; a later one is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +118,17 @@ pub struct SavedUses(Vec<SavedUse>);
 pub struct Uses {
     uses: Map<Pair, Use>,
     flows: Map<FlowRef, Open>,
+    /// How many of the flows each slot stands for: most flows that end stand in an empty one, and the table,
+    /// which is large, need not be asked.
+    slots: Box<[u32; SLOTS]>,
     let_go: u64,
+}
+
+/// The slot of a flow: Fibonacci hashing of what differs most between flows.
+fn slot(flow: &FlowRef) -> usize {
+    let port = u64::from(flow.orig.port) << 48;
+    let hash = (flow.first_ts.nanos().cast_unsigned() ^ port).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(hash >> (u64::BITS - SLOTS.trailing_zeros())).unwrap_or(0)
 }
 
 impl Uses {
@@ -141,6 +153,7 @@ impl Uses {
         Self {
             uses,
             flows: Map::new(FLOWS_MAX, seed),
+            slots: Box::new([0; SLOTS]),
             let_go: 0,
         }
     }
@@ -200,7 +213,7 @@ impl Uses {
         }
         let Some(service) = service else {
             if let Some(known) = known.filter(|_| evidence >= Evidence::HttpHost) {
-                self.flows.remove(flow);
+                self.remove(flow);
                 self.take_back(&known);
             }
             return;
@@ -220,6 +233,11 @@ impl Uses {
         }
         if !self.flows.insert(*flow, open) {
             return;
+        }
+        if known.is_none()
+            && let Some(count) = self.slots.get_mut(slot(flow))
+        {
+            *count = count.saturating_add(1);
         }
         let is_new = known.is_none_or(|known| known.pair != pair);
         self.change(ts, pair, |one| {
@@ -245,22 +263,32 @@ impl Uses {
 
     /// `flow` is over, with so many bytes in all; its service, if it is known.
     pub fn over(&mut self, ts: Timestamp, flow: &FlowRef, bytes: (u64, u64)) -> Option<ServiceIx> {
-        let open = self.flows.remove(flow)?;
+        let open = self.remove(flow)?;
         let up = bytes.0.saturating_sub(open.up);
         let down = bytes.1.saturating_sub(open.down);
         self.count(ts, open.pair, up, down);
         Some(open.pair.0)
     }
 
+    /// Takes out a flow, if it is there.
+    fn remove(&mut self, flow: &FlowRef) -> Option<Open> {
+        let count = self.slots.get_mut(slot(flow)).filter(|count| **count > 0)?;
+        let open = self.flows.remove(flow)?;
+        *count = count.saturating_sub(1);
+        Some(open)
+    }
+
     /// Bytes held, and at the bound.
     #[must_use]
     pub fn held(&self) -> Held {
-        let bytes = self.uses.table_bytes();
+        let slots = size_of::<[u32; SLOTS]>();
+        let bytes = self.uses.table_bytes().saturating_add(slots);
         Held::new(
             "services used",
             bytes.saturating_add(self.flows.table_bytes()),
             Map::<Pair, Use>::table_bound(USES_MAX)
-                .saturating_add(Map::<FlowRef, Open>::table_bound(FLOWS_MAX)),
+                .saturating_add(Map::<FlowRef, Open>::table_bound(FLOWS_MAX))
+                .saturating_add(slots),
         )
     }
 

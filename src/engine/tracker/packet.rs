@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::Tracker;
 use super::flow::{Arrival, Found};
+use super::plain::Quick;
 use crate::decode::{Frame, Icmp, Ip, Transport, proto};
 use crate::flow::{
     Carrier, Copied, Datagram, FragmentOutcome, Key, Weirds, bit, counterpart, digest,
@@ -14,15 +15,15 @@ use crate::types::{
 };
 
 impl Tracker {
-    /// Takes an IP packet, whole or in pieces. With what carries it comes the hash of its flow's key, if that
-    /// is known already.
+    /// Takes an IP packet, whole or in pieces. With what carries it comes its flow's key, if that is known
+    /// already.
     #[inline]
     pub(super) fn ip(
         &mut self,
         ts: Timestamp,
         frame: &Frame<'_>,
         ip: &Ip<'_>,
-        (carrier, hash): (&Carrier, Option<u32>),
+        (carrier, quick): (&Carrier, Option<&Quick>),
         out: &mut Observations,
     ) {
         let Some(fragment) = ip.fragment else {
@@ -35,7 +36,7 @@ impl Tracker {
                 whole: true,
                 joined: false,
             };
-            let at = (frame.vlan, carrier, hash);
+            let at = (frame.vlan, carrier, quick);
             return self.transport(&arrival, at, ip, Some(ip), out);
         };
         let v6 = ip.header.len() == 40;
@@ -103,10 +104,10 @@ impl Tracker {
 
     /// Takes a packet's transport header; `original` is the packet as it came, for its digest.
     #[inline]
-    fn transport(
+    pub(super) fn transport(
         &mut self,
         arrival: &Arrival,
-        (vlan, carrier, hash): (u16, &Carrier, Option<u32>),
+        (vlan, carrier, quick): (u16, &Carrier, Option<&Quick>),
         ip: &Ip<'_>,
         original: Option<&Ip<'_>>,
         out: &mut Observations,
@@ -115,24 +116,14 @@ impl Tracker {
             Ok(transport) => transport,
             Err(malformed) => return self.stats.malformed(malformed.layer, arrival.pkts),
         };
-        let (src_port, dst_port) = match &transport {
-            Transport::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
-            Transport::Udp(udp) => (udp.src_port, udp.dst_port),
-            Transport::Icmp(icmp) => icmp_ports(ip.proto, icmp),
-            Transport::Sctp(sctp) => (sctp.src_port, sctp.dst_port),
-            Transport::Other { src_port, dst_port } => (*src_port, *dst_port),
+        let (key, from_a, hash) = match quick {
+            Some(quick) => (quick.key, quick.from_a, quick.hash),
+            None => self.key_of((vlan, carrier), ip, &transport),
         };
-        let src = Endpoint {
-            addr: ip.src,
-            port: src_port,
-        };
-        let dst = Endpoint {
-            addr: ip.dst,
-            port: dst_port,
-        };
-        let (key, from_a) = Key::new(src, dst, ip.proto, vlan, carrier.hash);
-        let hash = hash.unwrap_or_else(|| self.table.hash(&key));
-        debug_assert_eq!(hash, self.table.hash(&key), "the key was known");
+        debug_assert_eq!(
+            (key, from_a, hash),
+            self.key_of((vlan, carrier), ip, &transport)
+        );
         let found = self.find(arrival, (&key, from_a, hash), carrier, &transport, out);
         if let Some(found) = found {
             let copy = original.is_some_and(|original| {
@@ -151,6 +142,33 @@ impl Tracker {
             let outer = (found.map(|found| found.index), ip);
             self.look_inside(arrival, (vlan, carrier), outer, &transport, out);
         }
+    }
+
+    /// The key of a packet's flow, whether its end `a` sent the packet, and the key's hash.
+    #[inline]
+    fn key_of(
+        &self,
+        (vlan, carrier): (u16, &Carrier),
+        ip: &Ip<'_>,
+        transport: &Transport<'_>,
+    ) -> (Key, bool, u32) {
+        let (src_port, dst_port) = match transport {
+            Transport::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
+            Transport::Udp(udp) => (udp.src_port, udp.dst_port),
+            Transport::Icmp(icmp) => icmp_ports(ip.proto, icmp),
+            Transport::Sctp(sctp) => (sctp.src_port, sctp.dst_port),
+            Transport::Other { src_port, dst_port } => (*src_port, *dst_port),
+        };
+        let src = Endpoint {
+            addr: ip.src,
+            port: src_port,
+        };
+        let dst = Endpoint {
+            addr: ip.dst,
+            port: dst_port,
+        };
+        let (key, from_a) = Key::new(src, dst, ip.proto, vlan, carrier.hash);
+        (key, from_a, self.table.hash(&key))
     }
 
     /// Tells of the neighbour an ICMPv6 message speaks for.

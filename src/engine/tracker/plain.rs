@@ -1,14 +1,14 @@
 //! The short way of nearly all packets of a capture.
 //!
-//! An ordinary segment in an ordinary frame, expected in a flow that is known, changes a few numbers: it is told
-//! from its headers and its flow before anything is changed. All others go the long way, and so does this one if it
-//! turns out to be anything else; whichever way a packet goes, what becomes of it is the same.
+//! An ordinary segment or datagram in an ordinary frame, expected in a flow that is known, changes a few numbers: it is
+//! told from its headers and its flow before anything is changed. All others go the long way, from where they turned out
+//! to be anything else; whichever way a packet goes, what becomes of it is the same.
 
 use super::flow::{Arrival, Found, tell, tell_weirds};
 use super::{App, Tracker};
 use super::{Packet, content};
-use crate::decode::{Ip, Tcp, proto};
-use crate::flow::{Carrier, Key, Table, bit};
+use crate::decode::{Ip, Tcp, Udp, may_carry, proto};
+use crate::flow::{Carrier, Index, Key, Table, Weirds, bit};
 use crate::types::{Endpoint, MacAddr, Observations, Phase, Timestamp};
 
 /// Ethernet, as an interface or a file numbers it.
@@ -21,8 +21,8 @@ pub(super) struct Quick {
     /// The table's hash of the key.
     pub(super) hash: u32,
     /// Whether endpoint `a` of the key sent it.
-    from_a: bool,
-    /// Whether it is TCP in IPv4 without options, in a frame without a tag.
+    pub(super) from_a: bool,
+    /// Whether it is IPv4 without options, in a frame without a tag.
     is_plain: bool,
 }
 
@@ -42,72 +42,42 @@ impl Quick {
             }
             (ether_type, rest) => (ether_type, None, rest),
         };
-        let (src, dst, number) = match ether_type {
-            0x0800 => v4(rest)?,
-            0x86dd => v6(rest)?,
+        let (key, from_a) = match ether_type {
+            0x0800 => v4(rest, vlan.unwrap_or(0))?,
+            0x86dd => v6(rest, vlan.unwrap_or(0))?,
             _ => return None,
         };
-        let (key, from_a) = Key::new(src, dst, number, vlan.unwrap_or(0), 0);
         Some(Self {
             key,
             hash: table.hash(&key),
             from_a,
-            is_plain: ether_type == 0x0800 && vlan.is_none() && number == proto::TCP,
+            is_plain: ether_type == 0x0800 && vlan.is_none(),
         })
     }
 }
 
-/// Ends and protocol of an IPv4 packet with ports behind a header without options.
+/// The key of an IPv4 packet with ports behind a header without options, and whether its sender is endpoint `a`.
 #[inline]
-fn v4(packet: &[u8]) -> Option<(Endpoint, Endpoint, u8)> {
-    let &[
-        0x45,
-        _,
-        _,
-        _,
-        _,
-        _,
-        f0,
-        f1,
-        _,
-        number @ (proto::TCP | proto::UDP),
-        _,
-        _,
-        s0,
-        s1,
-        s2,
-        s3,
-        d0,
-        d1,
-        d2,
-        d3,
-        p0,
-        p1,
-        q0,
-        q1,
-    ] = packet.first_chunk()?
-    else {
+fn v4(packet: &[u8], vlan: u16) -> Option<(Key, bool)> {
+    // Whole words: the compiler reads single bytes of a header one by one.
+    let (words, _) = packet.first_chunk::<24>()?.as_chunks::<4>();
+    let [[0x45, ..], flags, [_, proto, ..], src, dst, ports] = words else {
         return None;
     };
     // More fragments, or one that is not the first.
-    if u16::from_be_bytes([f0, f1]) & 0x3fff != 0 {
+    if u32::from_be_bytes(*flags) & 0x3fff != 0 || !matches!(*proto, proto::TCP | proto::UDP) {
         return None;
     }
-    let mapped = |a, b, c, d| [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d];
-    let src = Endpoint {
-        addr: mapped(s0, s1, s2, s3),
-        port: u16::from_be_bytes([p0, p1]),
-    };
-    let dst = Endpoint {
-        addr: mapped(d0, d1, d2, d3),
-        port: u16::from_be_bytes([q0, q1]),
-    };
-    Some((src, dst, number))
+    let [src, dst] = [src, dst].map(|addr| u32::from_be_bytes(*addr));
+    let [p0, p1, q0, q1] = *ports;
+    let src = (src, u16::from_be_bytes([p0, p1]));
+    let dst = (dst, u16::from_be_bytes([q0, q1]));
+    Some(Key::v4(src, dst, *proto, vlan))
 }
 
 /// The same of IPv6 without extension headers.
 #[inline]
-fn v6(packet: &[u8]) -> Option<(Endpoint, Endpoint, u8)> {
+fn v6(packet: &[u8], vlan: u16) -> Option<(Key, bool)> {
     let (&[0x60..=0x6f, _, _, _, _, _, number, _], rest) = packet.split_first_chunk()? else {
         return None;
     };
@@ -122,7 +92,62 @@ fn v6(packet: &[u8]) -> Option<(Endpoint, Endpoint, u8)> {
         addr: *dst,
         port: u16::from_be_bytes([q0, q1]),
     };
-    matches!(number, proto::TCP | proto::UDP).then_some((src, dst, number))
+    matches!(number, proto::TCP | proto::UDP).then(|| Key::new(src, dst, number, vlan, 0))
+}
+
+/// A packet of which the headers before the transport's are in order, and all of which was captured.
+pub(super) struct Whole<'a> {
+    pub(super) ip: Ip<'a>,
+    macs: (MacAddr, MacAddr),
+}
+
+impl<'a> Whole<'a> {
+    #[inline]
+    pub(super) fn read(packet: &Packet<'a>, quick: &Quick) -> Option<Self> {
+        let (&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, _, _], rest) =
+            packet.frame.split_first_chunk()?;
+        let (header, rest) = rest.split_at_checked(20)?;
+        let &[_, _, l0, l1, ..] = header else {
+            return None;
+        };
+        let len = u16::from_be_bytes([l0, l1]);
+        let payload_len = len.checked_sub(20)?;
+        let payload = rest.get(..usize::from(payload_len))?;
+        let (src, dst) = if quick.from_a {
+            (quick.key.a, quick.key.b)
+        } else {
+            (quick.key.b, quick.key.a)
+        };
+        Some(Self {
+            ip: Ip {
+                src,
+                dst,
+                proto: quick.key.proto,
+                len: u32::from(len),
+                header,
+                payload,
+                payload_len: u32::from(payload_len),
+                fragment: None,
+            },
+            macs: (
+                MacAddr([s0, s1, s2, s3, s4, s5]),
+                MacAddr([d0, d1, d2, d3, d4, d5]),
+            ),
+        })
+    }
+
+    #[inline]
+    pub(super) fn arrival(&self, ts: Timestamp) -> Arrival {
+        Arrival {
+            ts,
+            src_mac: self.macs.0,
+            dst_mac: self.macs.1,
+            pkts: 1,
+            bytes: self.ip.len,
+            whole: true,
+            joined: false,
+        }
+    }
 }
 
 impl Tracker {
@@ -135,35 +160,40 @@ impl Tracker {
         quick: &Quick,
         out: &mut Observations,
     ) -> bool {
-        self.plain_segment(ts, packet, quick, out).is_some()
+        if !quick.is_plain {
+            return false;
+        }
+        let Some(whole) = Whole::read(packet, quick) else {
+            return false;
+        };
+        let arrival = whole.arrival(ts);
+        self.counted.decoded(arrival.dst_mac, 0);
+        let expected = match quick.key.proto {
+            proto::TCP => self.plain_segment(&whole.ip, quick, &arrival, out),
+            _ => self.plain_datagram(&whole.ip, quick, &arrival, out),
+        };
+        if expected.is_none() {
+            // Its headers need not be read again.
+            let at = (0, Carrier::NONE, Some(quick));
+            self.transport(&arrival, at, &whole.ip, Some(&whole.ip), out);
+        }
+        true
     }
 
     #[inline]
-    fn plain_segment(
+    pub(super) fn plain_segment(
         &mut self,
-        ts: Timestamp,
-        packet: &Packet<'_>,
+        ip: &Ip<'_>,
         quick: &Quick,
+        arrival: &Arrival,
         out: &mut Observations,
     ) -> Option<()> {
-        if !quick.is_plain {
-            return None;
-        }
-        let (&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, _, _], rest) =
-            packet.frame.split_first_chunk()?;
-        let (header, rest) = rest.split_at_checked(20)?;
-        let &[_, _, l0, l1, ..] = header else {
-            return None;
-        };
-        let len = u16::from_be_bytes([l0, l1]);
-        let payload_len = len.checked_sub(20)?;
-        let payload = rest.get(..usize::from(payload_len))?;
-        let tcp = Tcp::parse(payload, u32::from(payload_len)).ok()?;
-        let data_len = u32::from(payload_len).saturating_sub(tcp.header_len);
+        let tcp = Tcp::parse(ip.payload, ip.payload_len).ok()?;
+        let data_len = ip.payload_len.saturating_sub(tcp.header_len);
         let index = self.table.find(quick.hash, &quick.key)?;
         let flow = self.table.get_mut(index)?;
         let dir = flow.dir(quick.from_a);
-        if flow.deadline() <= ts || !flow.is_plain(dir, &tcp, data_len) {
+        if flow.deadline() <= arrival.ts || !flow.is_plain(dir, &tcp, data_len) {
             return None;
         }
         let found = Found {
@@ -171,35 +201,61 @@ impl Tracker {
             dir,
             new: false,
         };
-        let arrival = Arrival {
-            ts,
-            src_mac: MacAddr([s0, s1, s2, s3, s4, s5]),
-            dst_mac: MacAddr([d0, d1, d2, d3, d4, d5]),
-            pkts: 1,
-            bytes: u32::from(len),
-            whole: true,
-            joined: false,
-        };
-        let (src, dst) = if quick.from_a {
-            (quick.key.a, quick.key.b)
-        } else {
-            (quick.key.b, quick.key.a)
-        };
-        let ip = Ip {
-            src,
-            dst,
-            proto: proto::TCP,
-            len: u32::from(len),
-            header,
-            payload,
-            payload_len: u32::from(payload_len),
-            fragment: None,
-        };
-        self.counted.decoded(arrival.dst_mac, 0);
-        if flow.is(bit::GENUINE) || !self.look_back(found, &arrival, (0, Carrier::NONE), &ip) {
-            self.plain_arrive(found, &arrival, (&ip, &tcp), data_len, out);
+        if flow.is(bit::GENUINE) || !self.look_back(found, arrival, (0, Carrier::NONE), ip) {
+            self.plain_arrive(found, arrival, (ip, &tcp), data_len, out);
         }
         Some(())
+    }
+
+    /// A datagram that is not its sender's first, and not to a port of a tunnel.
+    #[inline]
+    fn plain_datagram(
+        &mut self,
+        ip: &Ip<'_>,
+        quick: &Quick,
+        arrival: &Arrival,
+        out: &mut Observations,
+    ) -> Option<()> {
+        let udp = Udp::parse(ip.payload, ip.payload_len).ok()?;
+        if may_carry(&udp) {
+            return None;
+        }
+        let index = self.table.find(quick.hash, &quick.key)?;
+        let flow = self.table.get_mut(index)?;
+        let dir = flow.dir(quick.from_a);
+        if flow.deadline() <= arrival.ts || flow.side(dir).pkts == 0 {
+            return None;
+        }
+        let found = Found {
+            index,
+            dir,
+            new: false,
+        };
+        if !flow.is(bit::GENUINE) && self.look_back(found, arrival, (0, Carrier::NONE), ip) {
+            return Some(());
+        }
+        let flow = self.table.get_mut(index)?;
+        flow.last_ts = arrival.ts;
+        flow.count(dir, 1, arrival.bytes);
+        flow.side_mut(dir).mac = arrival.src_mac;
+        let odd = flow.weirds();
+        self.datagram(found, arrival.ts, &udp, out);
+        self.plain_told(index, odd, arrival, out);
+        Some(())
+    }
+
+    /// Tells what became of a packet's flow.
+    #[inline]
+    fn plain_told(&mut self, index: Index, odd: Weirds, arrival: &Arrival, out: &mut Observations) {
+        let Some(flow) = self.table.get_mut(index) else {
+            return;
+        };
+        if flow.weirds() != odd {
+            tell_weirds(flow, flow.weirds().without(odd), arrival.ts, out);
+        }
+        if flow.wants_update(arrival.ts, arrival.bytes) {
+            tell(flow, Phase::Update, None, arrival.ts, out);
+        }
     }
 
     /// What `arrive` does, as far as a plain segment needs it. Its flow's deadline comes no nearer, so the
@@ -214,7 +270,7 @@ impl Tracker {
         out: &mut Observations,
     ) {
         let (dir, ts) = (found.dir, arrival.ts);
-        let Some(mut flow) = self.table.get_mut(found.index) else {
+        let Some(flow) = self.table.get_mut(found.index) else {
             return;
         };
         flow.last_ts = ts;
@@ -222,19 +278,10 @@ impl Tracker {
         flow.side_mut(dir).mac = arrival.src_mac;
         flow.note_ttl(dir, ip);
         let step = flow.plain_step(dir, tcp, len);
+        let odd = flow.weirds();
         if flow.app.is_some() || content::wants_more(flow, dir, len) && self.protocols {
-            let odd = flow.weirds();
             self.segment(found, ts, tcp, step, out);
-            let Some(after) = self.table.get_mut(found.index) else {
-                return;
-            };
-            flow = after;
-            if flow.weirds() != odd {
-                tell_weirds(flow, flow.weirds().without(odd), ts, out);
-            }
         }
-        if flow.wants_update(ts, arrival.bytes) {
-            tell(flow, Phase::Update, None, ts, out);
-        }
+        self.plain_told(found.index, odd, arrival, out);
     }
 }

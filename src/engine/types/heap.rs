@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{Interval, Timestamp};
+use super::{Interval, Text, Timestamp};
 
 /// Entries of a full node of the standard library's tree, and of one that is as empty as it may be.
 const NODE_LEN_MAX: usize = 11;
@@ -61,6 +61,17 @@ plain! {
 fn row<'a, T: Heap + 'a>(capacity: usize, values: impl Iterator<Item = &'a T>) -> usize {
     let own = capacity.saturating_mul(size_of::<T>());
     values.map(Heap::heap).fold(own, usize::saturating_add)
+}
+
+/// A short text lies in its own value; one of the program's own is nobody's.
+impl Heap for Text {
+    fn heap(&self) -> usize {
+        if self.is_heap_allocated() {
+            self.capacity()
+        } else {
+            0
+        }
+    }
 }
 
 impl Heap for String {

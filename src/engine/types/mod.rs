@@ -30,7 +30,7 @@ pub use observation::{
 pub use record::{Fields, Record, RecordBody};
 pub use short_id::ShortId;
 pub use sink::{Json, ip_text};
-pub use text::{Text, escaped, is_hostile, text};
+pub use text::{Text, escaped, is_hostile, is_plain, text};
 pub use value::{FieldInfo, FieldType, FieldValue, Interval, Value};
 
 pub(crate) use joined::Joined;

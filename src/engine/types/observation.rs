@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::{FlowRef, MacAddr, Record, Text, Timestamp};
+use super::{Endpoint, FlowRef, MacAddr, Record, Text, Timestamp};
 
 /// One thing seen, at the time it was seen; for a timer, its deadline.
 #[derive(Debug)]
@@ -116,6 +116,16 @@ pub enum Heard {
 }
 
 impl Heard {
+    /// The side's hardware address and its end of the flow.
+    #[inline]
+    #[must_use]
+    pub fn side(self, flow: &FlowRef, orig_mac: MacAddr, resp_mac: MacAddr) -> (MacAddr, Endpoint) {
+        match self {
+            Self::Orig => (orig_mac, flow.orig),
+            Self::Resp => (resp_mac, flow.resp),
+        }
+    }
+
     /// The side's hardware address with the address it spoke for; none if no station has such a one.
     #[must_use]
     pub fn sighting(
@@ -124,10 +134,7 @@ impl Heard {
         orig_mac: MacAddr,
         resp_mac: MacAddr,
     ) -> Option<Sighting> {
-        let (mac, end) = match self {
-            Self::Orig => (orig_mac, flow.orig),
-            Self::Resp => (resp_mac, flow.resp),
-        };
+        let (mac, end) = self.side(flow, orig_mac, resp_mac);
         mac.is_station().then(|| Sighting {
             mac,
             ip: Some(end.ip()),
@@ -223,6 +230,8 @@ pub enum ClueKind {
     Serves,
     /// This account was used on it.
     User,
+    /// Not of a device: a flow of datagrams to `ip` and the port in `value` will be of the service `evidence`.
+    Announced,
 }
 
 /// Frames of one tracker within a minute of packet time, told at its last nanosecond.

@@ -74,6 +74,15 @@ impl<'a> Json<'a> {
         self.out.truncate(end);
         self.out.push(b'"');
     }
+
+    /// Writes members that another object's calls have written.
+    #[inline]
+    pub fn members(&mut self, members: &[u8]) {
+        debug_assert!(
+            str::from_utf8(members).is_ok_and(|text| text.is_empty() || text.starts_with(",\""))
+        );
+        self.out.extend_from_slice(members);
+    }
 }
 
 /// Writes a value.

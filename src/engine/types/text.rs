@@ -3,37 +3,45 @@
 //! Bounds: the caller names a limit in bytes; longer input is cut there. Bytes that are not UTF-8 are
 //! written `\xNN`, as Zeek does. Control characters stay and are escaped where they are printed.
 
-/// Owned text of a record.
-pub type Text = String;
+/// Owned text of a record: up to 24 bytes lie in the value itself, so that most texts need no memory of
+/// their own.
+pub type Text = compact_str::CompactString;
 
 /// The first `limit` bytes of `bytes` as text.
 #[must_use]
 pub fn text(bytes: &[u8], limit: usize) -> Text {
     let bytes = bytes.get(..limit).unwrap_or(bytes);
+    // Nearly all text is, and a look at it as a whole takes many bytes at a time.
+    if let Ok(whole) = str::from_utf8(bytes) {
+        return whole.into();
+    }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
         for byte in chunk.invalid() {
             out.push_str("\\x");
-            push_hex(&mut out, *byte);
+            for digit in hex(*byte) {
+                out.push(digit);
+            }
         }
     }
-    out
+    out.into()
 }
 
-/// Appends a byte in lower-case hex.
-fn push_hex(out: &mut String, byte: u8) {
-    for half in [byte >> 4, byte & 0xf] {
-        out.push(char::from_digit(u32::from(half), 16).unwrap_or('0'));
-    }
+/// A byte in lower-case hex.
+fn hex(byte: u8) -> [char; 2] {
+    [byte >> 4, byte & 0xf].map(|half| char::from_digit(u32::from(half), 16).unwrap_or('0'))
 }
 
 /// `text` as it may be shown on a terminal or a page: hostile characters become `\n`, `\r`, `\t` or
 /// `\uXXXX`, everything else stays, quotes and backslashes included.
 #[must_use]
 pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
     // What needs no escape, nearly all of it, is copied as it is.
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((at, character)) = rest.char_indices().find(|(_, c)| is_hostile(*c)) {
         let (plain, behind) = rest.split_at(at);
@@ -43,6 +51,14 @@ pub fn escaped(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Whether a text is printable ASCII, which nothing acts on, and no more.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    // Not `all`: without an early end many bytes are looked at in one instruction.
+    let printable = |byte: u8| matches!(byte, b' '..=b'~');
+    text.bytes().fold(true, |all, byte| all & printable(byte))
 }
 
 /// Appends one character, escaped if it is hostile.
@@ -56,7 +72,9 @@ pub(super) fn push_escaped(out: &mut String, character: char) {
             for unit in c.encode_utf16(&mut units) {
                 out.push_str("\\u");
                 for byte in unit.to_be_bytes() {
-                    push_hex(out, byte);
+                    for digit in hex(byte) {
+                        out.push(digit);
+                    }
                 }
             }
         }

@@ -119,6 +119,7 @@ field_values! {
     i64, Int, |v| Value::Int(*v);
     f64, Num, |v| Value::Num(*v);
     Text, Str, |v| Value::Str(v);
+    String, Str, |v| Value::Str(v);
     Arc<str>, Str, |v| Value::Str(v);
     IpAddr, Addr, |v| Value::Addr(*v);
     Ipv4Addr, Addr, |v| Value::Addr(IpAddr::V4(*v));

@@ -44,14 +44,14 @@ impl Source for TwoEpochs {
 struct Nobody;
 
 impl Watcher for Nobody {
-    fn frame(&mut self, _: &Frame<'_>) {}
+    fn frame(&mut self, _: i64, _: u32) {}
 }
 
 /// Where the source knows how long an epoch lasted, what was due in it is told at its own time:
 /// the first flow ends 60 s after its packet, not with the epoch; so does the last.
 #[test]
 fn epochs_last_as_long_as_the_source_knows() {
-    for workers in [1, 2] {
+    for threads in [Threads::One, Threads::Workers(1), Threads::Workers(2)] {
         let mut told = Vec::new();
         let take = |taken: Taken<'_>| {
             match taken {
@@ -64,7 +64,7 @@ fn epochs_last_as_long_as_the_source_knows() {
             true
         };
         let config = TrackerConfig::default();
-        run(TwoEpochs::default(), &mut Nobody, workers, &config, take).expect("goes on");
+        run(TwoEpochs::default(), &mut Nobody, threads, &config, take).expect("goes on");
         told.dedup();
         let epoch = told.iter().position(|(_, mark)| *mark).expect("a mark");
         let (before, after) = told.split_at(epoch);

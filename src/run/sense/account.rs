@@ -8,7 +8,7 @@ use tapir_engine::types::Held;
 use tapir_message::Memory;
 
 use super::queue::Published;
-use crate::run::memory::{Resident, account, on_the_way};
+use crate::run::memory::{Resident, account};
 
 /// Time between two looks.
 pub(super) const EVERY: Duration = Duration::from_secs(10);
@@ -43,7 +43,6 @@ impl Account {
         }
         self.at = Some(Instant::now());
         let mut held = rooms();
-        held.push(on_the_way());
         held.extend(published.iter().flat_map(|one| &one.tracker.held));
         let before = (self.start, self.before.as_slice());
         // The kernel's ring is mapped, and counts as a file.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tapir_engine::types::{Body, FlowRef, Mark, Observation, Timestamp};
 
 use crate::run::pending::{Moment, Pending};
-use crate::run::pipeline::Answers;
 use crate::run::round::Boundary;
+use crate::run::worker::Answers;
 
 /// What [`Merge::step`] found.
 #[derive(Debug)]
@@ -131,12 +131,13 @@ mod tests {
     use tapir_engine::TrackerConfig;
 
     use super::*;
-    use crate::run::pipeline::Worker;
+    use crate::run::worker::{Worker, to_analysis};
 
     /// Settling moves the watermark up to the queue's time, and the queue goes on after it.
     #[test]
     fn what_is_settled_is_released_at_once() {
-        let (mut worker, answers) = Worker::new(&TrackerConfig::default());
+        let (to_analysis, answers) = to_analysis();
+        let mut worker = Worker::new(&TrackerConfig::default(), to_analysis);
         let mut merge = Merge::new(vec![answers]);
         for ms in [1_000, 1_020, 1_041] {
             let until = Timestamp::from_nanos(ms * 1_000_000);

@@ -31,7 +31,7 @@ use self::port::Port;
 use self::queue::{Queue, Shared, State};
 use self::responder::{Responses, responder};
 use super::link::{self, LinkError};
-use super::pipeline::Worker;
+use super::worker::{Worker, to_analysis};
 use super::{RunError, daemon, name_thread, privilege};
 use crate::config::Settings;
 
@@ -226,7 +226,8 @@ fn watch<P: Port>(ports: Vec<P>, epochs: &Arc<Epochs>, mut engine: Engine) -> Re
     std::thread::scope(|scope| {
         let (mut answers, mut ends, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         for (index, port) in ports.into_iter().enumerate() {
-            let (worker, answer) = Worker::new(&engine.tracker());
+            let (to_analysis, answer) = to_analysis();
+            let worker = Worker::new(&engine.tracker(), to_analysis);
             let (end, ended) = mpsc::channel();
             answers.push(answer);
             ends.push(end);

@@ -16,7 +16,7 @@ use tapir_message::{Breach, Final, Notice, Numbered, RecordLines, ToServe, VERSI
 
 use super::responder::Responses;
 use crate::run::link::{self, LinkError};
-use crate::run::record_line;
+use crate::run::record_line::RecordLine;
 use crate::store::numbers::NumberFile;
 
 /// Records that may wait: about 64 MiB of them.
@@ -209,7 +209,7 @@ pub(super) struct Writer {
     link: link::Sender,
     lines: Vec<Lines>,
     numbering: Arc<Mutex<Numbering>>,
-    sensor_id: String,
+    line: RecordLine,
     figures: Arc<Figures>,
     /// Notices without a number: all leased ones are used up.
     unnumbered: VecDeque<Notice>,
@@ -235,7 +235,7 @@ pub(super) fn outbox(link: link::Sender, used: NumberFile, sensor_id: &str) -> (
         link,
         lines: Vec::new(),
         numbering: Arc::clone(&numbering),
-        sensor_id: sensor_id.to_owned(),
+        line: RecordLine::new(sensor_id),
         figures: Arc::clone(&figures),
         unnumbered: VecDeque::new(),
         unacknowledged: VecDeque::new(),
@@ -347,7 +347,7 @@ impl Writer {
                 continue;
             };
             let before = lines.text.len();
-            record_line::write(record, &self.sensor_id, &mut lines.text);
+            self.line.write(record, &mut lines.text);
             lines.text.push(b'\n');
             lines.count += 1;
             bytes += lines.text.len() - before;

@@ -15,9 +15,10 @@ use tapir_message::{LinkState, QueueHealth};
 
 use super::account;
 use super::port::Port;
-use crate::run::pipeline::{Watcher as _, Worker};
+use crate::run::pipeline::Watcher as _;
 use crate::run::round::Boundary;
 use crate::run::tally::Tally;
+use crate::run::worker::Worker;
 
 /// Frames after which observations go to the analysis, however many more are waiting.
 const BATCH_FRAMES: usize = 1_024;
@@ -219,7 +220,7 @@ impl<P: Port> Queue<P> {
                         return Turn::Hung;
                     }
                     state.last = state.last.max(ts);
-                    state.tally.frame(&frame);
+                    state.tally.frame(frame.ts_ns, frame.wire_len);
                     if let Some(record) = record {
                         record.push(&frame);
                     }

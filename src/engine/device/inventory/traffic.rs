@@ -6,6 +6,27 @@ use crate::device::table;
 use crate::types::{FlowEvent, Phase, Timestamp};
 
 impl Inventory {
+    /// Notes whose first packet an event tells of, if that is a device that is known by its address and by no
+    /// other entry; false if there is more to it, and [`Self::sighted`] has to be asked.
+    pub fn heard_again(
+        &mut self,
+        ts: Timestamp,
+        (addr, device): (u128, Option<DeviceIx>),
+        vlan: u16,
+    ) -> bool {
+        let Some(ix) = device.filter(|ix| self.table.is_alone(*ix)) else {
+            return false;
+        };
+        let Some(live) = self.table.live_mut(ix) else {
+            return false;
+        };
+        if !live.heard_of(ts, addr) {
+            self.table.turn_to(ts, ix, addr);
+        }
+        self.met(ts, ix, vlan);
+        true
+    }
+
     /// Counts a flow's traffic for the devices at its ends: each end's address, and who holds it.
     pub fn flow(
         &mut self,
@@ -35,23 +56,39 @@ impl Inventory {
         pkts: u32,
         (orig, resp): (u32, u32),
     ) {
-        // Each of those that are one machine counts its own.
-        let several = !self.table.is_alone(ix);
-        let own = several.then(|| self.table.at(addr)).flatten();
-        let ix = own.unwrap_or(ix);
         let Some(live) = self.table.live_mut(ix) else {
             return;
         };
-        live.bytes_sent = live.bytes_sent.saturating_add(sent.into());
-        live.bytes_received = live.bytes_received.saturating_add(received.into());
-        live.flows_orig = live.flows_orig.saturating_add(orig);
-        live.flows_resp = live.flows_resp.saturating_add(resp);
+        if live.next != ix {
+            return self.member_spoke(ts, (addr, ix), (sent, received), pkts, (orig, resp));
+        }
+        live.count((sent, received), (orig, resp));
+        if pkts > 0 {
+            live.last_ts = live.last_ts.max(ts);
+            if !live.heard_of(ts, addr) {
+                self.table.turn_to(ts, ix, addr);
+            }
+        }
+    }
+
+    /// The same of a machine of several entries: each of them counts its own.
+    fn member_spoke(
+        &mut self,
+        ts: Timestamp,
+        (addr, ix): (u128, DeviceIx),
+        bytes: (u32, u32),
+        pkts: u32,
+        flows: (u32, u32),
+    ) {
+        let ix = self.table.at(addr).unwrap_or(ix);
+        let Some(live) = self.table.live_mut(ix) else {
+            return;
+        };
+        live.count(bytes, flows);
         if pkts > 0 {
             live.last_ts = live.last_ts.max(ts);
             self.table.heard_of(ts, ix, addr);
-            if several {
-                self.works(ts, ix);
-            }
+            self.works(ts, ix);
         }
     }
 

@@ -10,16 +10,16 @@
 //!           the first is told; of several objects the first.
 //! Not done: values, other than name and model; BACnet/SC and MS/TP.
 
-use std::hash::BuildHasher as _;
-
 mod names;
 mod record;
+mod said;
 mod tags;
 
 pub use self::record::BacnetRecord;
+use self::said::Said;
 use super::gss::tell;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
-use crate::types::{ClueKind, Seed, Text, heap_of};
+use crate::types::{ClueKind, Text, heap_of};
 
 /// First byte of a datagram.
 const MAGIC: u8 = 0x81;
@@ -49,8 +49,14 @@ const REJECT: u8 = 6;
 const ABORT: u8 = 7;
 /// Bit of a message's first byte: it comes in segments.
 const SEGMENTED: u8 = 8;
-/// The message in which a device says who it is.
+/// The message in which a device says who it is, and the answer to ReadProperty.
 const I_AM: (u8, u8) = (UNCONFIRMED, 0);
+const READ: (u8, u8) = (COMPLEX_ACK, 12);
+/// The kind of object that stands for the device, and three of its properties.
+const DEVICE: u32 = 8;
+const FIRMWARE_REVISION: u32 = 44;
+const MODEL_NAME: u32 = 70;
+const OBJECT_NAME: u32 = 77;
 
 /// Readings remembered.
 const READINGS_MAX: usize = 512;
@@ -117,38 +123,39 @@ impl Protocol for Bacnet {
 
 impl Bacnet {
     fn message(&mut self, function: u8, body: &[u8], input: Input<'_>, out: &mut Out<'_>) {
-        let (bvlc_function, class) = names::link(function);
-        let mut record = BacnetRecord {
-            bvlc_function,
-            class,
-            ..BacnetRecord::default()
+        let mut said = Said {
+            function,
+            ..Said::default()
         };
         let network = match function {
             FORWARDED => body.get(6..).unwrap_or_default(),
             DISTRIBUTE | UNICAST | BROADCAST => body,
             RESULT => {
                 let code = body.first_chunk().map(|code| u16::from_be_bytes(*code));
-                record.result_code = code.map(|code| names::link_result(code).into());
-                return self.record(record, input, out);
+                said.result = code.map(u32::from);
+                return self.record(&said, input, out);
             }
-            _ => return self.record(record, input, out),
+            _ => return self.record(&said, input, out),
         };
         let Some((is_routed, message)) = application(network) else {
             return;
         };
-        let is_near = !is_routed && function != FORWARDED;
-        if self
-            .service(message, &mut record, is_near, input.dir, out)
-            .is_some()
-        {
-            self.record(record, input, out);
+        let Some(unit) = unit(message).filter(|unit| !unit.is_later) else {
+            return;
+        };
+        unit.say(&mut said);
+        let serves =
+            matches!(unit.kind, SIMPLE_ACK | COMPLEX_ACK | ERROR) || (unit.kind, unit.code) == I_AM;
+        if serves && !is_routed && function != FORWARDED {
+            self.tell(&said, &unit, input.dir, out);
         }
+        self.record(&said, input, out);
     }
 
     /// Tells a message, unless the same was told that changes nothing.
-    fn record(&mut self, record: BacnetRecord, input: Input<'_>, out: &mut Out<'_>) {
-        if record.class == "read" || record.pdu_type.is_none() {
-            let reading = Seed(0).hasher().hash_one(record.without_number());
+    fn record(&mut self, said: &Said, input: Input<'_>, out: &mut Out<'_>) {
+        if said.is_reading() {
+            let reading = said.digest();
             if self.readings.contains(&reading) {
                 return;
             }
@@ -157,76 +164,49 @@ impl Bacnet {
             }
             self.readings.push(reading);
         }
-        out.record(input.ts, record);
-    }
-
-    /// Fills the record from a message of the application layer; `None` if there is nothing to tell.
-    fn service(
-        &mut self,
-        message: &[u8],
-        record: &mut BacnetRecord,
-        is_near: bool,
-        dir: Dir,
-        out: &mut Out<'_>,
-    ) -> Option<()> {
-        let Unit {
-            kind,
-            invoke_id,
-            is_later,
-            code,
-            rest,
-        } = unit(message)?;
-        if is_later {
-            return None;
-        }
-        record.pdu_type = names::pdu_type(kind);
-        record.invoke_id = invoke_id;
-        let service = match kind {
-            UNCONFIRMED => Some(names::unconfirmed(code)),
-            SEGMENT_ACK | REJECT | ABORT => None,
-            _ => Some(names::confirmed(code)),
-        };
-        if let Some((name, class)) = service {
-            (record.pdu_service, record.class) = (Some(name), class);
-        }
-        match kind {
-            CONFIRMED | UNCONFIRMED | COMPLEX_ACK => tags::object(kind, code, rest, record),
-            ERROR => record.result_code = tags::error(rest),
-            REJECT => record.result_code = Some(names::reject(code).into()),
-            ABORT => record.result_code = Some(names::abort(code).into()),
-            _ => {}
-        }
-        let serves = matches!(kind, SIMPLE_ACK | COMPLEX_ACK | ERROR) || (kind, code) == I_AM;
-        if is_near && serves {
-            self.tell(record, (kind, code, rest), dir, out);
-        }
-        Some(())
+        out.record(input.ts, said.record());
     }
 
     /// That the sender serves BACnet, and what it says of itself.
-    fn tell(
-        &mut self,
-        record: &BacnetRecord,
-        (kind, code, rest): (u8, u8, &[u8]),
-        dir: Dir,
-        out: &mut Out<'_>,
-    ) {
+    fn tell(&mut self, said: &Said, unit: &Unit<'_>, dir: Dir, out: &mut Out<'_>) {
         if let Some(told) = self.told.get_mut(usize::from(dir == Dir::Resp))
             && !std::mem::replace(told, true)
         {
             let value = Text::from("bacnet");
             tell(dir, ClueKind::Serves, "bacnet answer", Some(&value), out);
         }
-        if (kind, code) != (3, 12) || record.object_type.as_deref() != Some("device") {
+        if (unit.kind, unit.code) != READ || said.object.map(|id| id >> 22) != Some(DEVICE) {
             return;
         }
-        let (clue, evidence) = match record.property.as_deref() {
-            Some("object-name") => (ClueKind::HostName, "bacnet object name"),
-            Some("model-name") => (ClueKind::Software, "bacnet model name"),
-            Some("firmware-revision") => (ClueKind::Software, "bacnet firmware revision"),
+        let (clue, evidence) = match said.property {
+            Some(OBJECT_NAME) => (ClueKind::HostName, "bacnet object name"),
+            Some(MODEL_NAME) => (ClueKind::Software, "bacnet model name"),
+            Some(FIRMWARE_REVISION) => (ClueKind::Software, "bacnet firmware revision"),
             _ => return,
         };
-        tell(dir, clue, evidence, tags::text_value(rest).as_ref(), out);
+        let value = tags::text_value(unit.rest);
+        tell(dir, clue, evidence, value.as_ref(), out);
+    }
+}
+
+impl Unit<'_> {
+    /// Adds what the message says.
+    fn say(&self, said: &mut Said) {
+        // What a segment's acknowledgement has in place of a service is a size.
+        let code = if self.kind == SEGMENT_ACK {
+            0
+        } else {
+            self.code
+        };
+        said.unit = Some((self.kind, code));
+        said.invoke_id = self.invoke_id;
+        match self.kind {
+            CONFIRMED | UNCONFIRMED | COMPLEX_ACK => {
+                tags::object(self.kind, self.code, self.rest, said);
+            }
+            ERROR => said.result = tags::error(self.rest),
+            _ => {}
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! The `bacnet` record.
 
-use std::hash::Hash;
-
 use crate::record;
 use crate::types::Text;
 
@@ -28,21 +26,5 @@ record! {
         pub vendor_id: Option<u16> = "vendor_id",
         /// `read`, `write` or `control` (restarts, silencing, routing of broadcasts).
         pub class: &'static str = "class",
-    }
-}
-
-impl BacnetRecord {
-    /// All that the message says but the number that an answer shares with its request.
-    pub(super) fn without_number(&self) -> impl Hash + '_ {
-        (
-            (
-                self.bvlc_function,
-                self.pdu_type,
-                self.pdu_service,
-                self.class,
-            ),
-            (&self.object_type, self.instance_number, &self.property),
-            (&self.result_code, self.vendor_id),
-        )
     }
 }

@@ -3,8 +3,7 @@
 //! Standard: ANSI/ASHRAE 135 clause 20.2 (tags), 21 (which value has which tag).
 //! Bounds:   lengths of up to 253 bytes and of two bytes; longer ones are not read.
 
-use super::names;
-use super::record::BacnetRecord;
+use super::said::Said;
 use crate::types::{Text, text};
 
 /// Application tags.
@@ -108,68 +107,60 @@ fn open(bytes: &mut &[u8], wanted: u8) -> Option<()> {
 }
 
 /// An object's kind and number (clause 20.2.14): ten bits and twenty-two.
-fn put_object(value: &[u8], record: &mut BacnetRecord) -> Option<()> {
-    let id = u32::from_be_bytes(*value.first_chunk()?);
-    record.object_type = Some(named(names::object(id >> 22), id >> 22));
-    record.instance_number = Some(id & 0x003f_ffff);
+fn put_object(value: &[u8], said: &mut Said) -> Option<()> {
+    said.object = Some(u32::from_be_bytes(*value.first_chunk()?));
     Some(())
 }
 
-/// A name, or the number that has none.
-fn named(name: Option<&'static str>, number: u32) -> Text {
-    name.map_or_else(|| number.to_string(), Text::from)
-}
-
-fn put_property(value: &[u8], record: &mut BacnetRecord) -> Option<()> {
-    let property = number(value)?;
-    record.property = Some(named(names::property(property), property));
+fn put_property(value: &[u8], said: &mut Said) -> Option<()> {
+    said.property = Some(number(value)?);
     Some(())
 }
 
 /// Adds the first object a request, an answer or an announcement speaks of.
-pub(super) fn object(kind: u8, service: u8, rest: &[u8], record: &mut BacnetRecord) {
+pub(super) fn object(kind: u8, service: u8, rest: &[u8], said: &mut Said) {
     let _as_far_as_it_goes = match (kind, service) {
         // I-Am: object, longest message, segmentation, maker.
-        (1, 0) => i_am(rest, record),
+        (1, 0) => i_am(rest, said),
         // I-Have: device, object, name: the object is what is told.
-        (1, 1) => plain(&mut { rest }, OBJECT).and_then(|value| put_object(value, record)),
+        (1, 1) => plain(&mut { rest }, OBJECT).and_then(|value| put_object(value, said)),
         // ReadProperty, WriteProperty, ReadRange.
-        (0 | 3, 12 | 26) | (0, 15) => one_property(rest, record),
+        (0 | 3, 12 | 26) | (0, 15) => one_property(rest, said),
         // ReadPropertyMultiple, WritePropertyMultiple: lists of objects with lists of properties.
-        (0 | 3, 14) | (0, 16) => first_property(rest, record),
+        (0 | 3, 14) | (0, 16) => first_property(rest, said),
         // SubscribeCOV: behind the subscriber's number.
         (0, 5 | 28) => {
             let mut rest = rest;
             context(&mut rest, 0)
                 .and_then(|_| context(&mut rest, 1))
-                .and_then(|value| put_object(value, record))
+                .and_then(|value| put_object(value, said))
         }
         // List elements, files, deletion.
-        (0, 8 | 9) => one_property(rest, record),
-        (0, 6 | 7 | 11) => plain(&mut { rest }, OBJECT).and_then(|value| put_object(value, record)),
+        (0, 8 | 9) => one_property(rest, said),
+        (0, 6 | 7 | 11) => plain(&mut { rest }, OBJECT).and_then(|value| put_object(value, said)),
         _ => None,
     };
 }
 
-fn i_am(mut rest: &[u8], record: &mut BacnetRecord) -> Option<()> {
-    put_object(plain(&mut rest, OBJECT)?, record)?;
+fn i_am(mut rest: &[u8], said: &mut Said) -> Option<()> {
+    put_object(plain(&mut rest, OBJECT)?, said)?;
     plain(&mut rest, UNSIGNED)?;
     plain(&mut rest, ENUMERATED)?;
-    record.vendor_id = u16::try_from(number(plain(&mut rest, UNSIGNED)?)?).ok();
+    said.vendor_id = u16::try_from(number(plain(&mut rest, UNSIGNED)?)?).ok();
     Some(())
 }
 
-fn one_property(mut rest: &[u8], record: &mut BacnetRecord) -> Option<()> {
-    put_object(context(&mut rest, 0)?, record)?;
-    put_property(context(&mut rest, 1)?, record)
+fn one_property(mut rest: &[u8], said: &mut Said) -> Option<()> {
+    put_object(context(&mut rest, 0)?, said)?;
+    put_property(context(&mut rest, 1)?, said)
 }
 
-fn first_property(mut rest: &[u8], record: &mut BacnetRecord) -> Option<()> {
-    put_object(context(&mut rest, 0)?, record)?;
+fn first_property(mut rest: &[u8], said: &mut Said) -> Option<()> {
+    put_object(context(&mut rest, 0)?, said)?;
     open(&mut rest, 1)?;
     // A question numbers the property 0, an answer 2.
     let value = context(&mut rest, 0).or_else(|| context(&mut rest, 2))?;
-    put_property(value, record)
+    put_property(value, said)
 }
 
 /// The text an answer to ReadProperty gives, in UTF-8 (character set 0).
@@ -183,10 +174,9 @@ pub(super) fn text_value(mut rest: &[u8]) -> Option<Text> {
     Some(text(name, TEXT_LEN_MAX)).filter(|name| !name.is_empty())
 }
 
-/// Class and code of an error; some services put them behind an opening tag.
-pub(super) fn error(mut rest: &[u8]) -> Option<Text> {
+/// The code of an error; some services put them behind an opening tag.
+pub(super) fn error(mut rest: &[u8]) -> Option<u32> {
     let _some_have_it = open(&mut rest, 0);
     plain(&mut rest, ENUMERATED)?;
-    let code = number(plain(&mut rest, ENUMERATED)?)?;
-    Some(named(names::error(code), code))
+    number(plain(&mut rest, ENUMERATED)?)
 }

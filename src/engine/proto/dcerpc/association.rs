@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use compact_str::format_compact;
+
 use super::pdu::{
     ALTER_CONTEXT, ALTER_CONTEXT_RESP, AUTH3, BIND, BIND_ACK, BIND_NAK, FAULT, Header, REQUEST,
     RESPONSE,
@@ -267,7 +269,7 @@ fn fault_name(status: u32) -> Text {
         0x1c01_000b => "nca_s_proto_error",
         0x1c00_001a => "nca_s_fault_context_mismatch",
         0x0000_0721 => "RPC_S_SEC_PKG_ERROR",
-        _ => return format!("0x{status:08x}"),
+        _ => return format_compact!("0x{status:08x}"),
     };
     Text::from(name)
 }

@@ -21,6 +21,7 @@ pub(in crate::proto) use pipe::Pipe;
 use super::{Dir, Input, Out, Parse, Port, Probe, Protocol};
 use crate::record;
 use crate::types::{Interval, Text, heap_of};
+use compact_str::format_compact;
 use datagram::Datagrams;
 use pdu::{HEADER_LEN, Header};
 
@@ -58,7 +59,7 @@ impl DceRpcRecord {
         let uuid = interface.map(table::text);
         Self {
             endpoint: match known {
-                Some(known) => Some(known.name.into()),
+                Some(known) => Some(Text::const_new(known.name)),
                 None => uuid.clone(),
             },
             interface: uuid,
@@ -71,7 +72,9 @@ impl DceRpcRecord {
         let known = interface.and_then(table::find);
         let name = known.and_then(|known| known.operation(number));
         Self {
-            operation: Some(name.map_or_else(|| format!("unknown-{number}"), Text::from)),
+            operation: Some(
+                name.map_or_else(|| format_compact!("unknown-{number}"), Text::const_new),
+            ),
             opnum: Some(number),
             ..Self::of(interface, known)
         }

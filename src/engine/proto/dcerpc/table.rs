@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use crate::types::Text;
+
 /// See the module.
 static TABLE: &str = include_str!("interfaces.txt");
 
@@ -61,7 +63,7 @@ pub(super) fn named(name: &str) -> Option<u128> {
 }
 
 /// A UUID as it is written.
-pub(super) fn text(uuid: u128) -> String {
+pub(super) fn text(uuid: u128) -> Text {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| char::from(DIGITS.get(usize::from(half)).copied().unwrap_or(b'0'));
     let mut out = String::with_capacity(UUID_LEN);
@@ -72,7 +74,7 @@ pub(super) fn text(uuid: u128) -> String {
         out.push(digit(byte >> 4));
         out.push(digit(byte & 0xf));
     }
-    out
+    out.into()
 }
 
 /// The number of a written UUID.

@@ -140,16 +140,13 @@ fn an_identifier_is_told_without_what_differs_between_the_interfaces() {
         ]);
         id
     };
-    let duid = Some("duid 000100012c3f5e11ac7f3ef00102".to_owned());
+    let duid: Option<Text> = Some("duid 000100012c3f5e11ac7f3ef00102".into());
     for (id, told) in [
         (with_duid(1), duid.clone()),
         (with_duid(9), duid),
         // RFC 2132 §9.14: a type and a hardware address, its own or another's.
         (vec![1, 0, 1, 2, 3, 4, 5], None),
-        (
-            vec![1, 0, 1, 2, 3, 4, 6],
-            Some("id 01000102030406".to_owned()),
-        ),
+        (vec![1, 0, 1, 2, 3, 4, 6], Some("id 01000102030406".into())),
         (vec![0, b'x'], None),
         (vec![255, 0, 0, 0, 1, 0, 3], None),
     ] {

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use compact_str::{CompactStringExt as _, format_compact};
+
 use super::super::labels;
 use crate::types::{MacAddr, Text, text};
 
@@ -160,7 +162,7 @@ impl<'a> Message<'a> {
     /// Option 16 without the vendor's number: texts with two bytes of length each.
     pub(super) fn vendor_class(&self) -> Option<Text> {
         let (_enterprise, mut rest) = self.get(code::VENDOR_CLASS)?.split_first_chunk::<4>()?;
-        let mut out = Text::new();
+        let mut out = Text::default();
         for _ in 0..VALUES_MAX {
             let Some((len, behind)) = rest.split_first_chunk::<2>() else {
                 break;
@@ -182,7 +184,7 @@ impl<'a> Message<'a> {
         let codes = self.get(code::REQUESTED)?.chunks_exact(2).take(OPTIONS_MAX);
         let codes = codes.filter_map(|code| Some(u16::from_be_bytes(code.try_into().ok()?)));
         let list: Vec<_> = codes.map(|code| code.to_string()).collect();
-        (!list.is_empty()).then(|| list.join(","))
+        (!list.is_empty()).then(|| list.join_compact(","))
     }
 
     /// Option 23.
@@ -253,7 +255,7 @@ impl<'a> Association<'a> {
 fn prefix(value: &[u8]) -> Option<Text> {
     let len = value.get(8).filter(|len| **len <= 128)?;
     let octets = <[u8; 16]>::try_from(value.get(9..25)?).ok()?;
-    Some(format!("{}/{len}", Ipv6Addr::from(octets)))
+    Some(format_compact!("{}/{len}", Ipv6Addr::from(octets)))
 }
 
 /// Options one behind the other: two bytes of code, two of length, the value.

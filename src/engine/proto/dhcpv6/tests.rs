@@ -99,7 +99,7 @@ fn a_reply_is_a_lease_and_what_it_takes_away_is_none() {
         assert!(line.contains(part), "{part} in {line}");
     }
     // The flow's addresses say nothing of the interface, so the lease rests on the DUID.
-    assert_eq!(clues[0], (ClueKind::Lease, GUESSED, Text::new()));
+    assert_eq!(clues[0], (ClueKind::Lease, GUESSED, Text::default()));
     assert_eq!(
         clues[1],
         (ClueKind::Serves, "dhcpv6 reply", "dhcpv6".into())

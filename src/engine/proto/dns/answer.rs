@@ -6,8 +6,10 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
+use compact_str::{ToCompactString as _, format_compact};
+
 use super::wire::{Cursor, Rr};
-use crate::types::{Text, ip_text, text};
+use crate::types::{Text, text};
 
 /// Longest line.
 const ANSWER_LEN_MAX: usize = 1024;
@@ -24,7 +26,7 @@ pub(super) fn address(rr: &Rr<'_>) -> Option<IpAddr> {
 /// One line for one record.
 pub(super) fn line(message: &[u8], rr: &Rr<'_>, netbios: bool) -> Text {
     let said = match rr.rtype {
-        1 | 28 => address(rr).map(ip_text),
+        1 | 28 => address(rr).map(|ip| ip.to_compact_string()),
         2 | 5 | 12 | 39 => name(message, rr, 0),
         6 => name(message, rr, 0),
         15 => name(message, rr, 2),
@@ -33,17 +35,18 @@ pub(super) fn line(message: &[u8], rr: &Rr<'_>, netbios: bool) -> Text {
         33 if netbios => Some(Text::from("NBSTAT")),
         33 => name(message, rr, 6),
         13 => Some(Text::from("HINFO")),
-        43 => number(rr, 2, 1).and_then(|a| Some(format!("DS {a} {}", number(rr, 3, 1)?))),
-        46 => number(rr, 0, 2).and_then(|t| Some(format!("RRSIG {t} {}", name(message, rr, 18)?))),
-        47 => name(message, rr, 0).map(|next| format!("NSEC {} {next}", rr.name.to_text())),
-        48 => number(rr, 3, 1).map(|a| format!("DNSKEY {a}")),
+        43 => number(rr, 2, 1).and_then(|a| Some(format_compact!("DS {a} {}", number(rr, 3, 1)?))),
+        46 => number(rr, 0, 2)
+            .and_then(|t| Some(format_compact!("RRSIG {t} {}", name(message, rr, 18)?))),
+        47 => name(message, rr, 0).map(|next| format_compact!("NSEC {} {next}", rr.name.to_text())),
+        48 => number(rr, 3, 1).map(|a| format_compact!("DNSKEY {a}")),
         50 => Some(Text::from("NSEC3")),
         64 => service(message, rr, "SVCB"),
         65 => service(message, rr, "HTTPS"),
         257 => caa(rr.rdata),
         _ => None,
     };
-    said.unwrap_or_else(|| format!("<unknown type={}>", rr.rtype))
+    said.unwrap_or_else(|| format_compact!("<unknown type={}>", rr.rtype))
 }
 
 /// The name that stands `skip` bytes into the data.
@@ -69,7 +72,7 @@ fn number(rr: &Rr<'_>, skip: usize, len: usize) -> Option<u32> {
 
 /// `HTTPS 1 .`: priority and target.
 fn service(message: &[u8], rr: &Rr<'_>, kind: &str) -> Option<Text> {
-    Some(format!(
+    Some(format_compact!(
         "{kind} {} {}",
         number(rr, 0, 2)?,
         name(message, rr, 2)?
@@ -80,7 +83,7 @@ fn service(message: &[u8], rr: &Rr<'_>, kind: &str) -> Option<Text> {
 fn caa(rdata: &[u8]) -> Option<Text> {
     let (&[_flags, tag_len], rest) = rdata.split_first_chunk::<2>()?;
     let (tag, value) = rest.split_at_checked(usize::from(tag_len))?;
-    Some(format!(
+    Some(format_compact!(
         "CAA {}={}",
         text(tag, 255),
         text(value, ANSWER_LEN_MAX)
@@ -89,7 +92,7 @@ fn caa(rdata: &[u8]) -> Option<Text> {
 
 /// `TXT 5 hello TXT 3 you`: each string with its length, as Zeek writes them.
 fn strings(mut rdata: &[u8]) -> Text {
-    let mut out = Text::new();
+    let mut out = Text::default();
     while let Some((len, rest)) = rdata.split_first()
         && out.len() < ANSWER_LEN_MAX
     {
@@ -105,7 +108,7 @@ fn strings(mut rdata: &[u8]) -> Text {
 
 /// Addresses of a NetBIOS name: six bytes each, flags first (RFC 1002 §4.2.1.3).
 fn netbios_addresses(rdata: &[u8]) -> Text {
-    let mut out = Text::new();
+    let mut out = Text::default();
     for entry in rdata.chunks_exact(6).take(16) {
         let &[_, _, a, b, c, d] = entry else { continue };
         let space = if out.is_empty() { "" } else { " " };

@@ -89,7 +89,7 @@ impl Mouth {
         self.start(kind);
     }
 
-    /// The parser of `was` is done at `used`: TLS or SSH may begin just there, as behind an HTTP `CONNECT`.
+    /// The parser of `was` is done at `used`: TLS or SSH may begin just there, as behind an HTTP `CONNECT`, or DERP.
     pub(super) fn turn(
         &mut self,
         was: Option<Kind>,
@@ -104,8 +104,9 @@ impl Mouth {
         }
         // What gave up on these very bytes does not begin again with them.
         let there = begins(left, dir).map(|(kind, _)| kind);
-        let there =
-            there.filter(|kind| matches!(kind, Kind::Tls | Kind::Ssh) && was != Some(*kind));
+        let there = there.filter(|kind| {
+            matches!(kind, Kind::Tls | Kind::Ssh | Kind::Derp) && was != Some(*kind)
+        });
         if was == Some(Kind::Tls) || !(there.is_some() || may_begin(left, dir)) {
             return data.len();
         }

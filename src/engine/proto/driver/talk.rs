@@ -92,6 +92,12 @@ impl Talk {
         std::mem::take(&mut self.out)
     }
 
+    /// What it is called.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        self.mouth.kind
+    }
+
     /// How the parsers fare.
     #[must_use]
     pub fn health(&self) -> &ParsersHealth {

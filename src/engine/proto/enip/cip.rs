@@ -3,6 +3,8 @@
 //! Standard: volume 1, 2-4 (messages), appendix C (paths), 3-5.5.2 (unconnected send), 5A-6 (packets of services).
 //! Bounds:   32 segments of a path; 64 services of a packet; a message in a message once.
 
+use compact_str::format_compact;
+
 use super::names;
 use super::record::CipRecord;
 use crate::proto::Out;
@@ -224,5 +226,5 @@ fn path(mut rest: &[u8]) -> Path {
 
 /// A number as ICSNPP writes them.
 pub(super) fn hex32(value: u32) -> Text {
-    format!("0x{value:02x}")
+    format_compact!("0x{value:02x}")
 }

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use compact_str::{ToCompactString as _, format_compact};
+
 use super::cip::hex32;
 use super::record::CipIdentityRecord;
 use crate::proto::gss::tell;
@@ -20,12 +22,12 @@ pub(super) fn tell_identity(item: &[u8], input: Input<'_>, out: &mut Out<'_>) ->
     let len = usize::from(u8_at(item, NAME_AT.saturating_sub(1))?);
     let name = text(field(item, NAME_AT, len)?, 256);
     let record = CipIdentityRecord {
-        socket_address: Some(Ipv4Addr::from(address).to_string()),
+        socket_address: Some(Ipv4Addr::from(address).to_compact_string()),
         socket_port: u16::from_be_bytes([p0, p1]),
         vendor_id: u16_at(item, 18)?,
         device_type_id: u16_at(item, 20)?,
         product_code: u16_at(item, 22)?,
-        revision: Some(format!("{major}.{minor}")),
+        revision: Some(format_compact!("{major}.{minor}")),
         device_status: u16_at(item, 26).map(|status| hex32(u32::from(status))),
         serial_number: u32_at(item, 28).map(hex32),
         device_state: u8_at(item, NAME_AT.saturating_add(len)).map(|state| hex32(u32::from(state))),
@@ -40,7 +42,8 @@ pub(super) fn tell_identity(item: &[u8], input: Input<'_>, out: &mut Out<'_>) ->
         out,
     );
     if !name.is_empty() {
-        let value = [&name, " ", record.revision.as_deref().unwrap_or_default()].concat();
+        let revision = record.revision.as_deref().unwrap_or_default();
+        let value = format_compact!("{name} {revision}");
         tell(
             input.dir,
             ClueKind::Software,

@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use compact_str::format_compact;
+
 use super::super::lines::{NAME_LEN_MAX, between};
 use crate::types::{Text, text};
 
@@ -66,9 +68,9 @@ pub(super) fn entered(from: Option<&str>, to: &[u8]) -> Option<Text> {
     let from = from?.trim_end_matches('/');
     let to = text(to, NAME_LEN_MAX);
     let way = match to.as_str() {
-        "." => from.to_owned(),
-        ".." => from.rsplit_once('/').map_or("", |(up, _)| up).to_owned(),
-        to => format!("{from}/{to}"),
+        "." => from.into(),
+        ".." => from.rsplit_once('/').map_or("", |(up, _)| up).into(),
+        to => format_compact!("{from}/{to}"),
     };
     Some(if way.is_empty() { "/".into() } else { way }).filter(|way| way.len() <= NAME_LEN_MAX)
 }

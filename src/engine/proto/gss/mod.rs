@@ -13,6 +13,8 @@ mod record;
 
 use std::sync::Arc;
 
+use compact_str::format_compact;
+
 use self::ntlmssp::{Authenticate, Challenge};
 pub use self::record::Ntlm;
 use super::ber::{self, OCTET_STRING, SEQUENCE, Values};
@@ -286,7 +288,7 @@ impl SignIn {
 fn account(signing: &Authenticate) -> Option<Text> {
     let user = signing.user.as_ref().filter(|user| !user.ends_with('$'))?;
     Some(match &signing.domain {
-        Some(domain) => format!("{domain}\\{user}"),
+        Some(domain) => format_compact!("{domain}\\{user}"),
         None => user.clone(),
     })
 }

@@ -4,6 +4,8 @@
 //! Input:    bytes with the message anywhere inside (some wrap it in ways of their own).
 //! Bounds:   256 bytes a name, 32 AV pairs. Challenges, responses and keys are never copied.
 
+use compact_str::format_compact;
+
 use crate::proto::little_endian::{field, size16_at, size32_at, u8_at, u16_at, u32_at, utf16};
 use crate::types::{Text, heap};
 
@@ -124,7 +126,7 @@ fn system(message: &[u8], at: usize, flags: u32) -> Option<Text> {
     let version = field(message, at, 4).filter(|_| flags & VERSION != 0)?;
     let (major, minor) = (u8_at(version, 0)?, u8_at(version, 1)?);
     let build = u16_at(version, 2).filter(|build| *build != 0)?;
-    Some(format!("Windows {major}.{minor}.{build}"))
+    Some(format_compact!("Windows {major}.{minor}.{build}"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! Bounds:   the caller hands at most `BUFFER_BYTES_MAX`; each text has its own limit below.
 //! Secrets:  values of credentials and cookies are never copied; see `target` for those in addresses.
 
+use compact_str::format_compact;
+
 use super::sign_in::{self, Basic};
 use super::target::uri;
 use crate::proto::gss::Token;
@@ -138,6 +140,8 @@ pub(in crate::proto) struct Fields {
     pub(in crate::proto) encoded: bool,
     /// The connection is to become a WebSocket (RFC 6455 §4.1).
     pub(in crate::proto) is_websocket: bool,
+    /// Whether DERP is to be spoken from here on.
+    pub(super) is_derp: bool,
     pub(in crate::proto) websocket_protocol: Option<Text>,
     pub(in crate::proto) websocket_extensions: Option<Text>,
     /// Lengths that are none or contradict each other: how requests are smuggled past a proxy.
@@ -148,10 +152,14 @@ impl Fields {
     /// Reads the lines behind the start line.
     pub(super) fn read(lines: &[u8]) -> Self {
         let mut fields = Self::default();
-        for line in lines.split(|byte| *byte == b'\n') {
+        let mut rest = Some(lines);
+        while let Some(lines) = rest {
+            let split = split_once(lines, b'\n');
+            let line = split.map_or(lines, |(line, _)| line);
             if let Some((name, value)) = split_once(line, b':') {
                 fields.field(name.trim_ascii(), value.trim_ascii());
             }
+            rest = split.map(|(_, behind)| behind);
         }
         fields.conflict |= fields.chunked && fields.content_length.is_some();
         fields
@@ -169,7 +177,10 @@ impl Fields {
             4 if is(b"Host") => set(&mut self.host, VALUE_LEN_MAX),
             6 if is(b"Origin") => set(&mut self.origin, VALUE_LEN_MAX),
             6 if is(b"Server") => set(&mut self.server, VALUE_LEN_MAX),
-            7 if is(b"Upgrade") => self.is_websocket = value.eq_ignore_ascii_case(b"websocket"),
+            7 if is(b"Upgrade") => {
+                self.is_websocket = value.eq_ignore_ascii_case(b"websocket");
+                self.is_derp = value.eq_ignore_ascii_case(b"DERP");
+            }
             7 if is(b"Referer") => {
                 self.referrer.get_or_insert_with(|| uri(value).0);
             }
@@ -228,7 +239,8 @@ impl Fields {
     fn proxied(&mut self, name: &[u8], value: &[u8]) {
         if self.proxied.len() < PROXIED_MAX {
             let name = text(&name.to_ascii_uppercase(), METHOD_LEN_MAX);
-            self.proxied.push(format!("{name} -> {}", text(value, 256)));
+            self.proxied
+                .push(format_compact!("{name} -> {}", text(value, 256)));
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) use self::target::uri;
 use self::websocket::Offer;
 pub use self::websocket::WebSocketRecord;
 use super::files::File;
-use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Over, Parse, Port, Probe, Protocol, Secret};
+use super::{BUFFER_BYTES_MAX, Dir, Input, Out, Over, Parse, Port, Probe, Protocol, Secret, derp};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
 
 /// Requests sent ahead of their responses; browsers that pipelined sent about eight.
@@ -314,8 +314,8 @@ impl Http {
 
     /// What should be a start line is none.
     fn nonsense(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        // Behind `CONNECT`, or where somebody asks an SSH server in HTTP.
-        if self.tunnel || input.data.starts_with(b"SSH-") {
+        // Behind `CONNECT`, where DERP takes over, or where somebody asks an SSH server in HTTP.
+        if self.tunnel || derp::begins(input.data) || input.data.starts_with(b"SSH-") {
             self.finish(out);
             return Parse::Skip;
         }
@@ -467,7 +467,7 @@ impl Http {
         if is_told {
             self.close(out);
         }
-        status == 101
+        status == 101 && !fields.is_derp
     }
 }
 

@@ -168,7 +168,7 @@ impl Streams {
             host: head.authority.or(fields.host),
             uri: path,
             referrer: fields.referrer,
-            version: Some("2".to_owned()),
+            version: Some(Text::const_new("2")),
             user_agent: fields.user_agent,
             origin: fields.origin,
             authorization: auth_scheme.is_some(),
@@ -209,7 +209,7 @@ impl Streams {
             self.depth = self.depth.saturating_add(1);
             let record = HttpRecord {
                 trans_depth: self.depth,
-                version: Some("2".to_owned()),
+                version: Some(Text::const_new("2")),
                 ..HttpRecord::default()
             };
             if self.open.len() < STREAMS_MAX {

@@ -5,6 +5,7 @@
 //! Bounds:   256 bytes a name of eight parts at most, 16 encryptions, 32 padata.
 //! Secrets:  what is encrypted is passed over where it lies.
 
+use compact_str::format_compact;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -220,14 +221,14 @@ impl Message {
 
 /// `name/REALM`.
 pub(super) fn full(name: &str, realm: Option<&str>) -> Text {
-    format!("{name}/{}", realm.unwrap_or_default())
+    format_compact!("{name}/{}", realm.unwrap_or_default())
 }
 
 /// PrincipalName.
 fn principal(field: &[u8]) -> Option<Text> {
     let fields = Values::new(ber::inside(field, SEQUENCE)?);
     let parts = ber::inside(fields.first_of(0xa1)?, SEQUENCE)?;
-    let mut name = Text::new();
+    let mut name = Text::default();
     for (index, part) in Values::new(parts).take(PARTS_MAX).enumerate() {
         if index > 0 {
             name.push('/');

@@ -16,6 +16,8 @@ mod record;
 
 use std::collections::VecDeque;
 
+use compact_str::format_compact;
+
 pub(crate) use self::message::{AP_REP, AP_REQ, ERROR, Message, TGT_REP, TGT_REQ, read};
 use self::message::{AS_REP, AS_REQ, TGS_REP, TGS_REQ, full};
 pub use self::record::KerberosRecord;
@@ -337,7 +339,7 @@ fn told_client(client: Dir, request: Option<&Message>, reply: &Message, out: &mu
         );
     } else {
         let user = match &reply.realm {
-            Some(realm) => format!("{name}@{realm}"),
+            Some(realm) => format_compact!("{name}@{realm}"),
             None => name.clone(),
         };
         tell(client, ClueKind::User, "kerberos", Some(&user), out);

@@ -1,5 +1,7 @@
 //! Names of numbers: errors (RFC 4120 §7.5.9, RFC 4556, RFC 6113, \[MS-KILE\]), encryptions (IANA, RFC 4757).
 
+use compact_str::ToCompactString as _;
+
 use crate::types::Text;
 
 /// Name of an error, or its number.
@@ -12,12 +14,15 @@ pub(super) fn cipher(etype: i64) -> Text {
     named(CIPHERS, etype)
 }
 
-fn named(names: &[(i64, &str)], code: i64) -> Text {
+fn named(names: &[(i64, &'static str)], code: i64) -> Text {
     names
         .binary_search_by_key(&code, |(code, _)| *code)
         .ok()
         .and_then(|index| names.get(index))
-        .map_or_else(|| code.to_string(), |(_, name)| (*name).to_owned())
+        .map_or_else(
+            || code.to_compact_string(),
+            |(_, name)| Text::const_new(name),
+        )
 }
 
 const ERRORS: &[(i64, &str)] = &[

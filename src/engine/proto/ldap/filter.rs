@@ -13,12 +13,12 @@ const DEPTH_MAX: u8 = 16;
 
 /// The filter as text.
 pub(super) fn written(filter: Value<'_>) -> Text {
-    let mut out = Text::new();
+    let mut out = String::new();
     write(filter, DEPTH_MAX, &mut out);
-    out
+    out.into()
 }
 
-fn write(filter: Value<'_>, depth: u8, out: &mut Text) {
+fn write(filter: Value<'_>, depth: u8, out: &mut String) {
     let Some(depth) = depth.checked_sub(1).filter(|_| out.len() < FILTER_LEN_MAX) else {
         if !out.ends_with("...") {
             out.push_str("...");
@@ -58,7 +58,7 @@ fn write(filter: Value<'_>, depth: u8, out: &mut Text) {
 }
 
 /// AttributeValueAssertion.
-fn assertion(body: &[u8], sign: &str, out: &mut Text) {
+fn assertion(body: &[u8], sign: &str, out: &mut String) {
     let mut parts = Values::new(body);
     value(parts.next_of(OCTET_STRING).unwrap_or_default(), out);
     out.push_str(sign);
@@ -66,7 +66,7 @@ fn assertion(body: &[u8], sign: &str, out: &mut Text) {
 }
 
 /// SubstringFilter.
-fn substrings(body: &[u8], out: &mut Text) {
+fn substrings(body: &[u8], out: &mut String) {
     let mut parts = Values::new(body);
     value(parts.next_of(OCTET_STRING).unwrap_or_default(), out);
     out.push('=');
@@ -88,7 +88,7 @@ fn substrings(body: &[u8], out: &mut Text) {
 }
 
 /// MatchingRuleAssertion.
-fn extensible(body: &[u8], out: &mut Text) {
+fn extensible(body: &[u8], out: &mut String) {
     let parts = Values::new(body);
     value(parts.first_of(0x82).unwrap_or_default(), out);
     if parts.first_of(0x84).is_some_and(|flag| flag != [0]) {
@@ -103,12 +103,12 @@ fn extensible(body: &[u8], out: &mut Text) {
 }
 
 /// A value: what means something in a filter, what is no text and what is no letter as `\xx`.
-fn value(bytes: &[u8], out: &mut Text) {
+fn value(bytes: &[u8], out: &mut String) {
     const HEX: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
     let room = FILTER_LEN_MAX.saturating_sub(out.len());
-    let hex = |byte: u8, out: &mut Text| {
+    let hex = |byte: u8, out: &mut String| {
         let digit = |nibble: u8| HEX.get(usize::from(nibble & 15)).copied().unwrap_or('?');
         out.extend(['\\', digit(byte >> 4), digit(byte)]);
     };

@@ -4,6 +4,8 @@
 //! Bounds:   1 KiB a name, 256 bytes any other text, 1 KiB of attribute names a request.
 //! Secrets:  passwords and SASL credentials are passed over; values written to entries as well.
 
+use compact_str::ToCompactString as _;
+
 use super::filter;
 use super::names;
 use super::record::{LdapRecord, LdapSearchRecord};
@@ -101,7 +103,7 @@ pub(super) fn request(id: i64, tag: u8, body: &[u8], out: &mut Out<'_>) -> Optio
         }
         0x50 => {
             record.opcode = Some("abandon");
-            record.argument = ber::number(body).map(|id| id.to_string());
+            record.argument = ber::number(body).map(|id| id.to_compact_string());
         }
         0x77 => {
             record.opcode = Some("extended");
@@ -233,7 +235,7 @@ fn modify(body: &[u8], record: &mut LdapRecord) {
     record.opcode = Some("modify");
     let mut parts = Values::new(body);
     record.object = parts.next_of(OCTET_STRING).and_then(name);
-    let mut changes = Text::new();
+    let mut changes = Text::default();
     for change in Values::new(parts.next_of(SEQUENCE).unwrap_or_default()) {
         let mut parts = Values::new(change.body);
         let how = match parts.next_of(ENUMERATED).and_then(ber::number) {
@@ -258,7 +260,7 @@ fn add(body: &[u8], record: &mut LdapRecord) {
     record.opcode = Some("add");
     let mut parts = Values::new(body);
     record.object = parts.next_of(OCTET_STRING).and_then(name);
-    let mut attributes = Text::new();
+    let mut attributes = Text::default();
     for attribute in Values::new(parts.next_of(SEQUENCE).unwrap_or_default()) {
         let name = ber::inside(attribute.body, OCTET_STRING).unwrap_or_default();
         if !push(&mut attributes, "", name) {

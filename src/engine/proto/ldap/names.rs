@@ -2,6 +2,8 @@
 //!
 //! Standard: RFC 4511 §4.1.9 (results), RFC 3928, RFC 4370, RFC 4528, RFC 3909; spelt as Zeek spells them.
 
+use compact_str::ToCompactString as _;
+
 use crate::types::Text;
 
 /// Name of a result, or its number.
@@ -59,9 +61,9 @@ pub(super) fn result(code: i64) -> Text {
         121 => "cannot cancel",
         122 => "assertion failed",
         123 => "authorization denied",
-        code => return code.to_string(),
+        code => return code.to_compact_string(),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// OID of StartTLS (RFC 4511 §4.14).
@@ -81,5 +83,5 @@ pub(super) fn extended(oid: &[u8]) -> Text {
         b"1.3.6.1.4.1.1466.101.119.1" => "dynamic refresh",
         oid => return crate::types::text(oid, 128),
     };
-    name.to_owned()
+    Text::const_new(name)
 }

@@ -2,6 +2,8 @@
 //!
 //! Standard: IEEE 802.1AB §8.4 to §8.6; annex D.2.1 for the port's VLAN.
 
+use compact_str::ToCompactString as _;
+
 use super::{ADDRS_MAX, LinkDiscoveryRecord, VALUES_MAX, address, named, said, seconds};
 use crate::types::{MacAddr, Text};
 
@@ -86,12 +88,12 @@ fn id(value: &[u8], mac: u8, network: u8) -> Option<Text> {
     let (&subtype, id) = value.split_first()?;
     if subtype == mac {
         let mac = MacAddr(id.try_into().ok()?);
-        return Some(mac.to_string());
+        return Some(mac.to_compact_string());
     }
     if subtype == network {
         // IANA's address family, then the address.
         let (_family, octets) = id.split_first()?;
-        return address(octets).map(|ip| ip.to_string());
+        return address(octets).map(|ip| ip.to_compact_string());
     }
     said(id)
 }

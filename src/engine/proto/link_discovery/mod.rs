@@ -13,6 +13,8 @@ mod lldp;
 
 use std::net::IpAddr;
 
+use compact_str::ToCompactString as _;
+
 use super::Out;
 use super::lines::TEXT_LEN_MAX;
 use crate::record;
@@ -73,10 +75,10 @@ pub(crate) fn tell(protocol: LinkProtocol, body: &[u8], mac: MacAddr, out: &mut 
             LinkProtocol::Lldp => "lldp_malformed",
             LinkProtocol::Cdp => "cdp_malformed",
         };
-        return out.weird(odd, Some(mac.to_string()), name);
+        return out.weird(odd, Some(mac.to_compact_string()), name);
     };
     record.proto = name;
-    record.mac = mac.to_string();
+    record.mac = mac.to_compact_string();
     clues(protocol, &record, mac, out);
     out.record(out.ts, record);
 }

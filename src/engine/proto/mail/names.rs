@@ -147,7 +147,7 @@ fn escapes(mut value: &[u8], mark: u8) -> Vec<u8> {
 
 /// A name with its encoded words decoded: `=?utf-8?B?…?=`, `=?iso-8859-1?Q?…?=`.
 pub(super) fn decoded(name: &[u8]) -> Text {
-    let (mut rest, mut out) = (name, Text::new());
+    let (mut rest, mut out) = (name, Text::default());
     let mut behind_word = false;
     while let Some(at) = memchr::memmem::find(rest, b"=?") {
         let (before, word) = rest.split_at_checked(at).unwrap_or_default();
@@ -193,7 +193,7 @@ fn encoded_word(word: &[u8]) -> Option<(Text, &[u8])> {
 mod tests {
     use super::*;
 
-    fn name(field: &str) -> Option<String> {
+    fn name(field: &str) -> Option<Text> {
         parameter(field.as_bytes(), b"filename").map(|name| decoded(&name))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Source:   "Protocol::HandshakeV10" and "Protocol::HandshakeResponse41" of the makers' documentation.
 //! Bounds:   64 attributes of a client, names of 256 bytes.
-//! Secrets:  the answer to the challenge is passed over by its length.
+//! Secrets:  the answer to the challenge is handed out for what is in clear, and not kept.
 
 use super::record::MysqlRecord;
 use crate::proto::gss::tell;
@@ -79,8 +79,18 @@ pub(super) fn is_tls_request(body: &[u8], len: usize) -> bool {
     len == FIXED_LEN && u32_at(body, 0).is_some_and(|can| can & TLS != 0)
 }
 
-/// What a sign-in says, and what the client can.
-pub(super) fn read(body: &[u8], len: usize) -> Option<(MysqlRecord, u32)> {
+/// What a sign-in says.
+#[derive(Debug)]
+pub(super) struct SignIn<'a> {
+    pub(super) record: MysqlRecord,
+    /// What the client can.
+    pub(super) can: u32,
+    /// The answer to the challenge.
+    pub(super) answer: Option<&'a [u8]>,
+}
+
+/// Reads a sign-in.
+pub(super) fn read(body: &[u8], len: usize) -> Option<SignIn<'_>> {
     if len == FIXED_LEN || !is_response(body, len) {
         return None;
     }
@@ -89,14 +99,25 @@ pub(super) fn read(body: &[u8], len: usize) -> Option<(MysqlRecord, u32)> {
         cmd: "login",
         ..MysqlRecord::default()
     };
-    let _as_far_as_it_goes = fill(body, can, &mut record);
-    Some((record, can))
+    let mut answer = None;
+    let _as_far_as_it_goes = fill(body, can, &mut record, &mut answer);
+    Some(SignIn {
+        record,
+        can,
+        answer,
+    })
 }
 
-fn fill(body: &[u8], can: u32, record: &mut MysqlRecord) -> Option<()> {
+fn fill<'a>(
+    body: &'a [u8],
+    can: u32,
+    record: &mut MysqlRecord,
+    answer: &mut Option<&'a [u8]>,
+) -> Option<()> {
     let (user, rest) = terminated(body.get(FIXED_LEN..)?)?;
     record.arg = Some(text(user, TEXT_LEN_MAX));
-    let mut rest = behind_answer(rest, can)?;
+    let (said, mut rest) = answered(rest, can)?;
+    *answer = Some(said);
     if can & CONNECT_WITH_DB != 0 && !rest.is_empty() {
         let (database, behind) = terminated(rest)?;
         record.database = Some(text(database, TEXT_LEN_MAX)).filter(|name| !name.is_empty());
@@ -114,14 +135,16 @@ fn fill(body: &[u8], can: u32, record: &mut MysqlRecord) -> Option<()> {
     Some(())
 }
 
-/// What follows the answer to the challenge.
-fn behind_answer(rest: &[u8], can: u32) -> Option<&[u8]> {
+/// The answer to the challenge, and what follows it.
+fn answered(rest: &[u8], can: u32) -> Option<(&[u8], &[u8])> {
     if can & (LENENC_DATA | SECURE_CONNECTION) != 0 {
         let (&len, rest) = rest.split_first()?;
         // Longer ones have their length in more bytes, and are no answers of known methods.
-        return rest.get(usize::from(len)..).filter(|_| len < 0xfb);
+        return rest
+            .split_at_checked(usize::from(len))
+            .filter(|_| len < 0xfb);
     }
-    terminated(rest).map(|(_, rest)| rest)
+    terminated(rest)
 }
 
 /// Calls for each attribute of the client.
@@ -131,7 +154,7 @@ fn attributes(body: &[u8], mut call: impl FnMut(&[u8], &[u8])) -> Option<()> {
         return None;
     }
     let (_user, rest) = terminated(body.get(FIXED_LEN..)?)?;
-    let mut rest = behind_answer(rest, can)?;
+    let (_, mut rest) = answered(rest, can)?;
     if can & CONNECT_WITH_DB != 0 {
         rest = terminated(rest)?.1;
     }

@@ -5,8 +5,9 @@
 //! Output:   one `mysql` record per sign-in and per command, with the beginning of its answer. Clues: that a server
 //!           serves it and its version; system and account of a client that names them.
 //! Bounds:   1 KiB of a packet is looked at; texts of 256 bytes; 64 attributes of a client.
-//! Secrets:  answers to challenges and the texts of statements are passed over: of a statement its first word
-//!           and its size are kept, and the name of a procedure it calls.
+//! Secrets:  of a password sent by `mysql_clear_password` the `credentials` record is told; answers to challenges
+//!           and the texts of statements are passed over: of a statement its first word and its size are kept, and
+//!           the name of a procedure it calls.
 //! Not done: compressed packets; sign-ins older than version 4.1; rows and their count; what comes behind a gap.
 
 mod login;
@@ -14,6 +15,8 @@ mod names;
 mod record;
 
 pub use self::record::MysqlRecord;
+use compact_str::CompactStringExt as _;
+
 use super::gss::tell;
 use super::lines::{TEXT_LEN_MAX, is_tls, tell_software};
 use super::little_endian::{field, u16_at};
@@ -33,6 +36,8 @@ const CHANGE_USER: u8 = 0x11;
 const PREPARE: u8 = 0x16;
 const SEND_DATA: u8 = 0x18;
 const CLOSE: u8 = 0x19;
+/// The way to sign in by which the password crosses as it is.
+const CLEAR: &str = "mysql_clear_password";
 /// First bytes of a server's answers.
 const OK: u8 = 0;
 const MORE: u8 = 1;
@@ -51,6 +56,8 @@ pub struct Mysql {
     can: u32,
     /// It has asked to encrypt.
     asks_tls: bool,
+    /// The server wants the password itself.
+    wants_clear: bool,
 }
 
 /// Where the talk is.
@@ -184,6 +191,7 @@ impl Mysql {
                 Some(SWITCH) => {
                     let name = body.get(1..).unwrap_or_default();
                     let end = memchr::memchr(0, name).unwrap_or(name.len());
+                    self.wants_clear = name.get(..end) == Some(CLEAR.as_bytes());
                     if let (Some((_, record)), Some(name)) = (&mut self.open, name.get(..end)) {
                         record.auth_plugin = Some(text(name, TEXT_LEN_MAX));
                     }
@@ -243,7 +251,7 @@ impl Mysql {
         tell_software(
             input.dir,
             "mysql greeting",
-            ["MySQL ", &version].concat(),
+            ["MySQL ", &version].concat_compact(),
             out,
         );
         self.version = Some(version);
@@ -261,25 +269,42 @@ impl Mysql {
     ) -> Result<(), &'static str> {
         match self.phase {
             Phase::Silence | Phase::Greeted => {
-                let Some((record, can)) = login::read(body, len) else {
+                let Some(login) = login::read(body, len) else {
                     // The request to encrypt says no more than that; TLS follows.
                     self.asks_tls = login::is_tls_request(body, len);
                     let goes_on = self.asks_tls && self.phase == Phase::Greeted;
                     return goes_on.then_some(()).ok_or("mysql_no_sign_in");
                 };
-                self.can = can;
+                self.can = login.can;
                 let version = self.version.clone();
                 login::clues(body, input.dir, out);
-                self.open = Some((input.ts, MysqlRecord { version, ..record }));
+                let record = MysqlRecord {
+                    version,
+                    ..login.record
+                };
+                self.wants_clear = record.auth_plugin.as_deref() == Some(CLEAR);
+                self.open = Some((input.ts, record));
+                self.password(login.answer.unwrap_or_default(), out);
                 self.phase = Phase::SigningIn;
             }
             // An answer to a challenge.
-            Phase::SigningIn => {}
+            Phase::SigningIn => self.password(body, out),
             Phase::Commands if number == 0 => self.command(body, len, input, out),
             // Data the server has asked for.
             Phase::Commands => {}
         }
         Ok(())
+    }
+
+    /// What a client answers: the password, up to a NUL, if that was asked for; told once each time it was.
+    fn password(&mut self, answer: &[u8], out: &mut Out<'_>) {
+        let end = memchr::memchr(0, answer).unwrap_or(answer.len());
+        let secret = answer.get(..end).filter(|secret| !secret.is_empty());
+        if std::mem::take(&mut self.wants_clear)
+            && let (Some((_, record)), Some(secret)) = (&self.open, secret)
+        {
+            out.credential((Self::NAME, CLEAR), record.arg.clone(), Some(secret));
+        }
     }
 
     fn command(&mut self, body: &[u8], len: usize, input: Input<'_>, out: &mut Out<'_>) {

@@ -2,7 +2,7 @@
 //! `zeek_mysql-show-engine-innodb-status-no-password`, as tshark 4.0.17 reads them; answers to challenges are
 //! zeroes here.
 
-use super::super::testing::{Told, endures, grows, stream, unhex};
+use super::super::testing::{Told, endures, grows, shown_secrets, stream, unhex};
 use super::*;
 
 const C: Dir = Dir::Orig;
@@ -107,6 +107,40 @@ fn sign_ins_and_machines_are_refused() {
         told.records,
         [r#"mysql {"cmd":"greeting","length":0,"success":false,"error_code":1130}"#]
     );
+}
+
+/// A sign-in by `mysql_clear_password`, at once and after the server has asked for it ("Protocol::AuthSwitchRequest").
+#[test]
+fn a_password_in_clear_is_told_of() {
+    let [greeting, ..] = capture();
+    let name = "6d7973716c5f636c6561725f70617373776f7264 00";
+    let sign_in = |answer: &str, method: &str| {
+        let fixed =
+            "85a60f00 00000001 21 0000000000000000000000000000000000000000000000 616e6e6100";
+        let body = unhex(&[fixed, answer, method].concat());
+        let len = u8::try_from(body.len()).unwrap();
+        (C, [&[len, 0, 0, 1][..], &body].concat())
+    };
+    let at_once = talk(&[greeting.clone(), sign_in("07 67656865696d00", name)]);
+    let native = "6d7973716c5f6e61746976655f70617373776f7264 00";
+    let asked = talk(&[
+        greeting.clone(),
+        sign_in("00", native),
+        (S, unhex(&["16000002 fe", name].concat())),
+        (C, unhex("07000003 67656865696d00")),
+        // What else is said before the server is content is none.
+        (C, unhex("07000003 67656865696d00")),
+    ]);
+    let shown = r#"{"service":"mysql","username":"anna","mechanism":"mysql_clear_password"}"#;
+    assert_eq!(
+        (&at_once.credentials, &asked.credentials),
+        (&vec![shown.into()], &vec![shown.into()])
+    );
+    assert_eq!(shown_secrets(&at_once.seen), shown_secrets(&asked.seen));
+    assert!(!at_once.records.concat().contains("geheim"));
+    // By another method none is.
+    let other = talk(&[greeting, sign_in("07 67656865696d00", native)]);
+    assert_eq!(other.credentials, [""; 0]);
 }
 
 #[test]

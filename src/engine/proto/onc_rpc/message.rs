@@ -1,6 +1,8 @@
 //! Calls and replies: RFC 5531 §9, as XDR has them (RFC 4506): words of four bytes, opaque bytes with their length before
 //! them and padding behind.
 
+use compact_str::ToCompactString as _;
+
 use crate::types::Text;
 
 /// Longest credential or verifier (RFC 5531 §8.2).
@@ -52,7 +54,7 @@ pub(super) fn flavor(number: u32) -> Text {
         3 => "AUTH_DH",
         6 => "RPCSEC_GSS",
         7 => "AUTH_TLS",
-        _ => return number.to_string(),
+        _ => return number.to_compact_string(),
     };
     known.into()
 }

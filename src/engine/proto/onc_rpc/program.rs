@@ -1,5 +1,7 @@
 //! Programs and what is called of them: RFC 1833 (portmap), RFC 1094 and RFC 1813 (NFS, mount).
 
+use compact_str::{ToCompactString as _, format_compact};
+
 use super::message::Call;
 use crate::types::Text;
 
@@ -84,7 +86,10 @@ const HANDLE_2_LEN: usize = 32;
 /// Name of a program, else its number.
 pub(super) fn name(program: u32) -> Text {
     let known = PROGRAMS.iter().find(|(number, _)| *number == program);
-    known.map_or_else(|| program.to_string(), |(_, name)| (*name).into())
+    known.map_or_else(
+        || program.to_compact_string(),
+        |(_, name)| Text::const_new(name),
+    )
 }
 
 /// Name of a procedure, else its number.
@@ -99,7 +104,7 @@ pub(super) fn procedure(program: u32, version: u32, number: u32) -> Text {
         _ => &["NULL"],
     };
     let known = usize::try_from(number).ok().and_then(|at| names.get(at));
-    known.map_or_else(|| number.to_string(), |name| (*name).into())
+    known.map_or_else(|| number.to_compact_string(), |name| Text::const_new(name))
 }
 
 /// Which program portmap is asked about: its name, version and transport.
@@ -111,18 +116,18 @@ pub(super) fn asked(call: &Call<'_>) -> Option<Text> {
     let (program, version) = (name(arguments.word()?), arguments.word()?);
     if call.procedure == 5 {
         let number = arguments.word()?;
-        return Some(format!("{program} {version} procedure {number}"));
+        return Some(format_compact!("{program} {version} procedure {number}"));
     }
     let transport = match call.version {
         2 => match arguments.word()? {
             6 => "tcp".into(),
             17 => "udp".into(),
-            number => number.to_string(),
+            number => number.to_compact_string(),
         },
         // rpcbind has a word for it, such as `tcp6`.
         _ => crate::types::text(arguments.opaque(16)?, 16),
     };
-    Some(format!("{program} {version} {transport}"))
+    Some(format_compact!("{program} {version} {transport}"))
 }
 
 /// Names in a call: of what is mounted, or of a file in a folder, and the new one of a rename.

@@ -5,13 +5,16 @@
 //! Output:   one `postgresql` record per sign-in and per query with its end. Clues: that a server serves it, and
 //!           its version.
 //! Bounds:   1 KiB of a message is looked at; texts of 256 bytes; 32 parameters of a sign-in.
-//! Secrets:  answers to challenges and the texts of queries are passed over: of a query its first word and its size
-//!           are kept, and the name of a procedure it calls.
+//! Secrets:  of a password the `credentials` record is told; of an answer to a challenge by MD5, which guesses can be
+//!           tried on, that one crossed. The texts of queries are passed over: of a query its first word and its
+//!           size are kept, and the name of a procedure it calls.
 //! Not done: encryption by GSS-API; of several statements in one query the end of the last; what comes behind a gap.
 
 mod record;
 
 pub use self::record::PostgresqlRecord;
+use compact_str::format_compact;
+
 use super::gss::tell;
 use super::lines::{TEXT_LEN_MAX, is_tls, tell_software};
 use super::sql::statement;
@@ -260,9 +263,7 @@ impl Postgresql {
             b'F' => ("function_call", &[][..]),
             b'X' => ("terminate", &[][..]),
             b'p' => {
-                if let Some((_, record)) = &mut self.open {
-                    record.password = true;
-                }
+                self.password(body, out);
                 return;
             }
             _ => return,
@@ -282,6 +283,22 @@ impl Postgresql {
         }
     }
 
+    /// What a client answers to the server's wish: the password itself, or what it makes of it.
+    fn password(&mut self, body: &[u8], out: &mut Out<'_>) {
+        let Some((_, record)) = &mut self.open else {
+            return;
+        };
+        record.password = true;
+        let end = memchr::memchr(0, body);
+        let secret = match record.auth {
+            Some("cleartext") => end.and_then(|end| body.get(..end)),
+            Some("md5") => None,
+            _ => return,
+        };
+        let mechanism = record.auth.unwrap_or_default();
+        out.credential((Self::NAME, mechanism), record.user.clone(), secret);
+    }
+
     /// A message of the server.
     fn answer(&mut self, kind: u8, body: &[u8], input: Input<'_>, out: &mut Out<'_>) {
         self.serves(input.dir, out);
@@ -290,7 +307,7 @@ impl Postgresql {
         {
             let end = memchr::memchr(0, version).unwrap_or(version.len());
             let version = text(version.get(..end).unwrap_or_default(), TEXT_LEN_MAX);
-            let value = ["PostgreSQL ", &version].concat();
+            let value = format_compact!("PostgreSQL {version}");
             tell_software(input.dir, "postgresql server_version", value, out);
         }
         let Some((_, record)) = &mut self.open else {

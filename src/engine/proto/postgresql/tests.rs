@@ -1,8 +1,10 @@
 //! Messages of the shared captures `arkime_postgres-badpass`, `zeek_psql-aws-ssl-disable`, `suriv_pgsql-5524-input` and
 //! `acandeias_nmapSV`, as tshark 4.0.17 reads them; the answer to the challenge is made up.
 
-use super::super::testing::{Told, endures, grows, stream, unhex};
+use super::super::ftp::Ftp;
+use super::super::testing::{Told, endures, grows, shown_secrets, stream, unhex};
 use super::*;
+use crate::proto::Secret;
 
 const C: Dir = Dir::Orig;
 const S: Dir = Dir::Resp;
@@ -52,6 +54,9 @@ fn a_sign_in_and_a_query() {
             r#"postgresql {"frontend":"terminate","password":false,"length":0}"#,
         ]
     );
+    let shown = r#"{"service":"postgresql","username":"zeek","mechanism":"md5"}"#;
+    assert_eq!((told.credentials.len(), &*told.credentials[0]), (1, shown));
+    assert_eq!(shown_secrets(&told.seen), [Secret::Unseen]);
     let clues: Vec<_> = told
         .clues
         .iter()
@@ -76,6 +81,31 @@ fn a_sign_in_and_a_query() {
     for (dir, piece) in &pieces[..4] {
         grows::<Postgresql>(piece, *dir);
     }
+}
+
+/// The server asks for the password itself, then for nothing we know (SCRAM's first message).
+#[test]
+fn a_password_in_clear_is_told_of() {
+    let startup = capture()[2].clone();
+    let clear = (S, unhex("52 00000008 00000003"));
+    let password = (C, b"p\0\0\0\x0bgeheim\0".to_vec());
+    let told = talk(&[startup.clone(), clear, password]);
+    let shown = r#"{"service":"postgresql","username":"zeek","mechanism":"cleartext"}"#;
+    assert_eq!(told.credentials, [shown]);
+    assert_eq!(
+        shown_secrets(&told.seen),
+        shown_secrets(&stream::<Ftp>(&[(C, b"USER zeek\r\nPASS geheim\r\n")]).seen)
+    );
+    assert!(!told.records.concat().contains("geheim"));
+    let sasl = (
+        S,
+        unhex("52 00000017 0000000a 534352414d2d5348412d32353600 00"),
+    );
+    let first = (
+        C,
+        b"p\0\0\0\x37SCRAM-SHA-256\0\0\0\0\x20n,,n=,r=xxxxxxxxxxxxxxxxxxxxxxxx".to_vec(),
+    );
+    assert_eq!(talk(&[startup, sasl, first]).credentials, [""; 0]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Standard: RFC 9001 §5.2 (v1), RFC 9369 §3.3 (v2); drafts as far as their salt is known.
 //! Names:    as Zeek's `quic.log` writes them; Google's own by their letters.
 
+use compact_str::format_compact;
+
 use crate::types::Text;
 
 /// QUIC v1 (RFC 9000 §15).
@@ -107,12 +109,12 @@ pub(super) fn has_short_lengths(version: u32) -> bool {
 /// A version by the name Zeek writes.
 pub(super) fn name(version: u32) -> Text {
     match version {
-        V1 => "1".to_owned(),
-        V2 => "quicv2".to_owned(),
-        0xff00_0001..=DRAFT_34 => format!("draft-{}", version & 0xff),
+        V1 => Text::const_new("1"),
+        V2 => Text::const_new("quicv2"),
+        0xff00_0001..=DRAFT_34 => format_compact!("draft-{}", version & 0xff),
         _ => match google(version) {
             Some(letters) => letters.iter().map(|letter| char::from(*letter)).collect(),
-            None => format!("unknown-{version:x}"),
+            None => format_compact!("unknown-{version:x}"),
         },
     }
 }

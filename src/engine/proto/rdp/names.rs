@@ -2,6 +2,8 @@
 //!
 //! Standard: \[MS-RDPBCGR\] 2.2.1.1.1, 2.2.1.2, 2.2.1.3.2, 2.2.1.4.3; \[MS-LCID\] 2.2.
 
+use compact_str::format_compact;
+
 use crate::types::Text;
 
 /// Security protocol chosen.
@@ -13,9 +15,9 @@ pub(super) fn protocol(protocol: u32) -> Text {
         4 => "RDSTLS",
         8 => "HYBRID_EX",
         0x10 => "RDSAAD",
-        other => return format!("security_protocol-{other}"),
+        other => return format_compact!("security_protocol-{other}"),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// Why the server refused.
@@ -27,9 +29,9 @@ pub(super) fn failure(code: u32) -> Text {
         4 => "INCONSISTENT_FLAGS",
         5 => "HYBRID_REQUIRED_BY_SERVER",
         6 => "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER",
-        other => return format!("failure_code-{other}"),
+        other => return format_compact!("failure_code-{other}"),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// Client by its build.
@@ -47,9 +49,9 @@ pub(super) fn build(build: u32) -> Text {
         9200 => "RDP 8.0",
         9600 => "RDP 8.1",
         25189 | 25282 => "RDP 8.0 (Mac)",
-        other => return format!("client_build-{other}"),
+        other => return format_compact!("client_build-{other}"),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// Colour depth.
@@ -96,8 +98,8 @@ pub(super) fn keyboard(layout: u32) -> Text {
         .ok()
         .and_then(|index| LANGUAGES.get(index))
         .map_or_else(
-            || format!("keyboard-{layout}"),
-            |(_, name)| (*name).to_owned(),
+            || format_compact!("keyboard-{layout}"),
+            |(_, name)| Text::const_new(name),
         )
 }
 

@@ -6,13 +6,15 @@
 //!           cache is asked ten thousand times a second, and always for the same. Sign-ins are told each time.
 //!           Clues: that a server serves it, and its version.
 //! Bounds:   64 different commands a flow; 1,024 unanswered ones; names of 64 bytes.
-//! Secrets:  keys, values and passwords are passed over.
+//! Secrets:  of a password the `credentials` record is told; keys and values are passed over.
 //! Not done: answers behind `CLIENT REPLY`, `MONITOR` or a subscription are not matched; replication streams.
 
 mod reply;
 mod request;
 
 use std::collections::VecDeque;
+
+use compact_str::CompactStringExt as _;
 
 use self::reply::Replies;
 use self::request::{Command, Requests};
@@ -77,7 +79,7 @@ impl Protocol for Redis {
             return Parse::Skip;
         }
         let answer = if input.dir == Dir::Orig {
-            let (answer, command) = self.requests.take(input.data);
+            let (answer, command) = self.requests.take(input.data, out);
             if let Some(command) = command {
                 self.sure = true;
                 self.command(command, input.ts, out);
@@ -155,7 +157,12 @@ impl Redis {
             tell(dir, ClueKind::Serves, "redis answer", Some(&value), out);
         }
         if let Some(version) = reply.version {
-            tell_software(dir, "redis info", ["Redis ", &version].concat(), out);
+            tell_software(
+                dir,
+                "redis info",
+                ["Redis ", &version].concat_compact(),
+                out,
+            );
         }
         if let Some(Some(open)) = self.pending.pop_front() {
             let (ts, mut record) = *open;

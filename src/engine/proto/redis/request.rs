@@ -1,13 +1,21 @@
 //! Commands of a client, as arrays of texts or in a line.
 //!
-//! Bounds:   a line of 1 KiB; of an array the first four elements are looked at, of each 64 bytes.
-//! Secrets:  but for the account of a sign-in, what follows the command's name is passed over.
+//! Bounds:   a line of 1 KiB; of an array the first five elements are looked at, those of up to 256 bytes.
+//! Secrets:  a password is told of and not kept; but for the account of a sign-in, what else follows the
+//!           command's name is passed over.
 
-use crate::proto::{Parse, Probe};
+use compact_str::CompactStringExt as _;
+
+use crate::proto::{Out, Parse, Probe, Protocol as _};
 use crate::types::{Text, heap, text};
+
+use super::Redis;
 
 /// Longest command in a line.
 const LINE_LEN_MAX: usize = 1024;
+/// Elements of an array looked at, and the longest.
+const LOOKED_AT_MAX: u64 = 5;
+const LOOKED_AT_LEN_MAX: u64 = 256;
 /// Longest name kept.
 const NAME_LEN_MAX: usize = 64;
 /// Most elements of an array, and longest text: the server's own limits.
@@ -148,7 +156,7 @@ fn first_text(rest: &[u8]) -> Probe {
 
 impl Requests {
     /// Takes the next piece; a command if this completes what is looked at of it.
-    pub(super) fn take(&mut self, data: &[u8]) -> (Parse, Option<Command>) {
+    pub(super) fn take(&mut self, data: &[u8], out: &mut Out<'_>) -> (Parse, Option<Command>) {
         let need = |need: usize| (Parse::NeedMore { used: 0, need }, None);
         let broken = (Parse::Broken("redis_no_command"), None);
         let Some((line, used)) = line(data, LINE_LEN_MAX) else {
@@ -171,7 +179,7 @@ impl Requests {
                     }
                     None => broken,
                 },
-                line => match inline(line) {
+                line => match inline(line, out) {
                     Some(command) => (Parse::Parsed { used }, command),
                     None => broken,
                 },
@@ -187,13 +195,17 @@ impl Requests {
             .saturating_add(usize::try_from(len).unwrap_or(usize::MAX))
             .saturating_add(2);
         let index = self.count.saturating_sub(self.left);
-        let is_looked_at = index < 4 && len <= TEXT_LEN_MAX.min(256);
+        let is_looked_at = index < LOOKED_AT_MAX && len <= LOOKED_AT_LEN_MAX;
         let value = data.get(used..whole.saturating_sub(2));
         if is_looked_at && data.len() < whole {
             return need(whole.saturating_sub(data.len()));
         }
-        if is_looked_at && let Some(value) = value {
+        let value = value.filter(|_| is_looked_at);
+        if let Some(value) = value {
             self.element(index, value);
+        }
+        if self.is_secret(index) {
+            show(&self.command, value, out);
         }
         if index == 0 && self.command.name.is_empty() {
             return broken;
@@ -221,17 +233,36 @@ impl Requests {
             _ => {}
         }
     }
+
+    /// Whether this element is a password: of `AUTH` the last, of `HELLO 3 AUTH account` the next.
+    fn is_secret(&self, index: u64) -> bool {
+        match (&*self.command.name, self.count) {
+            ("AUTH", 2) => index == 1,
+            ("AUTH", _) => index == 2,
+            _ => self.signs_in && index == 4,
+        }
+    }
+}
+
+/// Tells of the password of a sign-in: of itself nothing if it is too long to be looked at.
+fn show(command: &Command, secret: Option<&[u8]>, out: &mut Out<'_>) {
+    let mechanism = if command.name == "AUTH" {
+        "AUTH"
+    } else {
+        "HELLO"
+    };
+    out.credential((Redis::NAME, mechanism), command.user.clone(), secret);
 }
 
 /// Adds what a command of several parts does.
 fn part(command: &mut Command, value: &[u8]) {
     if let Some(part) = name(value).filter(|_| IN_PARTS.contains(&&*command.name)) {
-        command.name = [&command.name, " ", &part].concat();
+        command.name = [&command.name, " ", &part].concat_compact();
     }
 }
 
 /// A command in a line; `None` if it cannot be one. An empty line is none and does no harm.
-fn inline(line: &[u8]) -> Option<Option<Command>> {
+fn inline(line: &[u8], out: &mut Out<'_>) -> Option<Option<Command>> {
     let mut words = line
         .split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty());
@@ -244,10 +275,14 @@ fn inline(line: &[u8]) -> Option<Option<Command>> {
     };
     let second = words.next();
     if command.name == "AUTH" {
-        command.password = true;
+        command.password = second.is_some();
+        let third = words.next();
         command.user = second
-            .filter(|_| words.next().is_some())
+            .filter(|_| third.is_some())
             .map(|word| text(word, 256));
+        if command.password {
+            show(&command, third.or(second), out);
+        }
     } else if let Some(second) = second {
         part(&mut command, second);
     }

@@ -1,8 +1,9 @@
 //! Talks of the shared captures `zeek_auth`, `zeek_client-skip-while-off` and `zeek_pipeline-with-commands`, whole;
 //! further ones by the examples of the protocol's description.
 
-use super::super::testing::{endures, grows, stream};
+use super::super::testing::{endures, grows, shown_secrets, stream};
 use super::*;
+use crate::proto::Secret;
 
 const C: Dir = Dir::Orig;
 const S: Dir = Dir::Resp;
@@ -54,6 +55,31 @@ fn sign_ins_are_told_each_time() {
     assert!(!all.contains("geheim"), "{all}");
     assert_eq!(all.matches(r#""user":"anna""#).count(), 2);
     assert_eq!(all.matches(r#""password":true"#).count(), 4);
+    let shown =
+        |user: &str, how: &str| format!(r#"{{"service":"redis",{user}"mechanism":"{how}"}}"#);
+    let anna = r#""username":"anna","#;
+    assert_eq!(
+        told.credentials,
+        [
+            shown("", "AUTH"),
+            shown("", "AUTH"),
+            shown(anna, "AUTH"),
+            shown(anna, "HELLO"),
+        ]
+    );
+    // One secret, however it is sent; one too long to be looked at is told of all the same.
+    let secrets = |talk: &[(Dir, &[u8])]| shown_secrets(&stream::<Redis>(talk).seen);
+    let long = [&b"*2\r\n$4\r\nAUTH\r\n$300\r\n"[..], &[b'x'; 300], b"\r\n"].concat();
+    let same = secrets(&[
+        (
+            C,
+            b"AUTH geheim\r\n*3\r\n$4\r\nAUTH\r\n$1\r\na\r\n$6\r\ngeheim\r\n",
+        ),
+        (C, &long),
+    ]);
+    assert_eq!(same[0], same[1]);
+    assert_eq!((same.len(), same[2]), (3, Secret::Unseen));
+    assert_ne!(same[0], Secret::Unseen);
 }
 
 #[test]

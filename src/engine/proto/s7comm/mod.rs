@@ -12,6 +12,8 @@ mod names;
 mod record;
 
 pub use self::record::S7commRecord;
+use compact_str::CompactStringExt as _;
+
 use super::gss::tell;
 use super::little_endian::field;
 use super::tls::hex;
@@ -234,7 +236,7 @@ fn user_data(
         _ => "Push",
     };
     record.function_code = Some(code(&[group]));
-    record.function_name = Some([way, ": ", name].concat());
+    record.function_name = Some([way, ": ", name].concat_compact());
     record.subfunction_code = Some(code(&[number]));
     record.subfunction_name = names::in_group(group & 0x0f, number);
     record.class = class;
@@ -296,7 +298,7 @@ const ROWS_MAX: usize = 32;
 
 /// Bytes as ICSNPP writes codes.
 fn code(bytes: &[u8]) -> Text {
-    ["0x", &hex(bytes, false)].concat()
+    ["0x", &hex(bytes, false)].concat_compact()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! Bounds:   8 `Via` headers; texts of 256 bytes; a header with its folded lines is cut at 1 KiB.
 //! Secrets:  of `Authorization` and `Proxy-Authorization` only the user name; passwords in URIs are cut out.
 
+use compact_str::format_compact;
+
 use super::super::lines::{NAME_LEN_MAX, TEXT_LEN_MAX, between, word};
 use crate::types::{Heap, Text, heap, text};
 
@@ -168,7 +170,7 @@ fn kept(value: &[u8]) -> Text {
         let (user, host) = rest.split_once('@')?;
         let (account, _password) = user.split_once(':')?;
         let plain = !account.contains(['>', ';', ' ', ',']);
-        plain.then(|| format!("{head}{name}:{account}@{host}"))
+        plain.then(|| format_compact!("{head}{name}:{account}@{host}"))
     };
     parts().unwrap_or(value)
 }

@@ -3,14 +3,16 @@
 //! Standard: RFC 3261; RFC 3903, 3428, 6665 and others add methods.
 //! Input:    datagrams of one message each, or both streams of a TCP flow.
 //! Output:   one `sip` record per response with its request, as Zeek has them, and one per request without
-//!           a response (`ACK` at once, others at the end). The sender's program is a software clue.
+//!           a response (`ACK` at once, others at the end). The sender's program is a software clue; where media
+//!           are awaited is told, so that their flows are known.
 //! Bounds:   16 requests open for a response, the oldest is then written as it is; 4 programs told a flow;
-//!           messages as in `message`. Bodies are passed over.
+//!           messages as in `message`, descriptions of media as in `sdp`. Other bodies are passed over.
 //! Secrets:  credentials: only the account they name; passwords in URIs are cut out.
-//! Not done: the media sessions that bodies describe; calls over several flows are not joined.
+//! Not done: calls over several flows are not joined.
 
 mod message;
 mod record;
+mod sdp;
 
 use std::collections::VecDeque;
 
@@ -44,6 +46,8 @@ struct Side {
     lines: u16,
     /// Whether a start line is awaited after nonsense.
     lost: bool,
+    /// Length of the description that comes next.
+    description: usize,
 }
 
 heap!(Side: message);
@@ -85,7 +89,14 @@ impl Protocol for Sip {
         }
         if input.gap > 0 {
             let side = self.side(input.dir);
-            (side.message, side.lines, side.lost) = (Message::default(), 0, true);
+            *side = Side {
+                lost: true,
+                ..Side::default()
+            };
+        }
+        let description = self.side(input.dir).description;
+        if description > 0 {
+            return self.description(description, input, out);
         }
         match self.lines.of(input.dir).next(input.data, input.gap) {
             Next::More => Parse::NeedMore { used: 0, need: 1 },
@@ -125,12 +136,13 @@ impl Sip {
         {
             return Parse::Parsed { used };
         }
-        let mut message = Message::default();
+        let (mut message, mut head) = (Message::default(), 0_usize);
         for line in input
             .data
             .split(|byte| *byte == b'\n')
             .take(usize::from(LINES_MAX))
         {
+            head = head.saturating_add(line.len()).saturating_add(1);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if message.start.is_none() {
                 message.start = Start::read(line);
@@ -146,6 +158,9 @@ impl Sip {
             }
         }
         message.close();
+        if sdp::is_description(message.content_type.as_deref()) {
+            sdp::announce(input.data.get(head..).unwrap_or_default(), out);
+        }
         self.message(input, message, out);
         Parse::Parsed { used }
     }
@@ -174,7 +189,13 @@ impl Sip {
         }
         let message = std::mem::take(&mut side.message);
         let body = message.body_len.unwrap_or(0);
+        let is_description = sdp::is_description(message.content_type.as_deref());
         self.message(input, message, out);
+        let short = usize::try_from(body).unwrap_or(usize::MAX);
+        if is_description && short <= sdp::BODY_LEN_MAX {
+            self.side(input.dir).description = short;
+            return Parse::Parsed { used };
+        }
         // The body: what of it is here, and what is still to come.
         let here = input.data.len().saturating_sub(used);
         match usize::try_from(body) {
@@ -185,6 +206,17 @@ impl Sip {
                 bytes: body.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX)),
             },
         }
+    }
+
+    /// The body of a message of a stream, once it is whole.
+    fn description(&mut self, len: usize, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        let Some(body) = input.data.get(..len) else {
+            let need = len.saturating_sub(input.data.len());
+            return Parse::NeedMore { used: 0, need };
+        };
+        self.side(input.dir).description = 0;
+        sdp::announce(body, out);
+        Parse::Parsed { used: len }
     }
 
     fn message(&mut self, input: Input<'_>, message: Message, out: &mut Out<'_>) {
@@ -282,7 +314,7 @@ impl Sip {
             }
             None => {
                 let seq = message.seq.as_deref().unwrap_or_default();
-                let method = seq.rsplit_once(' ').map(|(_, method)| method.to_owned());
+                let method = seq.rsplit_once(' ').map(|(_, method)| method.into());
                 let record = SipRecord {
                     method,
                     call_id: message.call_id,

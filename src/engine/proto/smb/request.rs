@@ -133,7 +133,7 @@ fn set_info(message: &[u8], body: &[u8]) -> Option<Asked> {
 fn name(message: &[u8], body: &[u8], at: usize) -> Option<Text> {
     let len = size16_at(body, at.checked_add(2)?)?;
     if len == 0 {
-        return Some(Text::new());
+        return Some(Text::default());
     }
     Some(utf16(
         field(message, size16_at(body, at)?, len)?,

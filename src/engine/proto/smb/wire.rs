@@ -5,6 +5,8 @@
 pub(super) use crate::proto::little_endian::{
     field, size16_at, size32_at, u8_at, u16_at, u32_at, u64_at, u128_at, utf16,
 };
+use compact_str::format_compact;
+
 use crate::types::{Text, Timestamp};
 
 /// A FILETIME, 100 ns since 1601 (\[MS-DTYP\] 2.3.3); `None` for zero and "never", and beyond our range.
@@ -34,8 +36,8 @@ pub(super) fn status_name(status: u32) -> Text {
         .ok()
         .and_then(|index| STATUS.get(index))
         .map_or_else(
-            || format!("0x{status:08x}"),
-            |(_, name)| format!("STATUS_{name}"),
+            || format_compact!("0x{status:08x}"),
+            |(_, name)| format_compact!("STATUS_{name}"),
         )
 }
 

@@ -3,6 +3,7 @@
 //! Standard: RFC 4253 §7.1 (SSH_MSG_KEXINIT, negotiation); RFC 5647 and its users for ciphers that bring
 //!           their own MAC. HASSH: Salesforce's published definition (BSD 3-clause).
 
+use compact_str::format_compact;
 use md5::{Digest as _, Md5};
 
 use super::super::tls::hex;
@@ -109,7 +110,7 @@ fn both(up: Option<&[u8]>, down: Option<&[u8]>) -> Option<Text> {
         return Some(text(up, NAME_LEN_MAX));
     }
     let [up, down] = [up, down].map(|name| text(name, NAME_LEN_MAX));
-    Some(format!("To server: {up}, to client: {down}"))
+    Some(format_compact!("To server: {up}, to client: {down}"))
 }
 
 /// Names looked at of a list: the work is at most the product of two lists.

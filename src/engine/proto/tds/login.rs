@@ -2,7 +2,9 @@
 //!
 //! Standard: \[MS-TDS\] 2.2.6.5 (pre-login), 2.2.6.4 (login).
 //! Bounds:   16 options; names of 256 bytes.
-//! Secrets:  where the password lies only its length is looked at.
+//! Secrets:  the password is told of and not kept.
+
+use compact_str::format_compact;
 
 use super::record::TdsRecord;
 use crate::proto::lines::TEXT_LEN_MAX;
@@ -81,7 +83,7 @@ pub(super) fn ask(body: &[u8], record: &mut TdsRecord) {
 
 /// A version as the server's maker writes it.
 pub(super) fn version(major: u8, minor: u8, build: u16) -> Text {
-    format!("{major}.{minor}.{build}")
+    format_compact!("{major}.{minor}.{build}")
 }
 
 /// Adds what a login says; the first token of an integrated sign-in, if it has one.
@@ -93,7 +95,7 @@ pub(super) fn read<'a>(body: &'a [u8], record: &mut TdsRecord) -> Option<&'a [u8
         (!name.is_empty()).then_some(name)
     };
     let version = u8_at(body, 7)?;
-    record.tds_version = Some(format!("{}.{}", version >> 4, version & 0x0f));
+    record.tds_version = Some(format_compact!("{}.{}", version >> 4, version & 0x0f));
     record.client_host = name(36);
     record.user = name(40);
     record.password = size16_at(body, 46)? > 0;
@@ -107,4 +109,16 @@ pub(super) fn read<'a>(body: &'a [u8], record: &mut TdsRecord) -> Option<&'a [u8
     record.auth = Some(if is_integrated { "integrated" } else { "sql" });
     let token = field(body, size16_at(body, 78)?, size16_at(body, 80)?)?;
     Some(token).filter(|token| !token.is_empty())
+}
+
+/// The password of a login, undone: each of its bytes had its halves exchanged and its bits changed (2.2.6.4). As
+/// text, so that it is the same secret as in a protocol that sends it so.
+pub(super) fn password(body: &[u8]) -> Option<Text> {
+    let (start, len) = (size16_at(body, 44)?, size16_at(body, 46)?);
+    let scrambled = field(body, start, len.checked_mul(2)?)?;
+    let plain: Vec<u8> = scrambled
+        .iter()
+        .map(|byte| (byte ^ 0xa5).rotate_left(4))
+        .collect();
+    Some(utf16(&plain, TEXT_LEN_MAX))
 }

@@ -5,8 +5,8 @@
 //! Output:   one `tds` record per message of the client with the answer to it; `ntlm` and `kerberos` records of
 //!           integrated sign-ins. Clues: that a server serves it and its version, the client's machine.
 //! Bounds:   4 KiB of a packet are looked at; texts of 256 bytes.
-//! Secrets:  passwords and the texts of statements are passed over: of a statement its first word and its size
-//!           are kept, and the name of a procedure it calls.
+//! Secrets:  of a password the `credentials` record is told; the texts of statements are passed over: of a
+//!           statement its first word and its size are kept, and the name of a procedure it calls.
 //! Not done: TLS within packets, as it is with encryption, is not read; what comes behind it in clear neither;
 //!           several answers in one; UDP 1434.
 
@@ -15,6 +15,8 @@ mod record;
 mod tokens;
 
 pub use self::record::TdsRecord;
+use compact_str::ToCompactString as _;
+
 use self::tokens::Answer;
 use super::gss::{self, SignIn, Verdict, tell};
 use super::lines::{TEXT_LEN_MAX, is_tls, tell_software};
@@ -207,6 +209,11 @@ impl Tds {
                 if let Some(token) = login::read(body, &mut record) {
                     self.token(token, input, out);
                 }
+                if record.password {
+                    let (user, secret) = (record.user.clone(), login::password(body));
+                    let secret = secret.as_ref().map(|secret| secret.as_bytes());
+                    out.credential((Self::NAME, "login"), user, secret);
+                }
                 let host = record.client_host.as_ref();
                 tell(input.dir, ClueKind::HostName, "tds login", host, out);
             }
@@ -263,7 +270,7 @@ impl Tds {
         if self.sign_in.is_open() {
             let verdict = Verdict {
                 success: error.is_none(),
-                status: error.map(|number| number.to_string()),
+                status: error.map(|number| number.to_compact_string()),
             };
             self.sign_in.settle(&verdict, input.dir.other(), out);
         }

@@ -1,8 +1,10 @@
 //! The messages of the shared capture `arkime_tds7`, whole, as tshark 4.0.17 reads them; further ones after the
 //! examples of \[MS-TDS\] 4, shortened.
 
-use super::super::testing::{Told, endures, grows, stream, unhex};
+use super::super::ftp::Ftp;
+use super::super::testing::{Told, endures, grows, shown_secrets, stream, unhex};
 use super::*;
+use crate::proto::Secret;
 
 const C: Dir = Dir::Orig;
 const S: Dir = Dir::Resp;
@@ -118,6 +120,8 @@ fn a_sign_in_and_a_batch() {
             (ClueKind::Software, "Microsoft SQL Server 8.0.2039"),
         ]
     );
+    let shown = r#"{"service":"tds","username":"testuser","mechanism":"login"}"#;
+    assert_eq!(told.credentials, [shown]);
     let capture = capture();
     let pieces: Vec<_> = capture
         .iter()
@@ -137,6 +141,24 @@ fn a_sign_in_and_a_batch() {
         Tds::probe(b"\x16\x03\x01\0\x05\x01\0\0\x01", C),
         Probe::NotMine
     );
+}
+
+/// "password" as a client scrambles it: the same secret as one of FTP in clear.
+#[test]
+fn a_scrambled_password_is_the_same_secret() {
+    let mut login = capture()[2].1[HEAD_LEN..].to_vec();
+    let at = u16::try_from(login.len()).unwrap().to_le_bytes();
+    login.extend(unhex("a2a5 b3a5 92a5 92a5 d2a5 53a5 82a5 e3a5"));
+    login[44..48].copy_from_slice(&[at[0], at[1], 4, 0]);
+    let told = talk(&[(C, packet(LOGIN, &login))]);
+    assert_eq!(
+        shown_secrets(&told.seen),
+        shown_secrets(&stream::<Ftp>(&[(C, b"USER a\r\nPASS pass\r\n")]).seen)
+    );
+    // Where it lies outside the packet nobody can tell what it is.
+    login[44..48].copy_from_slice(&[0xff, 0xff, 4, 0]);
+    let told = talk(&[(C, packet(LOGIN, &login))]);
+    assert_eq!(shown_secrets(&told.seen), [Secret::Unseen]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Standard: \[MS-TDS\] 2.2.7.
 //! Bounds:   64 tokens; a list of columns ends the reading.
 
+use compact_str::CompactStringExt as _;
+
 use super::login::version;
 use crate::proto::lines::TEXT_LEN_MAX;
 use crate::proto::little_endian::{field, size16_at, u8_at, u16_at, u32_at, utf16};
@@ -80,5 +82,5 @@ fn program(value: &[u8]) -> Option<Text> {
     let name = utf16(field(value, 6, len)?, TEXT_LEN_MAX);
     let &[major, minor, b0, b1] = value.get(len.checked_add(6)?..)?.first_chunk()?;
     let version = version(major, minor, u16::from_be_bytes([b0, b1]));
-    Some([&name, " ", &version].concat())
+    Some([&name, " ", &version].concat_compact())
 }

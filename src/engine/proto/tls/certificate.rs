@@ -8,6 +8,7 @@
 
 use std::net::IpAddr;
 
+use compact_str::ToCompactString as _;
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -79,7 +80,7 @@ record! {
 }
 
 /// A certificate with what the handshake wants to know beyond its record.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Certificate {
     pub(super) record: X509Record,
     /// The subject's common name.
@@ -172,7 +173,7 @@ fn describe_key(key: &SubjectPublicKeyInfo<'_>, record: &mut X509Record) {
         Ok(PublicKey::RSA(rsa)) => {
             record.key_type = Some("rsa");
             record.key_length = bits(rsa.modulus);
-            record.exponent = rsa.try_exponent().ok().map(|e| e.to_string());
+            record.exponent = rsa.try_exponent().ok().map(|e| e.to_compact_string());
         }
         Ok(PublicKey::EC(point)) => {
             record.key_type = Some("ecdsa");
@@ -244,9 +245,9 @@ fn serial(raw: &[u8]) -> Text {
 /// Name of an algorithm as OpenSSL writes it, or its dotted number.
 fn object_name(oid: &Oid<'_>) -> Text {
     match oid2sn(oid, oid_registry()) {
-        Ok("ed25519") => "ED25519".to_owned(),
-        Ok("ed448") => "ED448".to_owned(),
-        Ok(name) => name.to_owned(),
+        Ok("ed25519") => Text::const_new("ED25519"),
+        Ok("ed448") => Text::const_new("ED448"),
+        Ok(name) => Text::from(name),
         Err(_) => short(&oid.to_id_string()),
     }
 }
@@ -266,7 +267,7 @@ fn curve_name(oid: &Oid<'_>) -> Text {
         "1.3.36.3.3.2.8.1.1.13" => "brainpoolP512r1",
         _ => return short(&dotted),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// Bytes in hex.
@@ -282,7 +283,7 @@ pub(in crate::proto) fn hex(bytes: &[u8], upper: bool) -> Text {
             });
         }
     }
-    out
+    out.into()
 }
 
 #[cfg(test)]
@@ -323,17 +324,17 @@ mod tests {
             (Some("ecdsa"), Some(256))
         );
         assert_eq!(record.curve.as_deref(), Some("prime256v1"));
-        let names = ["www.example.org", "*.example.net"].map(String::from);
+        let names = ["www.example.org", "*.example.net"].map(Text::from);
         assert_eq!(record.san_dns.as_deref(), Some(&names[..]));
         let addresses = ["192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
         assert_eq!(record.san_ip.as_deref(), Some(&addresses[..]));
         assert_eq!(
             record.san_email.as_deref(),
-            Some(&["admin@example.org".to_owned()][..])
+            Some(&["admin@example.org".into()][..])
         );
         assert_eq!(
             record.san_uri.as_deref(),
-            Some(&["https://example.org/x".to_owned()][..])
+            Some(&["https://example.org/x".into()][..])
         );
         assert_eq!((record.ca, record.path_len), (Some(false), None));
         assert_eq!(leaf.common_name.as_deref(), Some("www.example.org"));

@@ -49,7 +49,7 @@ pub(super) fn written(name: &X509Name<'_>) -> Text {
             }
         }
     }
-    out
+    out.into()
 }
 
 /// The most specific common name.

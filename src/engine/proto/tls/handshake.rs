@@ -4,10 +4,13 @@
 //! Bounds:   one chain of 10 certificates a side, 32 offered protocols, 64 letters of history, 16
 //!           oddities of a flow; what is beyond is left out.
 
-use super::certificate::{Certificate, certificate, fingerprint};
+use compact_str::format_compact;
+
+use super::certificate::{Certificate, fingerprint};
 use super::hello::{ClientHelloView, Ssl2Hello, client_hello, extension, server_hello};
 use super::ja3::{ja3, ja3s};
 use super::ja4::ja4;
+use super::known;
 use super::purpose::purpose;
 use super::reader::Reader;
 use super::record::SslRecord;
@@ -137,7 +140,7 @@ impl Session {
                 self.client.get_or_insert(dir);
                 self.history('c', dir);
                 // The fingerprint has but the version to tell: no evidence of a software.
-                self.record.ja4 = Some(ja4(&ClientHelloView::ssl2(version), 't'));
+                self.record.ja4 = Some(ja4(&ClientHelloView::ssl2(version), 't').into());
                 false
             }
             Ssl2Hello::Server { certificate } => {
@@ -188,8 +191,8 @@ impl Session {
         };
         let service = self.transport.service();
         let value = match &self.certificate_name {
-            Some(name) => format!("{service} {name}"),
-            None => service.to_owned(),
+            Some(name) => format_compact!("{service} {name}"),
+            None => Text::from(service),
         };
         out.clue(Clue {
             mac: None,
@@ -237,7 +240,7 @@ impl Session {
         self.is_ticket_offered = hello
             .extension(extension::SESSION_TICKET)
             .is_some_and(|ticket| !ticket.is_empty());
-        let ja4 = ja4(&hello, self.transport.letter());
+        let ja4 = Text::from(ja4(&hello, self.transport.letter()));
         self.record.ja4 = Some(ja4.clone());
         self.record.ja3 = Some(ja3(&hello));
         let ech = hello.extension(extension::ENCRYPTED_CLIENT_HELLO);
@@ -322,7 +325,7 @@ impl Session {
                 break;
             }
             let host_cert = index == 0;
-            let Some(parsed) = certificate(der) else {
+            let Some(parsed) = known::read(der) else {
                 let fingerprint = fingerprint(der);
                 self.weird("x509_unparsable", Some(fingerprint.clone()), out);
                 fingerprints.push(fingerprint);

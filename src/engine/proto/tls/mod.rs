@@ -15,6 +15,7 @@ mod handshake;
 mod hello;
 mod ja3;
 mod ja4;
+mod known;
 mod names;
 mod purpose;
 mod reader;

@@ -2,6 +2,7 @@
 //!
 //! Source: IANA "Transport Layer Security (TLS) Parameters"; RFC 8446 §6 and §4.2.7.
 
+use compact_str::format_compact;
 use tls_parser::TlsCipherSuite;
 
 use crate::types::Text;
@@ -18,16 +19,18 @@ pub(super) fn version(version: u16) -> Text {
         0x0302 => "TLSv11",
         0x0303 => "TLSv12",
         0x0304 => "TLSv13",
-        0x7f00..=0x7fff => return format!("TLSv13-draft{}", version & 0xff),
-        _ => return format!("unknown-{version}"),
+        0x7f00..=0x7fff => return format_compact!("TLSv13-draft{}", version & 0xff),
+        _ => return format_compact!("unknown-{version}"),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// IANA's name of a cipher suite.
 pub(super) fn cipher(id: u16) -> Text {
-    TlsCipherSuite::from_id(id)
-        .map_or_else(|| format!("unknown-{id}"), |suite| suite.name.to_owned())
+    TlsCipherSuite::from_id(id).map_or_else(
+        || format_compact!("unknown-{id}"),
+        |suite| Text::const_new(suite.name),
+    )
 }
 
 /// Whether the server's key exchange message of this suite begins with a named curve.
@@ -63,9 +66,9 @@ pub(super) fn group(id: u16) -> Text {
         0x11ec => "X25519MLKEM768",
         0x11ed => "SecP384r1MLKEM1024",
         0x6399 => "X25519Kyber768Draft00",
-        _ => return format!("unknown-{id}"),
+        _ => return format_compact!("unknown-{id}"),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// Description of an alert.
@@ -106,9 +109,9 @@ pub(super) fn alert(id: u8) -> Text {
         116 => "certificate_required",
         120 => "no_application_protocol",
         121 => "ech_required",
-        _ => return format!("unknown-{id}"),
+        _ => return format_compact!("unknown-{id}"),
     };
-    name.to_owned()
+    Text::const_new(name)
 }
 
 /// Letter of a handshake message in `ssl_history`; the client's are written in capitals.

@@ -128,7 +128,7 @@ mod tests {
 
     fn asks(name: &str) -> Option<&'static str> {
         let record = SslRecord {
-            server_name: Some(name.to_owned()),
+            server_name: Some(name.into()),
             ..SslRecord::default()
         };
         to(6, 443, &record)
@@ -136,7 +136,7 @@ mod tests {
 
     fn offers(name: &str) -> SslRecord {
         SslRecord {
-            client_alpns: Some(vec![name.to_owned()]),
+            client_alpns: Some(vec![name.into()]),
             ..SslRecord::default()
         }
     }
@@ -175,8 +175,8 @@ mod tests {
     fn tor_by_its_certificates() {
         let shows = |subject: &str, issuer: &str| {
             let record = SslRecord {
-                subject: Some(subject.to_owned()),
-                issuer: Some(issuer.to_owned()),
+                subject: Some(subject.into()),
+                issuer: Some(issuer.into()),
                 ..SslRecord::default()
             };
             to(6, 443, &record)

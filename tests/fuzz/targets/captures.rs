@@ -1,7 +1,0 @@
-//! A capture file. See `formats`.
-#![no_main]
-
-#[path = "../formats.rs"]
-mod formats;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| formats::captures(data));

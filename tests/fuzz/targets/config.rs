@@ -1,7 +1,0 @@
-//! The configuration. See `formats`.
-#![no_main]
-
-#[path = "../formats.rs"]
-mod formats;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| formats::config(data));

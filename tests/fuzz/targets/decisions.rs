@@ -1,7 +1,0 @@
-//! The decision log. See `formats`.
-#![no_main]
-
-#[path = "../formats.rs"]
-mod formats;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| formats::decisions(data));

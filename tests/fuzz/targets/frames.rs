@@ -1,7 +1,0 @@
-//! Whole frames through a tracker. See `drive`.
-#![no_main]
-
-#[path = "../drive.rs"]
-mod drive;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| drive::frames(data));

@@ -1,7 +1,0 @@
-//! A segment of the journal. See `formats`.
-#![no_main]
-
-#[path = "../formats.rs"]
-mod formats;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| formats::journal(data));

@@ -1,7 +1,0 @@
-//! A model file. See `drive`.
-#![no_main]
-
-#[path = "../drive.rs"]
-mod drive;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| drive::models(data));
