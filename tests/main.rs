@@ -6,6 +6,7 @@ mod demo;
 mod determinism;
 mod devices;
 mod evasion;
+mod files;
 mod forward;
 mod fuzz;
 mod golden;

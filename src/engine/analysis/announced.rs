@@ -2,12 +2,16 @@
 //!
 //! Input:  from which address, if that is known, to which address and port, told before the flow begins. The first flow to go
 //!         that way within [`WAIT_NS`] of packet time is the one.
-//! Output: the name of its service for its `conn` record, where its content has none.
+//! Output: the name of its service for its `conn` record, where its content has none, or is a file and nothing else;
+//!         for the `files` record of such a one what FTP says of it, see `carried`.
 //! Bounds: [`ANNOUNCED_MAX`] announced, the oldest makes room; as many begun and not over, a new one is
 //!         refused. Both are counted.
 
 use std::collections::VecDeque;
 
+use super::carried::Carried;
+use crate::proto::Kind;
+use crate::proto::files::FileRecord;
 use crate::proto::ftp::FtpRecord;
 use crate::types::{Clue, Endpoint, FlowKey, FlowRef, Held, Map, Seed, Timestamp, ip_bits};
 
@@ -47,6 +51,7 @@ pub(super) struct Announced {
     /// Every announcement of the last minutes, those in `waiting` among them, in order.
     order: VecDeque<(Timestamp, Way)>,
     begun: Map<FlowKey, &'static str>,
+    carried: Carried,
     forgotten: u64,
 }
 
@@ -57,6 +62,7 @@ impl Announced {
             ports: [0; 256],
             order: VecDeque::new(),
             begun: Map::new(ANNOUNCED_MAX, seed),
+            carried: Carried::new(ANNOUNCED_MAX, seed),
             forgotten: 0,
         }
     }
@@ -66,16 +72,14 @@ impl Announced {
         self.forgotten.saturating_add(self.begun.refused())
     }
 
-    /// Takes in a command of FTP with its reply, if that announces a data connection on `flow`.
+    /// Takes in a command of FTP with its reply, if that announces a data connection on `flow` or tells what crosses
+    /// one.
     pub(super) fn ftp(&mut self, ts: Timestamp, flow: &FlowRef, ftp: &FtpRecord) {
         let (Some(from), Some(told), Some(port)) =
             (ftp.data_orig_h, ftp.data_resp_h, ftp.data_resp_p)
         else {
             return;
         };
-        if !ftp.announces() {
-            return;
-        }
         // A server behind a translator tells an address of its own; its client knows better.
         let seen = if flow.orig.ip() == from {
             flow.resp
@@ -89,7 +93,11 @@ impl Announced {
                 to: Endpoint::new(to, port),
                 proto: TCP,
             };
-            self.expect(ts, way, "ftp-data");
+            if ftp.announces() {
+                self.expect(ts, way, "ftp-data");
+            } else if ftp.is_transfer() {
+                self.carried.transferred((way.from, way.to), ftp);
+            }
         }
     }
 
@@ -175,22 +183,41 @@ impl Announced {
                 proto: flow.proto,
             };
             // Media go both ways over the same ports, which both sides have announced.
-            let taken = self.take(&way);
+            let taken = self.take(&way).map(|waiting| (way, waiting));
             waited = waited.or(taken);
         }
-        if let Some(Waiting { until, service }) = waited
+        if let Some((way, Waiting { until, service })) = waited
             && ts <= until
         {
             self.begun.insert(flow.key(), service);
+            if way.proto == TCP {
+                self.carried.began((way.from, way.to), flow.key());
+            }
         }
     }
 
-    /// A flow is over: what it was announced to be.
-    pub(super) fn over(&mut self, flow: &FlowRef) -> Option<&'static str> {
-        if self.begun.is_empty() {
-            return None;
+    /// Completes what is told of a file that is all of `flow`.
+    pub(super) fn file(&self, flow: &FlowRef, file: &mut FileRecord) {
+        if file.source == "TCP" && !self.begun.is_empty() {
+            self.carried.complete(&flow.key(), file);
         }
-        self.begun.remove(&flow.key())
+    }
+
+    /// A flow is over: what it is, `content` being what it says itself.
+    pub(super) fn over(
+        &mut self,
+        flow: &FlowRef,
+        content: Option<&'static str>,
+    ) -> Option<&'static str> {
+        if self.begun.is_empty() {
+            return content;
+        }
+        let key = flow.key();
+        self.carried.over(&key);
+        let announced = self.begun.remove(&key);
+        // That it is a file and nothing else says less than whose.
+        let known = content.filter(|service| *service != Kind::FileCarrier.name());
+        known.or(announced).or(content)
     }
 
     /// Time starts anew: nothing told before comes any more.
@@ -207,12 +234,16 @@ impl Announced {
             .waiting
             .table_bytes()
             .saturating_add(self.begun.table_bytes());
+        let (carried, carried_bound) = self.carried.held();
         let bound = Map::<Way, Waiting>::table_bound(ANNOUNCED_MAX)
+            .saturating_add(carried_bound)
             .saturating_add(Map::<FlowKey, &str>::table_bound(ANNOUNCED_MAX))
             .saturating_add(ANNOUNCED_MAX.saturating_mul(order));
         Held::new(
             "flows announced",
-            tables.saturating_add(self.order.capacity().saturating_mul(order)),
+            tables
+                .saturating_add(carried)
+                .saturating_add(self.order.capacity().saturating_mul(order)),
             bound,
         )
     }
@@ -264,11 +295,11 @@ mod tests {
         for flow in [other, mine] {
             announced.began(at(2), &flow);
         }
-        assert_eq!(announced.over(&other), None);
-        assert_eq!(announced.over(&mine), Some("ftp-data"));
-        assert_eq!(announced.over(&mine), None);
+        assert_eq!(announced.over(&other, None), None);
+        assert_eq!(announced.over(&mine, Some("file")), Some("ftp-data"));
+        assert_eq!(announced.over(&mine, Some("file")), Some("file"));
         announced.began(at(3), &mine);
-        assert_eq!(announced.over(&mine), None);
+        assert_eq!(announced.over(&mine, None), None);
     }
 
     #[test]
@@ -277,7 +308,7 @@ mod tests {
         announced.ftp(at(1), &control(), &passive([192, 168, 7, 7]));
         let mine = data([10, 0, 0, 2], 1025);
         announced.began(at(2), &mine);
-        assert_eq!(announced.over(&mine), Some("ftp-data"));
+        assert_eq!(announced.over(&mine, None), Some("ftp-data"));
     }
 
     #[test]
@@ -291,7 +322,7 @@ mod tests {
             ..control()
         };
         announced.began(at(2), &turned);
-        assert_eq!(announced.over(&turned), Some("ftp-data"));
+        assert_eq!(announced.over(&turned, None), Some("ftp-data"));
     }
 
     #[test]
@@ -315,7 +346,7 @@ mod tests {
             announced.ftp(at(1), &control(), &record);
             let mine = data([10, 0, 0, 2], 1025);
             announced.began(at(2), &mine);
-            assert_eq!(announced.over(&mine), told);
+            assert_eq!(announced.over(&mine, None), told);
         }
     }
 
@@ -356,13 +387,13 @@ mod tests {
         for flow in [stream, media, control] {
             announced.began(at(2), &flow);
         }
-        assert_eq!(announced.over(&stream), None);
-        assert_eq!(announced.over(&media), Some("rtp"));
-        assert_eq!(announced.over(&control), Some("rtcp"));
+        assert_eq!(announced.over(&stream, None), None);
+        assert_eq!(announced.over(&media, None), Some("rtp"));
+        assert_eq!(announced.over(&control, None), Some("rtcp"));
         // Neither end waits any more.
         let next = flow((relay, 7), (caller, 4_000));
         announced.began(at(3), &next);
-        assert_eq!(announced.over(&next), None);
+        assert_eq!(announced.over(&next, None), None);
     }
 
     #[test]
@@ -372,12 +403,12 @@ mod tests {
         for (late, told) in [(301, Some("ftp-data")), (302, None)] {
             announced.ftp(at(1), &control(), &passive([10, 0, 0, 2]));
             announced.began(at(late), &mine);
-            assert_eq!(announced.over(&mine), told);
+            assert_eq!(announced.over(&mine, None), told);
         }
         announced.ftp(at(400), &control(), &passive([10, 0, 0, 2]));
         announced.epoch();
         announced.began(at(401), &mine);
-        assert_eq!(announced.over(&mine), None);
+        assert_eq!(announced.over(&mine, None), None);
     }
 
     #[test]
@@ -394,7 +425,7 @@ mod tests {
         assert_eq!(announced.refused(), 2);
         let told = |port, announced: &mut Announced| {
             announced.began(at(2), &data([10, 0, 0, 2], port));
-            announced.over(&data([10, 0, 0, 2], port))
+            announced.over(&data([10, 0, 0, 2], port), None)
         };
         assert_eq!(told(2, &mut announced), None);
         assert_eq!(told(3, &mut announced), Some("ftp-data"));

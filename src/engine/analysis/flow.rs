@@ -89,14 +89,13 @@ impl Analysis {
         mut record: Box<Record>,
     ) {
         let ends = self.ends(flow);
-        let announced = self.announced.over(flow);
         let content = match (&mut record.body as &mut dyn Any).downcast_mut::<Conn>() {
             Some(conn) => {
                 // What nobody of ours began is no use of a service.
                 if ends.orig.is_some() {
                     self.served(ts, flow, conn);
                 }
-                conn.service = conn.service.or(announced);
+                conn.service = self.announced.over(flow, conn.service);
                 self.mirrored(ts, conn, flow)
             }
             None => 0,

@@ -5,6 +5,7 @@
 
 mod act;
 mod announced;
+mod carried;
 mod flow;
 mod held;
 mod judge;

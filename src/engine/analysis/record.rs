@@ -10,6 +10,7 @@ use super::{Analysis, Effect};
 use crate::baseline::Feature;
 use crate::device::Home;
 use crate::proto::Credential;
+use crate::proto::files::FileRecord;
 use crate::service::{Evidence, ServiceIx};
 use crate::types::{Clue, ClueKind, FlowRef, Record, Timestamp, ip_bits};
 
@@ -73,6 +74,9 @@ impl Analysis {
         let body: &mut dyn Any = &mut record.body;
         if let Some(credential) = body.downcast_mut::<Credential>() {
             self.secrets.number(&mut credential.secret);
+        }
+        if let Some(file) = body.downcast_mut::<FileRecord>() {
+            self.announced.file(flow, file);
         }
         if self.is_armed()
             && let Some(last) = record.ends

@@ -405,6 +405,7 @@ protocols! {
         OncRpc in onc_rpc,
         Rtcp in rtcp,
         Rtp in rtp,
+        FileCarrier in file_carrier,
     }
     records {
         smb::SmbFile,

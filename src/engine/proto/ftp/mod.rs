@@ -5,7 +5,8 @@
 //! Output:   one `ftp` record per command with its last reply, and one per reply nobody asked for, such as
 //!           the greeting. Zeek tells the commands about files only; here all are. `data_channel` of a
 //!           `PORT`, `EPRT`, `PASV` or `EPSV` is the data connection to expect, of a transfer the one it went
-//!           over: `analysis` calls that flow `ftp-data`. The greeting is a software clue.
+//!           over: `analysis` calls that flow `ftp-data`, and a file that is all of it by its name. The greeting is
+//!           a software clue.
 //! Bounds:   32 open commands, the oldest is then written without reply; lines as in `lines`; texts of
 //!           256 bytes, folders of 1 KiB; 8 lines of nonsense before anything made sense end it.
 //! Secrets:  passwords, accounts of `ACCT`, tokens of RFC 2228: only that they crossed.

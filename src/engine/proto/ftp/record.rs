@@ -48,7 +48,7 @@ impl FtpRecord {
     }
 
     /// Whether what was asked for crosses a data connection (RFC 959 §4.1.3, RFC 3659 §7).
-    pub(super) fn is_transfer(&self) -> bool {
+    pub(crate) fn is_transfer(&self) -> bool {
         let command = self.command.as_deref().unwrap_or_default();
         ["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"].contains(&command)
     }

@@ -1,95 +1,15 @@
 //! Bodies: their chunks, and what they are by their first bytes rather than by what a header says.
 //!
-//! Standard: RFC 9112 §7.1 (chunks); the formats' own signatures; names as Zeek and IANA have them.
-//! Bounds:   a chunk's size is a line of 4 KiB; of a body 64 bytes are looked at.
+//! Standard: RFC 9112 §7.1 (chunks).
+//! Bounds:   a chunk's size is a line of 4 KiB; of a body 64 bytes are looked at, over several segments if need be.
 
-use super::super::files::{Beginning, File};
+use super::super::files::{BEGINNING_LEN, Beginning, File, mime_type};
 use super::{Dir, Http, Input, LINE_LEN_MAX, Open, Out, Parse, Protocol as _, Side, State, head};
 use crate::types::Text;
 
-/// Bytes of a body that are looked at, over several segments if need be.
-const BEGINNING_LEN: usize = 64;
 /// Of an answer whose length is known so many are waited for, and never for a third piece: its record is what a
 /// running download is cut by.
 const ENOUGH_LEN: usize = 4;
-/// Signatures at the beginning of a file.
-const SIGNATURES: [(&[u8], &str); 36] = [
-    (b"MZ", "application/x-dosexec"),
-    (b"\x7fELF", "application/x-executable"),
-    (b"\xcf\xfa\xed\xfe", "application/x-mach-o-executable"),
-    (b"\xce\xfa\xed\xfe", "application/x-mach-o-executable"),
-    (b"\xca\xfe\xba\xbe", "application/x-java-applet"),
-    (b"dex\n0", "application/vnd.android.dex"),
-    (b"PK\x03\x04", "application/zip"),
-    (b"PK\x05\x06", "application/zip"),
-    (b"Rar!\x1a\x07", "application/x-rar"),
-    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
-    (b"\x1f\x8b\x08", "application/x-gzip"),
-    (b"BZh", "application/x-bzip2"),
-    (b"\xfd7zXZ\0", "application/x-xz"),
-    (b"\x28\xb5\x2f\xfd", "application/zstd"),
-    (b"MSCF\0\0\0\0", "application/vnd.ms-cab-compressed"),
-    (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "application/x-ole-storage",
-    ),
-    (b"L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
-    (b"ITSF", "application/vnd.ms-htmlhelp"),
-    (b"%PDF-", "application/pdf"),
-    (b"{\\rtf", "text/rtf"),
-    (b"#!/", "text/x-shellscript"),
-    (b"<?php", "text/x-php"),
-    (b"<?xml", "application/xml"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\0\0\x01\0", "image/x-icon"),
-    (b"II*\0", "image/tiff"),
-    (b"OggS", "application/ogg"),
-    (b"ID3", "audio/mpeg"),
-    (b"fLaC", "audio/flac"),
-    (b"\x1a\x45\xdf\xa3", "video/x-matroska"),
-    (b"wOFF", "application/font-woff"),
-    (b"wOF2", "font/woff2"),
-    (b"CWS", "application/x-shockwave-flash"),
-];
-
-/// The type of a file that begins so; `None` if that does not tell.
-pub(super) fn mime_type(start: &[u8]) -> Option<&'static str> {
-    let known = SIGNATURES
-        .iter()
-        .find(|(signature, _)| start.starts_with(signature));
-    if let Some((_, name)) = known {
-        return Some(name);
-    }
-    match start {
-        [b'R', b'I', b'F', b'F', _, _, _, _, kind @ ..] if kind.starts_with(b"WEBP") => {
-            Some("image/webp")
-        }
-        [b'R', b'I', b'F', b'F', _, _, _, _, kind @ ..] if kind.starts_with(b"WAVE") => {
-            Some("audio/x-wav")
-        }
-        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("video/mp4"),
-        _ => html(start),
-    }
-}
-
-/// A page begins with its kind or its first element, in any case, behind any white space.
-fn html(start: &[u8]) -> Option<&'static str> {
-    let start = start
-        .get(..BEGINNING_LEN)
-        .unwrap_or(start)
-        .trim_ascii_start();
-    let begins = |word: &[u8]| {
-        let word = start
-            .get(..word.len())
-            .map(|s| s.eq_ignore_ascii_case(word));
-        word == Some(true)
-    };
-    (begins(b"<!doctype html") || begins(b"<html")).then_some("text/html")
-}
-
 impl Side {
     /// Bytes of the body, or of its chunk, that are still to come, and whether these are its last.
     fn left(&self) -> Option<(usize, bool)> {
@@ -301,38 +221,6 @@ impl Http {
         let was = std::mem::replace(&mut side.sniffs, false);
         if was && side.responds && matches!(side.state, State::Fixed(_)) {
             self.close(out);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_by_their_first_bytes() {
-        for (start, expected) in [
-            (&b"MZ\x90\0"[..], Some("application/x-dosexec")),
-            (b"RIFF\x24\0\0\0WEBPVP8 ", Some("image/webp")),
-            (b"RIFF\x24\0\0\0WAVEfmt ", Some("audio/x-wav")),
-            (b"\0\0\0\x18ftypmp42", Some("video/mp4")),
-            (b"\r\n  <!DOCTYPE HTML>", Some("text/html")),
-            (b"<html lang", Some("text/html")),
-            (b"<htm", None),
-            (b"", None),
-            (b"plain text", None),
-        ] {
-            assert_eq!(mime_type(start), expected, "{start:?}");
-        }
-    }
-
-    #[test]
-    fn no_signature_hides_behind_another() {
-        for (at, (signature, name)) in SIGNATURES.iter().enumerate() {
-            let first = SIGNATURES
-                .iter()
-                .position(|(s, _)| signature.starts_with(s));
-            assert_eq!(first, Some(at), "{name}");
         }
     }
 }

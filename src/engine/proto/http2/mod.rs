@@ -2,11 +2,12 @@
 //!
 //! Standard: RFC 9113 (frames §6, message §8.1), RFC 7541 (HPACK). With prior knowledge (§3.3) only.
 //! Input:    both streams of a TCP flow that begins with a client's preface; gRPC is of this kind.
-//! Output:   one `http` record per stream, its version 2, when its response ends; user agent and server as
-//!           software clues.
+//! Output:   one `http` record per stream, its version 2, when its response ends; `files` of its bodies; user agent
+//!           and server as software clues.
 //! Bounds:   64 open streams, the oldest is then written as it stands; a header block of 16 KiB; a table as in
-//!           `hpack`; texts as in HTTP/1. Bodies are passed over. After a loss header fields cannot be read
-//!           any more, so the flow is left.
+//!           `hpack`; texts as in HTTP/1. Bodies are passed over unless they begin as a file that is followed
+//!           does, 16 at a time. After a loss elsewhere than in such a body header fields cannot be read any
+//!           more, so the flow is left.
 //! Secrets:  as in HTTP/1.
 //! Not done: `Upgrade: h2c`; pushed responses are joined to no request.
 
@@ -54,6 +55,8 @@ struct Side {
     decoder: Decoder,
     /// A block of header fields under way.
     block: Option<Block>,
+    /// A piece of a body under way.
+    data: Option<Data>,
 }
 
 heap!(Side: decoder, block);
@@ -68,6 +71,16 @@ struct Block {
 }
 
 heap!(Block: bytes);
+
+/// A piece of a body that is looked at.
+#[derive(Clone, Copy, Debug)]
+struct Data {
+    stream: u32,
+    /// Bytes still to come, and those of the padding behind them.
+    left: usize,
+    padding: usize,
+    ends_stream: bool,
+}
 
 /// A frame's header.
 #[derive(Clone, Copy, Debug)]
@@ -94,9 +107,13 @@ impl Protocol for Http2 {
     }
 
     fn parse(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Parse {
-        if input.gap > 0 || input.datagram {
+        if (input.gap > 0 && !self.lose(input)) || input.datagram {
             self.finish(out);
             return Parse::Skip;
+        }
+        let is_client = self.is_client(input.dir);
+        if let Some(data) = self.side(is_client).data {
+            return self.data(data, input, out);
         }
         if self.client.is_none()
             && PREFACE.starts_with(input.data)
@@ -219,8 +236,8 @@ impl Http2 {
         if !block.is_pushed {
             let from = (input.ts, input.dir, is_client);
             self.streams.head(block.stream, from, head, out);
-            if block.ends_stream && !is_client {
-                self.streams.close(block.stream, out);
+            if block.ends_stream {
+                self.streams.over(block.stream, is_client, out);
             }
         }
         Ok(())
@@ -239,8 +256,19 @@ impl Http2 {
             };
             self.streams
                 .count(frame.stream, is_client, frame.len.saturating_sub(padding));
-            if frame.flags & END_STREAM != 0 && !is_client {
-                self.streams.close(frame.stream, out);
+            let data = Data {
+                stream: frame.stream,
+                left: frame.len.saturating_sub(padding),
+                padding: padding.saturating_sub(1),
+                ends_stream: frame.flags & END_STREAM != 0,
+            };
+            if data.left > 0 && out.files && self.streams.wants(frame.stream, is_client) {
+                self.side(is_client).data = Some(data);
+                let used = HEADER_LEN.saturating_add(usize::from(padding > 0));
+                return Parse::Parsed { used };
+            }
+            if data.ends_stream {
+                self.streams.over(frame.stream, is_client, out);
             }
         }
         match frame.len.checked_sub(rest.len()) {
@@ -251,6 +279,39 @@ impl Http2 {
                 used: HEADER_LEN.saturating_add(frame.len),
             },
         }
+    }
+
+    /// A piece of a body that is looked at.
+    fn data(&mut self, data: Data, input: Input<'_>, out: &mut Out<'_>) -> Parse {
+        let is_client = self.is_client(input.dir);
+        let here = input.data.get(..data.left).unwrap_or(input.data);
+        let from = (input.dir, is_client);
+        self.streams.body(data.stream, from, here, out);
+        let left = data.left.saturating_sub(here.len());
+        self.side(is_client).data = Some(Data { left, ..data }).filter(|_| left > 0);
+        if left > 0 {
+            return Parse::Parsed { used: here.len() };
+        }
+        if data.ends_stream {
+            self.streams.over(data.stream, is_client, out);
+        }
+        Parse::past(here.len().saturating_add(data.padding), input.data)
+    }
+
+    /// Bytes were lost; false if it is not known what they were.
+    fn lose(&mut self, input: Input<'_>) -> bool {
+        let is_client = self.is_client(input.dir);
+        let Some(data) = &mut self.side(is_client).data else {
+            return false;
+        };
+        let gap = usize::try_from(input.gap).unwrap_or(usize::MAX);
+        let Some(left) = data.left.checked_sub(gap).filter(|left| *left > 0) else {
+            return false;
+        };
+        data.left = left;
+        let stream = data.stream;
+        self.streams.lose(stream, is_client, input.gap);
+        true
     }
 
     fn give_up(&mut self, weird: &'static str, out: &mut Out<'_>) -> Parse {

@@ -5,12 +5,15 @@
 use std::collections::VecDeque;
 
 use super::super::Secret;
+use super::super::files::{Beginning, Contents};
 use super::super::http::{Fields, HttpRecord, uri};
 use crate::proto::{Dir, Out};
 use crate::types::{Clue, ClueKind, Text, Timestamp, heap, text};
 
 /// Streams that wait for their response's end.
 const STREAMS_MAX: usize = 64;
+/// Files followed at a time.
+const FILES_MAX: usize = 16;
 
 /// Header fields of one message.
 #[derive(Debug, Default)]
@@ -45,15 +48,80 @@ struct Open {
     stream: u32,
     ts: Timestamp,
     record: HttpRecord,
+    asked: Body,
+    answered: Body,
 }
 
-heap!(Open: record);
+heap!(Open: record, asked, answered);
+
+/// The body of a message.
+#[derive(Debug)]
+struct Body {
+    contents: Contents,
+    /// Its length, if that is announced.
+    total: Option<u64>,
+}
+
+heap!(Body: contents);
+
+impl Default for Body {
+    /// Of no interest until its head was read.
+    fn default() -> Self {
+        Self {
+            contents: Contents::Passed,
+            total: None,
+        }
+    }
+}
+
+impl Body {
+    /// The body behind these fields; what is compressed on the way, or a part of a file, does not begin as the file does.
+    fn behind(fields: &Fields, is_part: bool) -> Self {
+        if fields.encoded || is_part {
+            return Self::default();
+        }
+        Self {
+            contents: Contents::default(),
+            total: fields.content_length,
+        }
+    }
+}
+
+impl Open {
+    fn new(stream: u32, ts: Timestamp, record: HttpRecord) -> Self {
+        let (asked, answered) = (Body::default(), Body::default());
+        Self {
+            stream,
+            ts,
+            record,
+            asked,
+            answered,
+        }
+    }
+
+    fn body(&mut self, is_client: bool) -> &mut Body {
+        if is_client {
+            &mut self.asked
+        } else {
+            &mut self.answered
+        }
+    }
+
+    /// Writes it as it stands.
+    fn tell(mut self, out: &mut Out<'_>) {
+        self.asked.contents.end(false, out);
+        self.answered.contents.end(false, out);
+        out.record(self.ts, self.record);
+    }
+}
 
 /// Streams of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     open: VecDeque<Open>,
     depth: u64,
+    /// Files followed so far, by direction.
+    files: [u64; 2],
     agent: Option<Text>,
     server: Option<Text>,
     /// Last secret shown by `Basic`.
@@ -93,6 +161,7 @@ impl Streams {
         self.depth = self.depth.saturating_add(1);
         let (path, secret) = head.path.unzip();
         let auth_scheme = fields.auth_scheme.or_else(|| secret.flatten());
+        let asked = Body::behind(&fields, false);
         let record = HttpRecord {
             trans_depth: self.depth,
             method: head.method,
@@ -111,12 +180,15 @@ impl Streams {
         };
         self.close(stream, out);
         if self.open.len() >= STREAMS_MAX
-            && let Some(Open { ts, record, .. }) = self.open.pop_front()
+            && let Some(oldest) = self.open.pop_front()
         {
             out.weird("http2_table_full", None, "http2");
-            out.record(ts, record);
+            oldest.tell(out);
         }
-        self.open.push_back(Open { stream, ts, record });
+        self.open.push_back(Open {
+            asked,
+            ..Open::new(stream, ts, record)
+        });
     }
 
     fn response(
@@ -127,6 +199,7 @@ impl Streams {
         fields: Fields,
         out: &mut Out<'_>,
     ) {
+        let answered = Body::behind(&fields, status == 206);
         if fields.server.is_some() && self.server.is_none() {
             self.server = fields.server;
             software(dir, "http server header", self.server.clone(), out);
@@ -140,17 +213,19 @@ impl Streams {
                 ..HttpRecord::default()
             };
             if self.open.len() < STREAMS_MAX {
-                self.open.push_back(Open { stream, ts, record });
+                self.open.push_back(Open::new(stream, ts, record));
             }
         }
-        let Some(Open { record, .. }) = self.find(stream) else {
+        let Some(open) = self.find(stream) else {
             return;
         };
+        let record = &mut open.record;
         if (100..200).contains(&status) {
             record.info_code = Some(status);
             return;
         }
         record.status_code = Some(status);
+        open.answered = answered;
         record.resp_filenames = fields.filename.map(|name| vec![name]);
         record.resp_mime_types = fields.mime_type.map(|name| vec![name]);
     }
@@ -168,18 +243,96 @@ impl Streams {
         }
     }
 
+    /// Whether a body is to be looked at.
+    pub(super) fn wants(&mut self, stream: u32, is_client: bool) -> bool {
+        let open = self.find(stream);
+        open.is_some_and(|open| !open.body(is_client).contents.is_passed())
+    }
+
+    /// Takes the next bytes of a body.
+    pub(super) fn body(
+        &mut self,
+        stream: u32,
+        (dir, is_client): (Dir, bool),
+        bytes: &[u8],
+        out: &mut Out<'_>,
+    ) {
+        let mut files = self.files;
+        let [orig, resp] = &mut files;
+        let depth = if dir == Dir::Orig { orig } else { resp };
+        let all = self
+            .open
+            .iter_mut()
+            .flat_map(|open| [&mut open.asked, &mut open.answered]);
+        let followed = all.filter_map(|body| body.contents.file()).count();
+        let Some(open) = self.find(stream) else {
+            return;
+        };
+        let body = if is_client {
+            &mut open.asked
+        } else {
+            &mut open.answered
+        };
+        if followed >= FILES_MAX && body.contents.file().is_none() {
+            body.contents = Contents::Passed;
+            return out.weird("http2_many_files", None, "http2");
+        }
+        let record = &mut open.record;
+        let (types, names, fuids) = if is_client {
+            let names = &record.orig_filenames;
+            (&mut record.orig_mime_types, names, &mut record.orig_fuids)
+        } else {
+            let names = &record.resp_filenames;
+            (&mut record.resp_mime_types, names, &mut record.resp_fuids)
+        };
+        let total = body.total;
+        let about = |mime_type| {
+            *depth = depth.saturating_add(1);
+            Beginning {
+                source: "HTTP",
+                dir,
+                depth: *depth,
+                mime_type,
+                filename: names.as_ref().and_then(|names| names.first().cloned()),
+                total,
+            }
+        };
+        if let Some(kind) = body.contents.more(bytes, about, out) {
+            *types = Some(vec![kind.into()]);
+            *fuids = body.contents.file().map(|file| vec![file.fuid().into()]);
+        }
+        self.files = files;
+    }
+
+    /// Bytes of a body were lost.
+    pub(super) fn lose(&mut self, stream: u32, is_client: bool, bytes: u64) {
+        if let Some(open) = self.find(stream) {
+            open.body(is_client).contents.lose(bytes);
+        }
+    }
+
+    /// A message is over, and with the response its stream.
+    pub(super) fn over(&mut self, stream: u32, is_client: bool, out: &mut Out<'_>) {
+        if let Some(open) = self.find(stream) {
+            open.body(is_client).contents.end(true, out);
+        }
+        if !is_client {
+            self.close(stream, out);
+        }
+    }
+
     /// A stream is over.
     pub(super) fn close(&mut self, stream: u32, out: &mut Out<'_>) {
         let place = self.open.iter().position(|open| open.stream == stream);
-        if let Some(Open { ts, record, .. }) = place.and_then(|place| self.open.remove(place)) {
-            out.record(ts, record);
+        if let Some(open) = place.and_then(|place| self.open.remove(place)) {
+            open.tell(out);
         }
     }
 
     /// The flow is over.
     pub(super) fn finish(&mut self, out: &mut Out<'_>) {
-        for Open { ts, record, .. } in self.open.drain(..) {
-            out.record(ts, record);
+        for open in self.open.drain(..) {
+            open.tell(out);
         }
     }
 

@@ -194,6 +194,45 @@ fn bounds_hold() {
 }
 
 #[test]
+fn bytes_lost_within_a_body_are_counted_and_the_rest_is_read() {
+    let mut talk = crate::proto::Talk::new(crate::proto::Kind::Http2, false);
+    talk.hear(Dir::Orig, 0, PREFACE);
+    let ask = frame(HEADERS, END_HEADERS | END_STREAM, 1, GET);
+    talk.hear(Dir::Orig, 0, &ask);
+    talk.hear(Dir::Resp, 0, &frame(HEADERS, END_HEADERS, 1, &[0x88]));
+    let body = [&b"%PDF-1.7"[..], &[b'x'; 92]].concat();
+    let data = frame(DATA, END_STREAM, 1, &body);
+    talk.hear(Dir::Resp, 0, &data[..50]);
+    talk.hear(Dir::Resp, 20, &data[70..]);
+    let told = crate::proto::testing::lines(&talk.told());
+    let [file, http] = &told[..] else {
+        panic!("{told:?}")
+    };
+    let counts = r#""seen_bytes":80,"missing_bytes":20}"#;
+    assert!(
+        file.starts_with("files ") && file.ends_with(counts),
+        "{file}"
+    );
+    assert!(
+        http.contains(r#""resp_mime_types":["application/pdf"]"#),
+        "{http}"
+    );
+}
+
+#[test]
+fn so_many_bodies_are_followed() {
+    let mut all = vec![(Dir::Orig, PREFACE.to_vec())];
+    for stream in (1..50).step_by(2) {
+        let get = if stream == 1 { GET } else { GET_AGAIN };
+        all.push((Dir::Orig, frame(HEADERS, END_HEADERS, stream, get)));
+        all.push((Dir::Orig, frame(DATA, 0, stream, b"%PDF-1.7")));
+    }
+    let (lines, _) = run(&all);
+    let of = |start: &str| lines.iter().filter(|line| line.contains(start)).count();
+    assert_eq!((of("files{"), of("http2_many_files")), (16, 25 - 16));
+}
+
+#[test]
 fn only_the_preface_begins_it() {
     assert_eq!(Http2::probe(PREFACE, Dir::Orig), Probe::Certain);
     assert_eq!(Http2::probe(&PREFACE[..5], Dir::Orig), Probe::Unsure);

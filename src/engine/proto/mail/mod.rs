@@ -2,16 +2,18 @@
 //!
 //! Standard: RFC 5322 (fields, folding), RFC 2045 and 2046 (MIME parts), RFC 2183 (Content-Disposition).
 //! Input:    one line after the other, dots already unstuffed or not: no field begins with one.
-//! Output:   the fields of [`Mail`] once the lines were taken.
+//! Output:   the fields of [`Mail`] once the lines were taken; where its parts begin and end, for `part`.
 //! Bounds:   a field of 4 KiB with its folded lines, the rest of it is passed over; 8 boundaries open at a
 //!           time; 32 attachments; 32 addresses a field; 16 of the path; texts of 256 bytes.
-//! Not done: what is inside the parts; encoded words outside attachments' names are kept as sent.
+//! Not done: encoded words outside attachments' names are kept as sent.
 
 mod names;
+pub(super) mod part;
 
 use std::net::IpAddr;
 
 use self::names::{decoded, parameter};
+use self::part::Encoding;
 use super::lines::{TEXT_LEN_MAX, add_distinct, between};
 use crate::types::{Text, heap, text};
 
@@ -37,6 +39,18 @@ enum Place {
     Body,
 }
 
+/// What a line is to the parts of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Head,
+    /// The last of a head: what the part holds begins with the next.
+    Begins,
+    /// Of what a part holds, if there is one.
+    Within,
+    /// The part ends before it.
+    Boundary,
+}
+
 /// One mail, as far as its lines were taken.
 #[derive(Debug, Default)]
 pub(super) struct Mail {
@@ -46,6 +60,11 @@ pub(super) struct Mail {
     boundaries: Vec<Vec<u8>>,
     /// Whether the head under way is of a part that holds a mail.
     holds_mail: bool,
+    /// Whether it is of a part that holds parts.
+    holds_parts: bool,
+    /// How what it holds is encoded, and its name.
+    encoding: Encoding,
+    name: Option<Text>,
     pub(super) date: Option<Text>,
     pub(super) from: Option<Text>,
     pub(super) to: Vec<Text>,
@@ -64,13 +83,13 @@ pub(super) struct Mail {
 
 heap! {
     Mail:
-    field, boundaries, date, from, to, cc, reply_to, msg_id, in_reply_to, subject,
+    field, boundaries, name, date, from, to, cc, reply_to, msg_id, in_reply_to, subject,
     first_received, second_received, path, user_agent, attachments,
 }
 
 impl Mail {
     /// Takes a line without its end.
-    pub(super) fn line(&mut self, line: &[u8]) {
+    pub(super) fn line(&mut self, line: &[u8]) -> Step {
         match self.place {
             Place::Body => self.body(line),
             Place::Head | Place::PartHead => self.head(line),
@@ -82,38 +101,56 @@ impl Mail {
         self.close_field();
     }
 
-    fn head(&mut self, line: &[u8]) {
+    /// How the part that begins is encoded and what it is called; `None` if it holds parts itself.
+    pub(super) fn begins(&mut self) -> Option<(Encoding, Option<Text>)> {
+        (!self.holds_parts).then(|| (self.encoding, self.name.take()))
+    }
+
+    /// Whether the mail is one part, which ends with it.
+    pub(super) fn is_one(&self) -> bool {
+        self.boundaries.is_empty()
+    }
+
+    fn head(&mut self, line: &[u8]) -> Step {
         if matches!(line.first(), Some(b' ' | b'\t')) {
             let left = FIELD_LEN_MAX.saturating_sub(self.field.len());
             if !self.field.is_empty() {
                 self.field.extend(line.iter().take(left));
             }
-            return;
+            return Step::Head;
         }
         self.close_field();
         if line.is_empty() {
-            self.place = if std::mem::take(&mut self.holds_mail) {
-                Place::PartHead
-            } else {
-                Place::Body
-            };
-            return;
+            if std::mem::take(&mut self.holds_mail) {
+                self.part_head();
+                return Step::Head;
+            }
+            self.place = Place::Body;
+            return Step::Begins;
         }
         if self.place == Place::PartHead && line.starts_with(b"--") {
-            self.body(line);
-            return;
+            return self.body(line);
         }
         self.field.extend(line.iter().take(FIELD_LEN_MAX));
+        Step::Head
     }
 
-    fn body(&mut self, line: &[u8]) {
+    /// The head of a part begins.
+    fn part_head(&mut self) {
+        self.place = Place::PartHead;
+        (self.holds_parts, self.encoding, self.name) = (false, Encoding::Plain, None);
+    }
+
+    fn body(&mut self, line: &[u8]) -> Step {
         if let Some(rest) = line.strip_prefix(b"--") {
             let rest = rest.trim_ascii_end();
             let closing = rest.strip_suffix(b"--").unwrap_or(rest);
             if self.boundaries.iter().any(|boundary| boundary == rest) {
-                self.place = Place::PartHead;
+                self.part_head();
+                return Step::Boundary;
             } else if self.boundaries.iter().any(|boundary| boundary == closing) {
                 self.place = Place::Body;
+                return Step::Boundary;
             }
         } else if let Some([b'0'..=b'7', b'0'..=b'7', b'0'..=b'7', b' ', name @ ..]) =
             line.strip_prefix(b"begin ")
@@ -121,6 +158,7 @@ impl Mail {
             // uuencode: `begin 644 name`.
             self.attached(text(name.trim_ascii(), TEXT_LEN_MAX));
         }
+        Step::Within
     }
 
     fn attached(&mut self, name: Text) {
@@ -161,13 +199,22 @@ impl Mail {
 
     /// Fields that parts have as well as mails.
     fn part_field(&mut self, name: &[u8], value: &[u8]) {
+        if name == b"content-transfer-encoding" {
+            self.encoding = Encoding::new(value);
+            return;
+        }
         let is_type = name == b"content-type";
         if !is_type && name != b"content-disposition" {
             return;
         }
         let key: &[u8] = if is_type { b"name" } else { b"filename" };
         if let Some(name) = parameter(value, key) {
-            self.attached(decoded(&name));
+            let name = decoded(&name);
+            // What the disposition says goes before what the type says (RFC 2183 §2.3).
+            if !name.is_empty() && (!is_type || self.name.is_none()) {
+                self.name = Some(name.clone());
+            }
+            self.attached(name);
         }
         if !is_type {
             return;
@@ -177,6 +224,7 @@ impl Mail {
                 .get(..14)
                 .is_some_and(|kind| kind.eq_ignore_ascii_case(b"message/rfc822"));
         if let Some(mut boundary) = parameter(value, b"boundary") {
+            self.holds_parts = true;
             boundary.truncate(BOUNDARY_LEN_MAX);
             if self.boundaries.len() >= BOUNDARIES_MAX {
                 self.boundaries.remove(0);

@@ -113,7 +113,8 @@ fn without_charset(value: &[u8]) -> &[u8] {
     parts.nth(2).unwrap_or(value)
 }
 
-fn hex(high: u8, low: u8) -> Option<u8> {
+/// The byte that two hexadecimal digits stand for.
+pub(super) fn hex(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| {
         char::from(byte)
             .to_digit(16)

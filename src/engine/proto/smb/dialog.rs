@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::files::{Attributes, FileId, Opened, Share};
+use super::follow::Piece;
 use super::header::{
     CLOSE, CREATE, Header, IOCTL, LOGOFF, READ, SESSION_SETUP, SET_INFO, TREE_DISCONNECT, WRITE,
 };
-use super::pipes::Payload;
+use super::payload::Payload;
 use super::request::{Asked, PIPE_TRANSCEIVE, Target, asked};
 use super::state::State;
 use super::wire::{
@@ -70,39 +71,45 @@ impl Dialog {
         }
     }
 
-    /// Where the bytes lie that a command carries through a pipe, if it may.
+    /// Where the bytes lie that a command carries through a pipe, if it may, or of a file, if files are followed.
     pub(super) fn payload(
         &self,
         header: &Header,
         message: &[u8],
         state: &State,
+        follows: bool,
     ) -> Option<Payload> {
         let body = message.get(super::HEADER_LEN..)?;
         let answered = matches!(header.status, SUCCESS | BUFFER_OVERFLOW);
+        let piece = |at, is_written| Some(Piece { at, is_written });
         let (file, offset, len) = match (header.command, header.response) {
-            (WRITE, false) => (u128_at(body, 16)?, size16_at(body, 2)?, u32_at(body, 4)?),
+            (WRITE, false) => {
+                let file = (u128_at(body, 16)?, piece(u64_at(body, 8)?, true));
+                (file, size16_at(body, 2)?, u32_at(body, 4)?)
+            }
             (READ, true) if answered => {
-                let Target::Known(file) = self.requests.get(&header.message)?.file else {
+                let request = self.requests.get(&header.message)?;
+                let (Target::Known(file), Asked::Read { at }) = (request.file, &request.asked)
+                else {
                     return None;
                 };
+                let file = (file, piece(*at, false));
                 (file, usize::from(u8_at(body, 2)?), u32_at(body, 4)?)
             }
             (IOCTL, false) if u32_at(body, 4)? == PIPE_TRANSCEIVE => {
-                (u128_at(body, 8)?, size32_at(body, 24)?, u32_at(body, 28)?)
+                let file = (u128_at(body, 8)?, None);
+                (file, size32_at(body, 24)?, u32_at(body, 28)?)
             }
             (IOCTL, true) if answered && u32_at(body, 4)? == PIPE_TRANSCEIVE => {
-                (u128_at(body, 8)?, size32_at(body, 32)?, u32_at(body, 36)?)
+                let file = (u128_at(body, 8)?, None);
+                (file, size32_at(body, 32)?, u32_at(body, 36)?)
             }
             _ => return None,
         };
-        let share = state.files.share(file).unwrap_or_default();
-        let is_one = matches!(share, Share::Pipe | Share::Unknown);
-        (is_one && len > 0 && file != SAME_FILE).then_some(Payload {
-            file,
-            offset,
-            len: u64::from(len),
-            sure: share == Share::Pipe,
-        })
+        if file.0 == SAME_FILE {
+            return None;
+        }
+        Payload::new(file, (offset, u64::from(len)), &state.files, follows)
     }
 
     /// Tells what was not answered.
@@ -218,16 +225,22 @@ impl Dialog {
                 self.created(header, body, (opened, delete), state, out);
             }
             Asked::Close => state.close(file, out),
-            Asked::Read if ok || header.status == BUFFER_OVERFLOW => {
+            Asked::Read { .. } if ok || header.status == BUFFER_OVERFLOW => {
                 // What a server claims to send cannot be more than the message holds.
                 let bytes = u64::from(u32_at(body, 4).unwrap_or(0)).min(len);
                 state.files.read(file, bytes, ts);
             }
-            Asked::Write { len } if ok => {
+            Asked::Write { at, len } if ok => {
                 let bytes = u32_at(body, 4).unwrap_or(0).min(len);
-                state.files.wrote(file, u64::from(bytes), ts);
+                state.files.wrote(file, (at, u64::from(bytes)), ts);
             }
-            Asked::Read | Asked::Write { .. } => {}
+            Asked::Write { .. } => state.files.refused(file),
+            Asked::Read { .. } => {}
+            Asked::Length(length) => {
+                if ok {
+                    state.files.set_length(file, length);
+                }
+            }
             Asked::Delete => state.files.deleted(file, ts, header.status, out),
             Asked::Rename(name) => state.files.renamed(file, name, ts, header.status, out),
             Asked::Referral(name) => {

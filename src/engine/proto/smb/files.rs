@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::SmbFile;
+use super::follow::Courses;
 use super::wire::{SUCCESS, file_time_at, status_name};
-use crate::proto::Out;
+use crate::proto::files::fuid;
+use crate::proto::{Dir, Out};
 use crate::types::{Text, Timestamp, heap};
 
 /// Open files of a flow.
@@ -143,10 +145,14 @@ impl Attributes {
 
 /// Bytes that went one way.
 #[derive(Clone, Copy, Debug, Default)]
-struct Flowed {
+pub(super) struct Flowed {
     /// First request; `None` if there was none.
     since: Option<Timestamp>,
     bytes: u64,
+    /// If it was followed as a file: by which direction and number.
+    pub(super) followed: Option<(Dir, u32)>,
+    /// Whether nothing more of it is looked at.
+    pub(super) is_passed: bool,
 }
 
 impl Flowed {
@@ -158,11 +164,15 @@ impl Flowed {
 
 /// An open file.
 #[derive(Debug)]
-struct File {
-    opened: Opened,
+pub(super) struct File {
+    pub(super) opened: Opened,
     /// Place in the order of opening.
     ordinal: u64,
+    /// Length when it was opened.
     size: Option<u64>,
+    /// Length now, as far as it is known, and whether it was set.
+    pub(super) length: Option<u64>,
+    is_set: bool,
     read: Flowed,
     written: Flowed,
 }
@@ -170,14 +180,42 @@ struct File {
 heap!(File: opened);
 
 impl File {
+    /// What was read of it, or written to it.
+    pub(super) fn flowed(&self, is_written: bool) -> &Flowed {
+        if is_written {
+            &self.written
+        } else {
+            &self.read
+        }
+    }
+
+    pub(super) fn flowed_mut(&mut self, is_written: bool) -> &mut Flowed {
+        if is_written {
+            &mut self.written
+        } else {
+            &mut self.read
+        }
+    }
+
+    /// It reaches up to here now.
+    pub(super) fn grow(&mut self, end: u64) {
+        self.length = self.length.map(|length| length.max(end));
+    }
+
     /// Tells what was read and written.
     fn close(self, out: &mut Out<'_>) {
+        let file = |flowed: &Flowed| {
+            let (dir, depth) = flowed.followed?;
+            Some(fuid(out.flow, dir, u64::from(depth)))
+        };
+        let (of_read, of_written) = (file(&self.read), file(&self.written));
         if let Some(ts) = self.read.since {
             let bytes_read = Some(self.read.bytes);
             let record = self.opened.record(Verb::Read);
             out.record(
                 ts,
                 SmbFile {
+                    fuid: of_read,
                     bytes_read,
                     size: self.size,
                     ..record
@@ -190,6 +228,7 @@ impl File {
             out.record(
                 ts,
                 SmbFile {
+                    fuid: of_written,
                     bytes_written,
                     size: self.size,
                     ..record
@@ -202,11 +241,12 @@ impl File {
 /// The open files of one flow.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    open: BTreeMap<FileId, File>,
+    pub(super) open: BTreeMap<FileId, File>,
     ordinals: u64,
+    pub(super) courses: Courses,
 }
 
-heap!(Files: open);
+heap!(Files: open, courses);
 
 impl Files {
     /// A file was opened. True if another had to go for it.
@@ -245,7 +285,7 @@ impl Files {
                 .iter()
                 .min_by_key(|(_, file)| file.ordinal)
                 .map(|(id, _)| *id);
-            self.close(oldest, out);
+            self.over(oldest, false, out);
         }
         self.ordinals = self.ordinals.saturating_add(1);
         let (read, written) = (Flowed::default(), Flowed::default());
@@ -253,12 +293,13 @@ impl Files {
             opened,
             ordinal: self.ordinals,
             size,
+            length: size,
+            is_set: false,
             read,
             written,
         };
-        if let Some(replaced) = self.open.insert(id, file) {
-            replaced.close(out);
-        }
+        self.over(Some(id), false, out);
+        self.open.insert(id, file);
         evict
     }
 
@@ -275,9 +316,17 @@ impl Files {
     }
 
     /// Bytes went to the file.
-    pub(super) fn wrote(&mut self, id: Option<FileId>, bytes: u64, ts: Timestamp) {
+    pub(super) fn wrote(&mut self, id: Option<FileId>, (at, bytes): (u64, u64), ts: Timestamp) {
         if let Some(file) = self.get(id) {
             file.written.add(bytes, ts);
+            file.grow(at.saturating_add(bytes));
+        }
+    }
+
+    /// The file is so long from here on.
+    pub(super) fn set_length(&mut self, id: Option<FileId>, length: u64) {
+        if let Some(file) = self.get(id) {
+            (file.length, file.is_set) = (Some(length), true);
         }
     }
 
@@ -326,16 +375,24 @@ impl Files {
 
     /// The file was closed.
     pub(super) fn close(&mut self, id: Option<FileId>, out: &mut Out<'_>) {
-        if let Some(file) = id.and_then(|id| self.open.remove(&id)) {
+        self.over(id, true, out);
+    }
+
+    /// Nothing more is known of the file.
+    fn over(&mut self, id: Option<FileId>, is_closed: bool, out: &mut Out<'_>) {
+        let Some(id) = id else { return };
+        if let Some(file) = self.open.remove(&id) {
+            self.end_courses(id, (file.length, file.is_set), is_closed, out);
             file.close(out);
         }
     }
 
     /// Closes what is still open, in the order of opening.
     pub(super) fn finish(&mut self, out: &mut Out<'_>) {
-        let mut files: Vec<File> = std::mem::take(&mut self.open).into_values().collect();
-        files.sort_by_key(|file| file.ordinal);
-        for file in files {
+        let mut files: Vec<_> = std::mem::take(&mut self.open).into_iter().collect();
+        files.sort_by_key(|(_, file)| file.ordinal);
+        for (id, file) in files {
+            self.end_courses(id, (file.length, file.is_set), false, out);
             file.close(out);
         }
     }

@@ -1,16 +1,19 @@
 //! SMB 1 to 3: which shares and files are used, by whom, and how.
 //!
 //! Standard: \[MS-SMB2\], \[MS-CIFS\], \[MS-SMB\]; framing RFC 1002 §4.3 (NetBIOS session service) and \[MS-SMB2\] 2.1.
-//! Input:    TCP, ports 445 and 139. File contents are skipped unseen.
-//! Output:   `smb_files` (one record per verb and open), `smb_mapping`; sign-ins through `gss`.
+//! Input:    TCP, ports 445 and 139. File contents are skipped unseen, unless they begin as a file that is
+//!           followed does.
+//! Output:   `smb_files` (one record per verb and open), `smb_mapping`; `files` of what is read or written from
+//!           the first byte on; sign-ins through `gss`.
 //! Bounds:   256 open requests, 64 shares, 64 sessions, 512 open files a flow, 1,024 bytes a name;
 //!           beyond that the oldest is told as it stands and dropped (`weird: smb_table_full`).
-//! Not done: SMB 1 beyond being recognised; DCE/RPC over pipes; server-side copies (FSCTL). Encrypted
-//!           and compressed messages are passed over.
+//! Not done: server-side copies (FSCTL). Encrypted and compressed messages are passed over.
 
 mod dialog;
 mod files;
+mod follow;
 mod header;
+mod payload;
 mod pipes;
 mod records;
 mod request;
@@ -24,8 +27,9 @@ use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::heap_of;
 use dialog::Dialog;
 use files::FileId;
+use follow::Piece;
 use header::{HEADER_LEN, Header};
-use pipes::Payload;
+use payload::{Of, Payload};
 use state::State;
 
 /// Bytes of the NetBIOS session header.
@@ -61,21 +65,49 @@ enum At {
     Command { left: u64 },
     /// Before an SMB1 message of this length.
     Message { len: u64 },
-    /// Within what goes through a pipe.
-    Pipe(Piped),
+    /// Within what a read or a write carries.
+    Carried(Carried),
     /// Somewhere after a gap; this much was searched for a message's beginning.
     Lost { searched: u64 },
 }
 
-/// Bytes that go through a pipe, and the end of the message behind them.
+/// Bytes of a pipe or a file, and the end of the message behind them.
 #[derive(Clone, Copy, Debug)]
-struct Piped {
+struct Carried {
     file: FileId,
+    /// Where in the file; `None` in a pipe.
+    piece: Option<Piece>,
     data: u64,
     /// Of the same command, behind the data.
     tail: u64,
     /// Of the commands behind it.
     rest: u64,
+}
+
+impl At {
+    /// Where a direction stands when so many bytes of it were lost: within a file's bytes one may count them.
+    fn behind_gap(self, gap: u64) -> Self {
+        match self {
+            Self::Carried(carried) if carried.piece.is_some() && gap < carried.data => {
+                Self::Carried(carried.behind(gap))
+            }
+            _ => Self::Lost { searched: 0 },
+        }
+    }
+}
+
+impl Carried {
+    /// The same with so many bytes less to come.
+    fn behind(self, len: u64) -> Self {
+        Self {
+            piece: self.piece.map(|piece| Piece {
+                at: piece.at.saturating_add(len),
+                ..piece
+            }),
+            data: self.data.saturating_sub(len),
+            ..self
+        }
+    }
 }
 
 impl Protocol for Smb {
@@ -110,13 +142,13 @@ impl Protocol for Smb {
             return Parse::Broken("smb_datagram");
         }
         if input.gap > 0 {
-            *self.at(input.dir) = At::Lost { searched: 0 };
+            *self.at(input.dir) = self.at(input.dir).behind_gap(input.gap);
             self.state.pipes.gap(input.dir);
         }
         match *self.at(input.dir) {
             At::Frame => self.frame(input, out),
             At::Message { len } => self.message(input, len, out),
-            At::Pipe(piped) => self.piped(input, piped, out),
+            At::Carried(carried) => self.carried(input, carried, out),
             At::Command { left } => self.command(input, left, out),
             At::Lost { searched } => self.search(input, searched, out),
         }
@@ -202,8 +234,9 @@ impl Smb {
         let Some(message) = data.get(..wanted) else {
             return need(data, wanted);
         };
-        let payload = self.dialog.payload(&header, message, &self.state);
-        let payload = match certain(payload, data, len) {
+        let state = &self.state;
+        let payload = self.dialog.payload(&header, message, state, out.files);
+        let payload = match payload.map_or(Ok(None), |payload| payload.judged(data, len)) {
             Ok(payload) => payload,
             Err(wanted) => return need(data, wanted),
         };
@@ -230,8 +263,9 @@ impl Smb {
         let Some(message) = data.get(..wanted) else {
             return need(data, wanted);
         };
-        let payload = self.old.payload(&header, message, &self.state);
-        let payload = match certain(payload, data, len) {
+        let state = &self.state;
+        let payload = self.old.payload(&header, message, state, out.files);
+        let payload = match payload.map_or(Ok(None), |payload| payload.judged(data, len)) {
             Ok(payload) => payload,
             Err(wanted) => return need(data, wanted),
         };
@@ -240,13 +274,18 @@ impl Smb {
         self.go_on(input, len, 0, payload)
     }
 
-    /// Goes on behind a command of `len` bytes, or within it where something went through a pipe.
+    /// Goes on behind a command of `len` bytes, or within it where it carries something of interest.
     fn go_on(&mut self, input: Input<'_>, len: u64, rest: u64, payload: Option<Payload>) -> Parse {
         if let Some(payload) = payload {
             let offset = u64::try_from(payload.offset).unwrap_or(u64::MAX);
             let end = offset.saturating_add(payload.len);
-            *self.at(input.dir) = At::Pipe(Piped {
+            let piece = match payload.of {
+                Of::File(piece) => Some(piece),
+                Of::Pipe | Of::Unknown(_) => None,
+            };
+            *self.at(input.dir) = At::Carried(Carried {
                 file: payload.file,
+                piece,
                 data: payload.len,
                 tail: len.saturating_sub(end),
                 rest,
@@ -257,26 +296,31 @@ impl Smb {
         pass(input.data, len)
     }
 
-    /// Hands on what goes through a pipe.
-    fn piped(&mut self, input: Input<'_>, piped: Piped, out: &mut Out<'_>) -> Parse {
-        let len = usize::try_from(piped.data).unwrap_or(usize::MAX);
+    /// Hands on what goes through a pipe, or is of a file.
+    fn carried(&mut self, input: Input<'_>, carried: Carried, out: &mut Out<'_>) -> Parse {
+        let len = usize::try_from(carried.data).unwrap_or(usize::MAX);
         let data = input.data.get(..len).unwrap_or(input.data);
-        let pipes = &mut self.state.pipes;
-        if pipes.bytes(piped.file, input.dir, data, input.ts, out) {
-            self.state.table_full(out);
+        let state = &mut self.state;
+        let full = match carried.piece {
+            Some(piece) => state
+                .files
+                .bytes(carried.file, piece, (input.dir, data), out),
+            None => {
+                let pipes = &mut state.pipes;
+                pipes.bytes(carried.file, input.dir, data, input.ts, out)
+            }
+        };
+        if full {
+            state.table_full(out);
         }
-        let left = piped
-            .data
-            .saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
-        if left > 0 {
-            *self.at(input.dir) = At::Pipe(Piped {
-                data: left,
-                ..piped
-            });
+        let here = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let left = carried.behind(here);
+        if left.data > 0 {
+            *self.at(input.dir) = At::Carried(left);
             return Parse::Parsed { used: data.len() };
         }
-        *self.at(input.dir) = behind(piped.rest);
-        pass(input.data, piped.data.saturating_add(piped.tail))
+        *self.at(input.dir) = behind(left.rest);
+        pass(input.data, here.saturating_add(left.tail))
     }
 
     /// An encrypted message (\[MS-SMB2\] 2.2.41): says once a session that it is.
@@ -336,16 +380,6 @@ fn next_message(data: &[u8]) -> Option<usize> {
             _ => None,
         }
     })
-}
-
-/// Judges whether a command of `len` bytes carries something through a pipe; else how many of its bytes
-/// would tell.
-fn certain(payload: Option<Payload>, data: &[u8], len: u64) -> Result<Option<Payload>, usize> {
-    let payload = payload.filter(|payload| payload.is_within(len));
-    match payload.and_then(|payload| payload.wanted()) {
-        Some(wanted) if data.len() < wanted => Err(wanted),
-        _ => Ok(payload.filter(|payload| payload.is_certain(data))),
-    }
 }
 
 /// Where a direction stands behind a command, with `rest` bytes of its message to go.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::files::FileId;
-use crate::proto::dcerpc::{Pipe, is_pdu};
+use crate::proto::dcerpc::Pipe;
 use crate::proto::{Dir, Out};
 use crate::types::{Timestamp, heap};
 
@@ -13,43 +13,6 @@ use crate::types::{Timestamp, heap};
 const PIPES_MAX: usize = 64;
 /// Bytes that all of them may hold.
 const WEIGHT_MAX: usize = 48 * 1024;
-/// Bytes that tell whether what is written is a PDU.
-const SURE_LEN: usize = 16;
-/// How far into a command such bytes are waited for; they follow its 112 bytes of header.
-const OFFSET_MAX: usize = 1024;
-
-/// Where in a command the bytes lie that went through a pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Payload {
-    pub(super) file: FileId,
-    /// From the start of the command.
-    pub(super) offset: usize,
-    pub(super) len: u64,
-    /// Whether it is a pipe for sure: its share is known.
-    pub(super) sure: bool,
-}
-
-impl Payload {
-    /// Whether it lies within a command of this length.
-    pub(super) fn is_within(&self, len: u64) -> bool {
-        let end = u64::try_from(self.offset)
-            .ok()
-            .and_then(|at| at.checked_add(self.len));
-        let shows = self.len >= 16 && self.offset <= OFFSET_MAX;
-        self.offset > 0 && end.is_some_and(|end| end <= len) && (self.sure || shows)
-    }
-
-    /// Bytes of the command that tell whether it is one; `None` if that is known.
-    pub(super) fn wanted(&self) -> Option<usize> {
-        (!self.sure).then(|| self.offset.saturating_add(SURE_LEN))
-    }
-
-    /// Whether `command`, of which enough is there, holds what its share did not tell.
-    pub(super) fn is_certain(&self, command: &[u8]) -> bool {
-        self.sure || command.get(self.offset..).is_some_and(is_pdu)
-    }
-}
-
 /// The pipes of one flow.
 #[derive(Debug, Default)]
 pub(super) struct Pipes {

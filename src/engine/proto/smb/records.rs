@@ -6,6 +6,8 @@ use crate::types::{Text, Timestamp};
 record! {
     /// One verb on one open file (Zeek's `smb_files.log`); reads and writes are summed until the close.
     pub struct SmbFile = "smb_files" {
+        /// Identifier in `files` of what was read or written, if it was followed.
+        pub fuid: Option<Text> = "fuid",
         /// What was done, such as `SMB::FILE_OPEN`, `SMB::FILE_WRITE`, `SMB::FILE_DELETE`, `SMB::PIPE_OPEN`; also
         /// `SMB::DFS_REFERRAL` and, in SMB 1, `SMB::FILE_QUERY`, `SMB::FILE_SEARCH` and `SMB::FILE_FOUND`.
         pub action: &'static str = "action",

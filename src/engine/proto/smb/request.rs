@@ -4,7 +4,7 @@
 
 use super::files::FileId;
 use super::header::{CLOSE, CREATE, IOCTL, READ, SESSION_SETUP, SET_INFO, TREE_CONNECT, WRITE};
-use super::wire::{field, size16_at, size32_at, u8_at, u32_at, utf16};
+use super::wire::{field, size16_at, size32_at, u8_at, u32_at, u64_at, utf16};
 use crate::proto::gss::{self, Token};
 use crate::types::{Heap, Text};
 
@@ -26,11 +26,16 @@ pub(super) enum Asked {
         delete: bool,
     },
     Close,
-    Read,
+    Read {
+        at: u64,
+    },
     Write {
+        at: u64,
         len: u32,
     },
     Delete,
+    /// How long the file is to be.
+    Length(u64),
     Rename(Text),
     /// Where a name of the distributed file system lies.
     Referral(Text),
@@ -44,7 +49,11 @@ impl Heap for Asked {
             | Self::Create { name, .. }
             | Self::Rename(name)
             | Self::Referral(name) => name.heap(),
-            Self::Close | Self::Read | Self::Write { .. } | Self::Delete => 0,
+            Self::Close
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Delete
+            | Self::Length(_) => 0,
         }
     }
 }
@@ -79,8 +88,11 @@ pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> 
             })
         }
         CLOSE => Some(Asked::Close),
-        READ => Some(Asked::Read),
+        READ => Some(Asked::Read {
+            at: u64_at(body, 8)?,
+        }),
         WRITE => Some(Asked::Write {
+            at: u64_at(body, 8)?,
             len: u32_at(body, 4)?,
         }),
         SET_INFO => set_info(message, body),
@@ -95,7 +107,7 @@ pub(super) fn asked(command: u16, message: &[u8], body: &[u8]) -> Option<Asked> 
     }
 }
 
-/// SET_INFO: renames and deletions, both in the form of Windows 10 as well.
+/// SET_INFO: renames and deletions, both in the form of Windows 10 as well, and lengths.
 fn set_info(message: &[u8], body: &[u8]) -> Option<Asked> {
     /// SMB2_0_INFO_FILE.
     const FILE: u8 = 1;
@@ -109,6 +121,8 @@ fn set_info(message: &[u8], body: &[u8]) -> Option<Asked> {
             let name = field(info, 20, size32_at(info, 16)?)?;
             Some(Asked::Rename(utf16(name, NAME_LEN_MAX)))
         }
+        // FileEndOfFileInformation
+        20 => Some(Asked::Length(u64_at(info, 0)?)),
         // FileDispositionInformation, FileDispositionInformationEx
         13 | 64 => (u8_at(info, 0)? & 1 != 0).then_some(Asked::Delete),
         _ => None,

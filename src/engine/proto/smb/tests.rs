@@ -1,5 +1,6 @@
 //! Conversations laid out by hand after \[MS-SMB2\] 2.2; the helpers write one field a line.
 
+mod followed;
 mod messages;
 mod old;
 mod piped;

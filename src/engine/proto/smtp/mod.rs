@@ -3,23 +3,25 @@
 //! Standard: RFC 5321, RFC 2920 (pipelining), RFC 3030 (BDAT), RFC 3207 (STARTTLS), RFC 4954 (AUTH).
 //! Input:    both streams of a TCP flow; one suffices. Who is the client is told by the commands.
 //! Output:   one `smtp` record per mail, written when the next begins or the session ends; one for a
-//!           session without mail. The greeting and the mail program are software clues.
+//!           session without mail; `files` of what is attached. The greeting and the mail program are software
+//!           clues.
 //! Bounds:   100 recipients (`smtp_many_recipients`), 24 commands of a record; 64 commands open for a
 //!           reply, older ones are forgotten; lines as in `lines`, mail as in `mail`.
 //! Secrets:  what `AUTH` carries: only mechanism, account and result.
-//! Not done: a line that two BDAT chunks share counts as two; the body of the mail.
+//! Not done: a line that two BDAT chunks share counts as two; the text of the mail.
 
 mod record;
+mod tell;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 pub use self::record::SmtpRecord;
 use super::lines::{
     BothLines, Next, Reply, TEXT_LEN_MAX, add_distinct, begins_with_any, between, first_line,
     holds, is_binary, is_tls, tell_software, verb, word,
 };
-use super::mail::Mail;
+use super::mail::part::{Line, Parts};
+use super::mail::{Mail, Step};
 use super::sasl::Sasl;
 use super::{Dir, Input, Out, Over, Parse, Port, Probe, Protocol};
 use crate::types::{Text, Timestamp, heap, heap_of, text};
@@ -96,6 +98,7 @@ pub struct Smtp {
     started: Option<Timestamp>,
     record: SmtpRecord,
     mail: Mail,
+    parts: Parts,
     /// Whether the mail was answered: what is replied later is not about it.
     settled: bool,
     /// Bytes of the mail were lost: a reply ends it, for its end may lie in the gap.
@@ -171,8 +174,13 @@ impl Protocol for Smtp {
                 data = data.get(..here).unwrap_or_default();
                 if memchr::memchr(b'\n', data).is_none() {
                     // The chunk ends within a line.
-                    self.mail.line(data);
-                    self.chunk_over(last);
+                    let line = Line {
+                        text: data,
+                        end: b"",
+                        is_whole: true,
+                    };
+                    self.mail_line(line, input.dir, out);
+                    self.chunk_over(last, out);
                     return match here {
                         0 => self.parse(input, out),
                         used => Parse::Parsed { used },
@@ -187,12 +195,22 @@ impl Protocol for Smtp {
                 if !whole && self.talk == Talk::Commands && !self.told(1) {
                     out.weird("smtp_line_too_long", None, Self::NAME);
                 }
+                let end: &[u8] = match used.saturating_sub(line.len()) {
+                    0 => b"",
+                    1 => b"\n",
+                    _ => b"\r\n",
+                };
+                let line = Line {
+                    text: line,
+                    end,
+                    is_whole: whole,
+                };
                 self.line(input, line, out);
                 used
             }
         };
         if in_chunk {
-            self.count(used);
+            self.count(used, out);
         }
         if self.nonsense >= NONSENSE_MAX && !self.sure {
             return Parse::Broken("smtp_nonsense");
@@ -205,7 +223,7 @@ impl Protocol for Smtp {
     }
 
     fn heap(&self) -> usize {
-        heap_of!(self: sent, sasl, record, mail)
+        heap_of!(self: sent, sasl, record, mail, parts)
     }
 }
 
@@ -220,6 +238,7 @@ impl Smtp {
             sasl.lose();
         }
         self.torn = true;
+        self.parts.lose(input.gap);
         if let Talk::Chunk { left, last } = self.talk {
             match left.checked_sub(input.gap) {
                 Some(left) => self.talk = Talk::Chunk { left, last },
@@ -236,24 +255,45 @@ impl Smtp {
     }
 
     /// Counts bytes of a chunk.
-    fn count(&mut self, used: usize) {
+    fn count(&mut self, used: usize, out: &mut Out<'_>) {
         if let Talk::Chunk { left, last } = self.talk {
             let left = left.saturating_sub(u64::try_from(used).unwrap_or(u64::MAX));
             self.talk = Talk::Chunk { left, last };
             if left == 0 {
-                self.chunk_over(last);
+                self.chunk_over(last, out);
             }
         }
     }
 
-    fn chunk_over(&mut self, last: bool) {
+    fn chunk_over(&mut self, last: bool, out: &mut Out<'_>) {
         self.talk = Talk::Commands;
         if last {
-            self.mail.end();
+            self.mail_over(out);
         }
     }
 
-    fn line(&mut self, input: Input<'_>, line: &[u8], out: &mut Out<'_>) {
+    /// A line of the mail, dots unstuffed.
+    fn mail_line(&mut self, line: Line<'_>, dir: Dir, out: &mut Out<'_>) {
+        match self.mail.line(line.text) {
+            Step::Head => {}
+            Step::Begins => {
+                if let Some(part) = self.mail.begins() {
+                    self.parts.begin(part);
+                }
+            }
+            Step::Within => self.parts.line(line, dir, out),
+            Step::Boundary => self.parts.boundary(out),
+        }
+    }
+
+    /// The mail was sent.
+    fn mail_over(&mut self, out: &mut Out<'_>) {
+        self.mail.end();
+        self.parts.over(self.mail.is_one(), out);
+    }
+
+    fn line(&mut self, input: Input<'_>, whole: Line<'_>, out: &mut Out<'_>) {
+        let line = whole.text;
         let is_client = self.client == Some(input.dir);
         if !is_client {
             if let Some(reply) = Reply::read(line) {
@@ -276,13 +316,17 @@ impl Smtp {
         }
         match self.talk {
             Talk::Data if line == b"." => {
-                self.mail.end();
+                self.mail_over(out);
                 self.talk = Talk::Commands;
                 self.push(Sent::Mail);
             }
-            Talk::Data => self.mail.line(line),
+            Talk::Data => {
+                // A dot was put before it if it begins with one (RFC 5321 §4.5.2).
+                let text = line.strip_prefix(b".").unwrap_or(line);
+                self.mail_line(Line { text, ..whole }, input.dir, out);
+            }
             // `count` takes the bytes off.
-            Talk::Chunk { .. } if is_client => self.mail.line(line),
+            Talk::Chunk { .. } if is_client => self.mail_line(whole, input.dir, out),
             _ => self.command(input, line, out),
         }
     }
@@ -320,7 +364,7 @@ impl Smtp {
                 (self.talk, self.accepted, self.torn) = (Talk::Asked, None, false);
                 sent = Sent::Data;
             }
-            "BDAT" => sent = self.chunk(arg),
+            "BDAT" => sent = self.chunk(arg, out),
             "AUTH" => sent = self.auth(arg, out),
             "STARTTLS" => sent = Sent::StartTls,
             _ => {}
@@ -355,7 +399,7 @@ impl Smtp {
     }
 
     /// `BDAT size [LAST]` (RFC 3030 §2).
-    fn chunk(&mut self, arg: &[u8]) -> Sent {
+    fn chunk(&mut self, arg: &[u8], out: &mut Out<'_>) -> Sent {
         let (size, rest) = word(arg);
         let size = str::from_utf8(size).ok().and_then(|size| size.parse().ok());
         let last = rest.eq_ignore_ascii_case(b"LAST");
@@ -365,7 +409,7 @@ impl Smtp {
         };
         self.talk = Talk::Chunk { left, last };
         if left == 0 {
-            self.chunk_over(last);
+            self.chunk_over(last, out);
         }
         if last { Sent::Mail } else { Sent::Other }
     }
@@ -419,57 +463,6 @@ impl Smtp {
             }
             _ => {}
         }
-    }
-
-    /// Writes what the mail or the session came to, and begins anew.
-    fn emit(&mut self, out: &mut Out<'_>) {
-        let fresh = SmtpRecord {
-            helo: self.record.helo.clone(),
-            user: self.record.user.clone(),
-            auth: self.record.auth.clone(),
-            auth_success: self.record.auth_success,
-            ..SmtpRecord::default()
-        };
-        let mut record = std::mem::replace(&mut self.record, fresh);
-        let mut mail = std::mem::take(&mut self.mail);
-        mail.end();
-        self.settled = false;
-        let Some(ts) = self.started.take() else {
-            return;
-        };
-        self.depth = self.depth.saturating_add(1);
-        record.trans_depth = self.depth;
-        let (client, server) = match self.client {
-            Some(Dir::Resp) => (out.flow.resp, out.flow.orig),
-            _ => (out.flow.orig, out.flow.resp),
-        };
-        if record.mailfrom.is_some() || record.rcptto.is_some() {
-            let ends: [IpAddr; 2] = [server.ip(), client.ip()];
-            record.path = Some(ends.into_iter().chain(mail.path).collect());
-        }
-        if let Some(agent) = mail.user_agent.clone().filter(|_| !self.agent_told) {
-            self.agent_told = true;
-            let dir = self.client.unwrap_or(Dir::Orig);
-            // A relay passes on what others wrote: only who sent the mail first says it of himself.
-            if mail.first_received.is_none() {
-                tell_software(dir, "mail user-agent", agent, out);
-            }
-        }
-        let list = |list: Vec<Text>| Some(list).filter(|list| !list.is_empty());
-        record.date = mail.date;
-        record.from = mail.from;
-        record.to = list(mail.to);
-        record.cc = list(mail.cc);
-        record.reply_to = mail.reply_to;
-        record.msg_id = mail.msg_id;
-        record.in_reply_to = mail.in_reply_to;
-        record.subject = mail.subject;
-        record.x_originating_ip = mail.x_originating_ip;
-        record.first_received = mail.first_received;
-        record.second_received = mail.second_received;
-        record.user_agent = mail.user_agent;
-        record.attachments = list(mail.attachments);
-        out.record(ts, record);
     }
 }
 

@@ -46,6 +46,8 @@ record! {
         pub user_agent: Option<Text> = "user_agent",
         /// Whether the session goes on in TLS.
         pub tls: bool = "tls",
+        /// Identifiers in `files` of what was attached, as far as it was followed.
+        pub fuids: Option<Vec<Text>> = "fuids",
         /// Account signed in, where the mechanism tells it.
         pub user: Option<Text> = "user",
         /// Mechanism of the sign-in; what it carries is not kept.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::files::{Attributes, FileId, Share};
-use super::super::pipes::Payload;
+use super::super::follow::Piece;
+use super::super::payload::Payload;
 use super::super::state::{State, TreeKey};
 use super::super::wire::{
     BUFFER_OVERFLOW, SUCCESS, field, size16_at, status_name, u16_at, u32_at, u64_at,
@@ -58,29 +59,44 @@ impl Dialog {
         }
     }
 
-    /// Where the bytes lie that a message carries through a pipe, if it may.
+    /// Where the bytes lie that a message carries through a pipe, if it may, or of a file, if files are followed.
     pub(in super::super) fn payload(
         &self,
         header: &Header,
         message: &[u8],
         state: &State,
+        follows: bool,
     ) -> Option<Payload> {
         let command = chain(header, message).next()?;
         let (words, at) = (command.words, command.bytes_at);
         let answered = matches!(header.status, SUCCESS | BUFFER_OVERFLOW);
         let asked = || self.requests.get(&header.exchange)?.asked.first();
         let (file, offset, len) = match (header.command, header.response) {
-            (WRITE_ANDX, false) => (file(words, 4)?, size16_at(words, 22)?, u16_at(words, 20)?),
             // Behind the format of the data and its length.
-            (WRITE, false) => (file(words, 0)?, at.checked_add(3)?, u16_at(words, 2)?),
+            (WRITE, false) => (written(&command)?, at.checked_add(3)?, u16_at(words, 2)?),
+            (WRITE_ANDX, false) => {
+                let len = long(words, (20, 18))?;
+                return Payload::new(
+                    written(&command)?,
+                    (size16_at(words, 22)?, len),
+                    &state.files,
+                    follows,
+                );
+            }
             (TRANSACTION, false) => {
                 let Asked::Transact(file) = asked_in(&command)? else {
                     return None;
                 };
-                (file, size16_at(words, 24)?, u16_at(words, 22)?)
+                ((file, None), size16_at(words, 24)?, u16_at(words, 22)?)
             }
             (READ_ANDX, true) if answered => {
-                (read(asked()?)?, size16_at(words, 12)?, u16_at(words, 10)?)
+                let len = long(words, (10, 14))?;
+                return Payload::new(
+                    read(asked()?)?,
+                    (size16_at(words, 12)?, len),
+                    &state.files,
+                    follows,
+                );
             }
             (READ, true) if answered => (read(asked()?)?, at.checked_add(3)?, u16_at(words, 0)?),
             (TRANSACTION, true) if answered => {
@@ -88,14 +104,7 @@ impl Dialog {
             }
             _ => return None,
         };
-        let share = state.files.share(file).unwrap_or_default();
-        let is_one = matches!(share, Share::Pipe | Share::Unknown);
-        (is_one && len > 0).then_some(Payload {
-            file,
-            offset,
-            len: u64::from(len),
-            sure: share == Share::Pipe,
-        })
+        Payload::new(file, (offset, u64::from(len)), &state.files, follows)
     }
 
     /// Tells what was not answered.
@@ -209,7 +218,7 @@ impl Answer<'_> {
             Asked::TreeConnect(path) => self.connected(path, state, out),
             Asked::Open { name, delete } => self.opened(name, delete, state, out),
             Asked::Close(file) => state.close(Some(file), out),
-            Asked::Read(file) if matches!(status, SUCCESS | BUFFER_OVERFLOW) => {
+            Asked::Read { file, .. } if matches!(status, SUCCESS | BUFFER_OVERFLOW) => {
                 let bytes = match self.command.map(|command| command.number) {
                     Some(READ) => u16_at(words, 0),
                     _ => u16_at(words, 10),
@@ -218,8 +227,14 @@ impl Answer<'_> {
                 let bytes = (high | u64::from(bytes.unwrap_or(0))).min(self.len);
                 state.files.read(Some(file), bytes, self.ts);
             }
-            Asked::Write { file, len } if status == SUCCESS => {
-                state.files.wrote(Some(file), u64::from(len), self.ts);
+            Asked::Write { file, at, len } if status == SUCCESS => {
+                state.files.wrote(Some(file), (at, u64::from(len)), self.ts);
+            }
+            Asked::Write { file, .. } => state.files.refused(Some(file)),
+            Asked::Length(file, length) => {
+                if status == SUCCESS {
+                    state.files.set_length(Some(file), length);
+                }
             }
             Asked::Named { action, name } => {
                 let opened = state.opened(session, self.tree, name, self.ts);
@@ -234,7 +249,7 @@ impl Answer<'_> {
             Asked::Rename(file, name) => {
                 state.files.renamed(Some(file), name, self.ts, status, out);
             }
-            Asked::SignIn(_) | Asked::Read(_) | Asked::Write { .. } | Asked::Transact(_) => {}
+            Asked::SignIn(_) | Asked::Read { .. } | Asked::Transact(_) => {}
         }
     }
 
@@ -313,10 +328,27 @@ fn answer_token(command: &Command<'_>, server: Dir, out: &mut Out<'_>) -> Option
     gss::read(blob)
 }
 
-/// The pipe that a request read from.
-fn read((_, asked): &(u8, Asked)) -> Option<FileId> {
-    match asked {
-        Asked::Read(file) | Asked::Transact(file) => Some(*file),
+/// A length in two halves.
+fn long(words: &[u8], (low, high): (usize, usize)) -> Option<u64> {
+    let high = u64::from(u16_at(words, high).unwrap_or(0)) << 16;
+    Some(high | u64::from(u16_at(words, low)?))
+}
+
+/// The pipe or the piece of a file that is written.
+fn written(command: &Command<'_>) -> Option<(FileId, Option<Piece>)> {
+    let Asked::Write { file, at, .. } = asked_in(command)? else {
+        return None;
+    };
+    let is_written = true;
+    Some((file, Some(Piece { at, is_written })))
+}
+
+/// The pipe or the piece of a file that a request read from.
+fn read((_, asked): &(u8, Asked)) -> Option<(FileId, Option<Piece>)> {
+    let is_written = false;
+    match *asked {
+        Asked::Read { file, at } => Some((file, Some(Piece { at, is_written }))),
+        Asked::Transact(file) => Some((file, None)),
         _ => None,
     }
 }

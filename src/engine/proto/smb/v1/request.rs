@@ -3,7 +3,7 @@
 //! Standard: \[MS-CIFS\] 2.2.4 and 2.2.6; \[MS-SMB\] 2.2.4.6 (sign-in), 2.2.4.9 (NT create).
 
 use super::super::files::FileId;
-use super::super::wire::{field, size16_at, size32_at, u16_at, u32_at};
+use super::super::wire::{field, size16_at, size32_at, u16_at, u32_at, u64_at};
 use super::{
     CHECK_DIRECTORY, CLOSE, CREATE, CREATE_DIRECTORY, CREATE_NEW, Command, DELETE,
     DELETE_DIRECTORY, NT_CREATE_ANDX, NT_RENAME, OPEN, OPEN_ANDX, QUERY_INFORMATION, READ,
@@ -23,9 +23,13 @@ pub(super) enum Asked {
         delete: bool,
     },
     Close(FileId),
-    Read(FileId),
+    Read {
+        file: FileId,
+        at: u64,
+    },
     Write {
         file: FileId,
+        at: u64,
         len: u32,
     },
     /// Something done to a name without opening it.
@@ -43,6 +47,8 @@ pub(super) enum Asked {
         to: Text,
     },
     Delete(FileId),
+    /// How long the file is to be.
+    Length(FileId, u64),
     Rename(FileId, Text),
     /// A write to a pipe and a read from it in one.
     Transact(FileId),
@@ -59,9 +65,10 @@ impl Heap for Asked {
             | Self::Rename(_, name) => name.heap(),
             Self::RenameName { from, to } => from.heap().saturating_add(to.heap()),
             Self::Close(_)
-            | Self::Read(_)
+            | Self::Read { .. }
             | Self::Write { .. }
             | Self::Delete(_)
+            | Self::Length(..)
             | Self::Transact(_) => 0,
         }
     }
@@ -92,13 +99,20 @@ pub(super) fn asked(command: &Command<'_>) -> Option<Asked> {
         OPEN_ANDX => Some(open(command.text(at).0, false)),
         OPEN | CREATE | CREATE_NEW => Some(open(command.formatted(at)?.0, false)),
         CLOSE => Some(Asked::Close(file(words, 0)?)),
-        READ_ANDX => Some(Asked::Read(file(words, 4)?)),
-        READ => Some(Asked::Read(file(words, 0)?)),
+        READ_ANDX => Some(Asked::Read {
+            file: file(words, 4)?,
+            at: place(words, (6, 20))?,
+        }),
+        READ => Some(Asked::Read {
+            file: file(words, 0)?,
+            at: place(words, (4, usize::MAX))?,
+        }),
         WRITE_ANDX => {
             let high = u32::from(u16_at(words, 18)?) << 16;
             let len = high | u32::from(u16_at(words, 20)?);
             Some(Asked::Write {
                 file: file(words, 4)?,
+                at: place(words, (6, 24))?,
                 len,
             })
         }
@@ -106,6 +120,7 @@ pub(super) fn asked(command: &Command<'_>) -> Option<Asked> {
             let len = u32::from(u16_at(words, 2)?);
             Some(Asked::Write {
                 file: file(words, 0)?,
+                at: place(words, (4, usize::MAX))?,
                 len,
             })
         }
@@ -140,6 +155,12 @@ fn open(name: Text, delete: bool) -> Asked {
 /// The file whose number stands at `at`.
 pub(super) fn file(words: &[u8], at: usize) -> Option<FileId> {
     u16_at(words, at).map(FileId::from)
+}
+
+/// A place in a file: its low half, and the high one where the command is long enough to have it.
+fn place(words: &[u8], (low, high): (usize, usize)) -> Option<u64> {
+    let high = u64::from(u32_at(words, high).unwrap_or(0)) << 32;
+    Some(high | u64::from(u32_at(words, low)?))
 }
 
 /// The account of a sign-in: by NTLMSSP, or beside the answer to the server's challenge.
@@ -185,6 +206,8 @@ fn transaction2(command: &Command<'_>) -> Option<Asked> {
             match u16_at(bytes, 2)? {
                 // SMB_SET_FILE_DISPOSITION_INFO, and FileDispositionInformation passed through
                 0x102 | 1013 => (info.first()? & 1 != 0).then_some(Asked::Delete(file)),
+                // SMB_SET_FILE_END_OF_FILE_INFO, and FileEndOfFileInformation passed through
+                0x104 | 1020 => Some(Asked::Length(file, u64_at(info, 0)?)),
                 // FileRenameInformation passed through
                 1010 => {
                     let name = field(info, 12, size32_at(info, 8)?)?;
