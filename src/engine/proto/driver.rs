@@ -427,7 +427,10 @@ impl Mouth {
                 Parse::Parsed { used } if used > 0 && used <= left.len() => left = rest(left, used),
                 Parse::Parsed { .. } => self.fault("parser_wrong_answer", call),
                 Parse::NeedMore { .. } | Parse::SkipBytes { .. } => return,
-                Parse::Skip => self.state = State::Done,
+                Parse::Skip => {
+                    self.state = State::Done;
+                    self.turn_relay(dir, left, call);
+                }
                 Parse::Broken(name) => self.broken(name, call),
             }
         }

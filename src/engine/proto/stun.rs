@@ -3,9 +3,10 @@
 //! Standard: RFC 8489 §5 (header), §14 (attributes).
 //! Input:    UDP datagrams, any port. Calls mix it with media on the same ports.
 //! Output:   one `stun` record when an address is told or the flow is over; a software clue.
-//! Bounds:   8 messages are looked at; texts of 128 bytes.
+//! Bounds:   8 messages are looked at, and 16 datagrams behind the answer, for who has asked how it looks may go on with
+//!           TURN; texts of 128 bytes.
 //! Secrets:  user names and integrity codes are not read.
-//! Not done: TCP; the older RFC 3489, which has no mark of its own. What begins with a method of TURN: see `turn`.
+//! Not done: TCP; the older RFC 3489, which has no mark of its own. A method of TURN ends it: see `turn`.
 
 use std::net::IpAddr;
 
@@ -19,6 +20,8 @@ pub(super) const HEADER_LEN: usize = 20;
 /// What tells it from everything else (RFC 8489 §5).
 pub(super) const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const MESSAGES_MAX: u8 = 8;
+/// Datagrams behind the answer among which TURN may begin.
+const LATER_MAX: u8 = 16;
 const TEXT_LEN_MAX: usize = 128;
 
 pub(super) const XOR_MAPPED_ADDRESS: u16 = 0x0020;
@@ -46,6 +49,10 @@ pub struct Stun {
     started: Option<Timestamp>,
     record: StunRecord,
     messages: u8,
+    /// The answer was told.
+    is_told: bool,
+    /// Datagrams since then.
+    later: u8,
 }
 
 impl Protocol for Stun {
@@ -65,18 +72,36 @@ impl Protocol for Stun {
         if !input.datagram {
             return Parse::Broken("stun_over_stream");
         }
-        if let Some(message) = message(input.data) {
+        let used = input.data.len();
+        let message = message(input.data);
+        if message
+            .as_ref()
+            .is_some_and(|message| is_relaying(message.kind))
+        {
+            self.finish(out);
+            return Parse::Skip;
+        }
+        if self.is_told {
+            self.later = self.later.saturating_add(1);
+            let goes_on = self.later < LATER_MAX;
+            return if goes_on {
+                Parse::Parsed { used }
+            } else {
+                Parse::Skip
+            };
+        }
+        if let Some(message) = message {
             self.started.get_or_insert(input.ts);
             self.messages = self.messages.saturating_add(1);
-            let is_answered = self.take(&message, input.dir, out);
-            if is_answered || self.messages >= MESSAGES_MAX {
+            self.is_told = self.take(&message, input.dir, out);
+            if self.is_told || self.messages >= MESSAGES_MAX {
                 self.finish(out);
+            }
+            if self.messages >= MESSAGES_MAX {
                 return Parse::Skip;
             }
         }
-        Parse::Parsed {
-            used: input.data.len(),
-        }
+        Parse::Parsed { used }
     }
 
     fn finish(&mut self, out: &mut Out<'_>) {

@@ -5,8 +5,7 @@
 //! Output:   one `turn` record when the flow is over, or 64 messages were seen; a software clue.
 //! Bounds:   64 messages, 8 peers; texts of 128 bytes; 4 KiB of a message of a stream.
 //! Secrets:  user names, nonces and integrity codes are not read.
-//! Not done: TURN over TLS, which is `ssl`; connections of RFC 6062. A flow that begins with a binding request stays
-//!           `stun`.
+//! Not done: TURN over TLS, which is `ssl`; connections of RFC 6062.
 
 use std::net::IpAddr;
 

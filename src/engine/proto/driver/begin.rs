@@ -5,7 +5,7 @@
 use super::super::sense::{
     LATER_PIECES_MAX, SENSED_BYTES_MAX, SENSED_PIECES_MAX, Sensed, begins, may_begin, sense,
 };
-use super::super::{Dir, Kind};
+use super::super::{Dir, Kind, Probe};
 use super::{Call, Lane, Mouth, State, len64, rest};
 
 impl Mouth {
@@ -120,6 +120,14 @@ impl Mouth {
         };
         self.start_behind(kind, dir, 0);
         used.saturating_add(self.feed(dir, left, call))
+    }
+
+    /// STUN is done: who has asked how it looks from outside may go on with TURN, with this very datagram.
+    pub(super) fn turn_relay(&mut self, dir: Dir, datagram: &[u8], call: &mut Call<'_>) {
+        if self.kind == Some(Kind::Stun) && Kind::Turn.probe(datagram, dir) == Probe::Certain {
+            self.finish(call);
+            self.start(Kind::Turn);
+        }
     }
 
     /// A proxy has connected: anything may be inside, and the name stays until it is found.

@@ -3,9 +3,11 @@
 
 use proptest::prelude::*;
 
+use super::super::Talk;
 use super::super::stun::Stun;
-use super::super::testing::{datagrams, endures, grows, stream, unhex, views};
+use super::super::testing::{datagrams, endures, grows, lines, stream, unhex, views};
 use super::*;
+use crate::proto::Kind;
 
 const C: Dir = Dir::Orig;
 const S: Dir = Dir::Resp;
@@ -63,6 +65,36 @@ fn an_allocation_and_its_use() {
     assert_eq!(
         told,
         [r#"turn {"method":"send","peers":["18.195.4.121"],"relayed":true}"#]
+    );
+}
+
+/// As the capture has it: the client asks how it looks, then goes on to the relay by the same ports.
+#[test]
+fn it_goes_on_where_stun_ends() {
+    let ask = unhex("0001 0000 2112a442 5a4e37597672374c31435159");
+    let tell = unhex("0101 000c 2112a442 5a4e37597672374c31435159 0020 0008 0001a0817c310dd4");
+    let mut flow = Talk::new(Kind::Stun, true);
+    flow.hear(C, 0, &ask);
+    flow.hear(S, 0, &tell);
+    assert_eq!(flow.kind(), Some(Kind::Stun));
+    for (dir, data) in talk() {
+        flow.hear(dir, 0, &data);
+    }
+    assert_eq!(flow.kind(), Some(Kind::Turn));
+    flow.finish();
+    let stun = r#"stun {"method":"binding","mapped_address":"93.35.169.150","mapped_port":33171}"#;
+    assert_eq!(lines(&flow.told()), [stun, RECORD]);
+    // Media behind the answer are not looked at for long.
+    let mut flow = Talk::new(Kind::Stun, true);
+    flow.hear(C, 0, &ask);
+    flow.hear(S, 0, &tell);
+    for _ in 0..16 {
+        flow.hear(C, 0, &[0x80; 40]);
+    }
+    flow.hear(C, 0, &talk()[0].1);
+    assert_eq!(
+        (flow.kind(), lines(&flow.told()).len()),
+        (Some(Kind::Stun), 1)
     );
 }
 
