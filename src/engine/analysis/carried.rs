@@ -68,7 +68,7 @@ impl Carried {
             NAME_LEN_MAX,
         );
         let before = file.name_len();
-        file.name = Some(name.as_str().into()).filter(|name: &Box<str>| !name.is_empty());
+        file.name = (!name.is_empty()).then(|| name.as_str().into());
         file.size = ftp.file_size;
         self.names = self
             .names
