@@ -183,6 +183,21 @@ impl Sink<'_, '_> {
         }
     }
 
+    #[inline]
+    fn put_three(&mut self, three: [u8; 3]) {
+        match self
+            .bytes
+            .get_mut(self.len..)
+            .and_then(|room| room.first_chunk_mut())
+        {
+            Some(place) => {
+                *place = three;
+                self.len = self.len.saturating_add(three.len());
+            }
+            None => three.into_iter().for_each(|byte| self.put(byte)),
+        }
+    }
+
     /// Hands on bytes that need no decoding.
     fn put_all(&mut self, bytes: &[u8]) {
         self.flush();
@@ -210,17 +225,45 @@ impl Sink<'_, '_> {
     }
 }
 
-/// Value of a character of base64 (RFC 4648 §4); `None` if it is none.
+/// Of each byte its value as a character of base64 (RFC 4648 §4); above 63 if it is none.
+const VALUES: [u8; 256] = values();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "made by the compiler, which would refuse it"
+)]
+const fn values() -> [u8; 256] {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut all = [u8::MAX; 256];
+    let mut value = 0u8;
+    while value < 64 {
+        all[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    all
+}
+
+/// Value of a character of base64; `None` if it is none.
 fn value(byte: u8) -> Option<u16> {
-    let value = match byte {
-        b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-        b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-        b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u16::from(value))
+    let value = VALUES.get(usize::from(byte)).filter(|value| **value < 64)?;
+    Some(u16::from(*value))
+}
+
+/// The three bytes that four characters stand for, if all of them are of the alphabet.
+#[inline]
+fn three(four: [u8; 4]) -> Option<[u8; 3]> {
+    let [a, b, c, d] = four.map(|byte| {
+        VALUES
+            .get(usize::from(byte))
+            .map_or(u8::MAX, |value| *value)
+    });
+    if (a | b | c | d) > 63 {
+        return None;
+    }
+    let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+    let [_, first, second, third] = bits.to_be_bytes();
+    Some([first, second, third])
 }
 
 impl Part {
@@ -254,6 +297,16 @@ impl Part {
 
     /// A line of base64: what is not of the alphabet counts for nothing (RFC 2045 §6.8).
     fn base64(&mut self, text: &[u8], sink: &mut Sink<'_, '_>) {
+        let mut text = text;
+        // Nearly every line is whole groups of four.
+        while self.left == 0
+            && !self.is_over
+            && let Some((four, rest)) = text.split_first_chunk()
+            && let Some(three) = three(*four)
+        {
+            sink.put_three(three);
+            text = rest;
+        }
         for byte in text {
             if *byte == b'=' {
                 self.is_over = true;
