@@ -89,9 +89,9 @@ const fn octets() -> [u32; 256] {
     all
 }
 
-/// Appends an IPv4 address and `after`.
+/// An IPv4 address with a point behind it, first character lowest, and its length in bits.
 #[inline]
-pub(super) fn push_ipv4(out: &mut Vec<u8>, octets: [u8; 4], after: u8) {
+fn dotted(octets: [u8; 4]) -> (u128, u32) {
     let (mut text, mut bits) = (0u128, 0u32);
     for octet in octets {
         let word = OCTETS.get(usize::from(octet)).copied().unwrap_or(0);
@@ -100,6 +100,13 @@ pub(super) fn push_ipv4(out: &mut Vec<u8>, octets: [u8; 4], after: u8) {
             .wrapping_add(32)
             .wrapping_sub(word.leading_zeros() & !7);
     }
+    (text, bits)
+}
+
+/// Appends an IPv4 address and `after`.
+#[inline]
+pub(super) fn push_ipv4(out: &mut Vec<u8>, octets: [u8; 4], after: u8) {
+    let (mut text, bits) = dotted(octets);
     // The last point becomes what is to come behind.
     text ^= u128::from(b'.' ^ after).wrapping_shl(bits.wrapping_sub(8));
     let end = out
@@ -107,6 +114,16 @@ pub(super) fn push_ipv4(out: &mut Vec<u8>, octets: [u8; 4], after: u8) {
         .saturating_add(usize::try_from(bits / 8).unwrap_or(0));
     out.extend_from_slice(&text.to_le_bytes());
     out.truncate(end);
+}
+
+/// Lends an IPv4 address as text to `take`.
+#[inline]
+pub(super) fn with_ipv4<T>(octets: [u8; 4], take: impl FnOnce(&str) -> T) -> T {
+    let (text, bits) = dotted(octets);
+    let len = usize::try_from(bits / 8).unwrap_or(0).saturating_sub(1);
+    let bytes = text.to_le_bytes();
+    let text = bytes.get(..len).unwrap_or_default();
+    take(std::str::from_utf8(text).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -142,6 +159,8 @@ mod tests {
                 octets[place] = octet;
                 let expected = format!(">{}\"", std::net::Ipv4Addr::from(octets));
                 assert_eq!(text(|out| push_ipv4(out, octets, b'"')), expected);
+                let lent = with_ipv4(octets, |text| format!(">{text}\""));
+                assert_eq!(lent, expected);
             }
         }
     }

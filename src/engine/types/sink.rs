@@ -3,11 +3,12 @@
 //! Standard: RFC 8259. Control characters, DEL, C1 controls and the direction-changing characters of
 //! Unicode go out as `\uXXXX`, so a line may be shown on a terminal or a page as it is.
 
+use std::fmt;
 use std::io::Write as _;
 use std::net::IpAddr;
 
 use super::Value;
-use super::digits::{push_ipv4, push_micros, push_number};
+use super::digits::{push_ipv4, push_micros, push_number, with_ipv4};
 use super::text::push_escaped;
 
 /// One JSON object on one line, keys in the order of the calls.
@@ -145,20 +146,11 @@ pub fn ip_text(ip: IpAddr) -> String {
 }
 
 /// Appends an address. IPv4, the bulk of them, goes without the formatting machinery.
-pub(crate) fn push_ip(out: &mut String, ip: IpAddr) {
-    match ip {
-        IpAddr::V4(v4) => {
-            for (index, octet) in v4.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push('.');
-                }
-                out.push_str(itoa::Buffer::new().format(octet));
-            }
-        }
-        IpAddr::V6(v6) => {
-            out.push_str(&v6.to_string());
-        }
-    }
+pub(crate) fn push_ip(out: &mut impl fmt::Write, ip: IpAddr) {
+    let _infallible = match ip {
+        IpAddr::V4(v4) => with_ipv4(v4.octets(), |text| out.write_str(text)),
+        IpAddr::V6(v6) => write!(out, "{v6}"),
+    };
 }
 
 /// Nanoseconds as seconds with six decimals, as Zeek writes times and intervals.

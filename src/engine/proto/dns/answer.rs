@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
-use compact_str::{ToCompactString as _, format_compact};
+use compact_str::format_compact;
 
 use super::wire::{Cursor, Rr};
-use crate::types::{Text, text};
+use crate::types::{Text, push_ip, text};
 
 /// Longest line.
 const ANSWER_LEN_MAX: usize = 1024;
@@ -26,7 +26,11 @@ pub(super) fn address(rr: &Rr<'_>) -> Option<IpAddr> {
 /// One line for one record.
 pub(super) fn line(message: &[u8], rr: &Rr<'_>, netbios: bool) -> Text {
     let said = match rr.rtype {
-        1 | 28 => address(rr).map(|ip| ip.to_compact_string()),
+        1 | 28 => address(rr).map(|ip| {
+            let mut text = Text::default();
+            push_ip(&mut text, ip);
+            text
+        }),
         2 | 5 | 12 | 39 => name(message, rr, 0),
         6 => name(message, rr, 0),
         15 => name(message, rr, 2),
