@@ -14,20 +14,20 @@ PATH=$PATH:/usr/sbin
 # What could not be installed is left out by name.
 bench/setup.sh || true
 # In one go: built apart, the dependencies would be built twice.
-cargo build --release --locked --bin tapir --examples
+build_release --bin tapir --examples
 make_mix
 make_churn churn.pcap "$churn_flows"
-ln -sf churn.pcap bench/data/churn-1.pcap
+ln -sf churn.pcap "$data/churn-1.pcap"
 make_churn churn-2.pcap $((churn_flows * 2))
 make_floods
 # What was written a moment ago lies in the page cache in single pages; what was read, in large pieces, as
 # a capture mostly does. All programs read these same files.
-for load in bench/data/*.pcap; do
+for load in "$data"/*.pcap; do
     sync "$load"
     dd if="$load" iflag=nocache count=0 status=none
     cat "$load" >/dev/null
 done
-rm -f bench/data/limit
-gcc -O2 -o bench/data/limit bench/limit.c || echo "bench: no gcc, so no limit in C" >&2
-target/release/examples/compare bench/data "${TAPIR_BENCH_RESULTS:-bench/results.md}" "${TAPIR_BENCH_RUNS:-5}" \
+rm -f "$data/limit"
+gcc -O2 -o "$data/limit" bench/limit.c || echo "bench: no gcc, so no limit in C" >&2
+target/release/examples/compare "$data" "${TAPIR_BENCH_RESULTS:-bench/results.md}" "${TAPIR_BENCH_RUNS:-5}" \
     "$churn_flows" "${TAPIR_BENCH_CORE:-$(($(nproc) - 1))}"

@@ -29,7 +29,7 @@ done
 
 tapir=${TAPIR_BENCH_TAPIR:-}
 if [ -z "$tapir" ]; then
-    cargo build --release --locked --bin tapir --examples
+    build_release --bin tapir --examples
     tapir=$PWD/target/release/tapir
 fi
 wire=$PWD/target/release/examples/wire
@@ -219,7 +219,7 @@ floods() {
 }
 
 # The mix once, as fast as the sender can.
-whole_mix() { rung "mix, each frame once" "$1" replay span 0 0 bench/data/mix.pcap; }
+whole_mix() { rung "mix, each frame once" "$1" replay span 0 0 "$data/mix.pcap"; }
 
 # Trackers' nanoseconds a packet with two queues by those with one, for traffic that both had.
 trackers() {

@@ -1,7 +1,8 @@
-# Sourced by the benches: makes the work loads that are not there yet, in bench/data.
+# Sourced by the benches: makes the work loads that are not there yet, in bench/data or TAPIR_BENCH_DATA.
 # Needs: `corpus` and the built examples `mix`, `churn` and `flood`.
 
 corpus=${TAPIR_CORPUS:-../shared/corpus}
+data=${TAPIR_BENCH_DATA:-bench/data}
 # For a first look these may be smaller; the tables say how large they were.
 mix_bytes=${TAPIR_BENCH_BYTES:-1600000000}
 churn_flows=${TAPIR_BENCH_FLOWS:-1000000}
@@ -9,10 +10,10 @@ flood_frames=${TAPIR_BENCH_FRAMES:-1000000}
 
 # made FILE SIZE COMMAND…: runs the command with the file unless it was made with that size before.
 made() {
-    local file=bench/data/$1 size=$2
+    local file=$data/$1 size=$2
     shift 2
     [ "$(cat "$file.size" 2>/dev/null)" = "$size" ] && [ -s "$file" ] && return
-    mkdir -p bench/data
+    mkdir -p "$data"
     rm -f "$file" "$file.size"
     "target/release/examples/$1" "$file" "${@:2}"
     echo "$size" >"$file.size"

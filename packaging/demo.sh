@@ -6,6 +6,6 @@ packaging/setup.sh
 . packaging/toolchain.sh
 
 echo "demo: building (a few minutes the first time)"
-cargo build --quiet --release --locked --bin tapir
+build_release --quiet --bin tapir
 target/release/tapir analyze demo/office.pcap.zst --out out/demo
 echo "report: $PWD/out/demo/report.html"
