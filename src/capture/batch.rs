@@ -62,6 +62,23 @@ impl<'a> Batch<'a> {
         self.len() == 0
     }
 
+    /// Those of its frames that are not later than this; their times do not run back.
+    #[must_use]
+    pub fn until(self, ts_ns: i64) -> Self {
+        match self {
+            Self::One(frame) if frame.ts_ns <= ts_ns => self,
+            Self::One(_) => Self::Many {
+                places: &[],
+                bytes: &[],
+            },
+            Self::Many { places, bytes } => {
+                let count = places.partition_point(|place| place.ts_ns <= ts_ns);
+                let places = places.get(..count).unwrap_or(places);
+                Self::Many { places, bytes }
+            }
+        }
+    }
+
     /// The frame of this number, counted from 0.
     #[inline]
     pub fn frame(&self, number: usize) -> Option<Frame<'a>> {

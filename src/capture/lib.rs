@@ -29,6 +29,7 @@ mod folder;
 mod group;
 mod inject;
 mod inputs;
+mod intake;
 mod interface;
 pub mod leap;
 mod link;

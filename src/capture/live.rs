@@ -2,7 +2,7 @@
 //!
 //! Standard: packet(7), `TPACKET_V3`.
 //! Input:    a port's ring, filled by the kernel.
-//! Output:   [`Frame`]s lent from the ring, as they were on the wire; `None` when idle.
+//! Output:   frames lent from the ring, as they were on the wire, many at a time; `None` when idle.
 //! Units:    nanoseconds since the Unix epoch; lengths in bytes.
 //! Bounds:   a frame longer than a block is cut; what comes while the ring is full is dropped and
 //!           counted by the kernel.
@@ -17,13 +17,12 @@ use std::sync::Arc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt::SocketError};
 
-use crate::block::{Cursor, Found};
 use crate::epochs::{Epoch, Epochs};
-use crate::filter::{Filter, Match};
 use crate::group::{Link, Opened, Port, Reserve, RingOptions};
-use crate::live_clock::{ClockCounts, LiveClock, Verdict};
+use crate::intake::{FRAMES_MAX, Intake};
+use crate::live_clock::{ClockCounts, LiveClock};
 use crate::ring::{self, Mapping};
-use crate::{Frame, LinkType, Source, SourceError};
+use crate::{Batch, Frame, Source, SourceError};
 
 /// One queue of a port.
 pub struct Ring {
@@ -33,19 +32,12 @@ pub struct Ring {
     generation: u64,
     mapping: Mapping,
     socket: OwnedFd,
-    /// Length of a frame without a tag as the interface allows it.
-    frame_max: u32,
-    cursor: Cursor,
-    clock: LiveClock,
-    /// The next frame is the first of its epoch.
-    begins_epoch: bool,
+    intake: Intake,
     /// The interface has reported trouble; whether it is there is asked when idle.
     troubled: bool,
-    filter: Option<Filter>,
     timeout: PollTimeout,
     /// Frames were lent since the ring was last found empty: that is said before more is waited for.
     lent: bool,
-    counts: RingCounts,
 }
 
 /// What a queue has seen.
@@ -100,60 +92,53 @@ impl Ring {
                 socket,
                 mtu,
             } = opened;
+            let clock = LiveClock::new(Arc::clone(epochs), lag_ns);
             rings.push(Self {
                 queue,
                 generation,
                 mapping,
                 socket,
-                frame_max: frame_max(mtu),
-                cursor: Cursor::default(),
-                clock: LiveClock::new(Arc::clone(epochs), lag_ns),
-                begins_epoch: false,
+                intake: Intake::new(clock, port.filter().ours()?, mtu),
                 troubled: false,
-                filter: port.filter().ours()?,
                 timeout: PollTimeout::from(retire_ms),
                 lent: false,
-                counts: RingCounts::default(),
                 port: Arc::clone(&port),
             });
         }
         Ok(rings)
     }
 
-    /// The next frame of the ring with its time, or `None` when idle or at a new epoch.
-    fn advance(&mut self) -> Result<Option<(Found, i64)>, SourceError> {
+    /// The next frames of the ring, at most `frames_max`, or `None` when idle or at a new epoch.
+    fn lend(&mut self, frames_max: usize) -> Result<Option<Batch<'_>>, SourceError> {
+        if !self.advance(frames_max)? {
+            return Ok(None);
+        }
+        self.lent = true;
+        Ok(Some(self.intake.taken(self.mapping.held())))
+    }
+
+    /// Takes in what can be lent; false when idle or at a new epoch.
+    fn advance(&mut self, frames_max: usize) -> Result<bool, SourceError> {
         let mut waited = false;
         loop {
-            while let Some(mut found) = self.cursor.peek(self.mapping.held()) {
-                let Verdict::Time(ts_ns) = self.clock.judge(found.ts_ns) else {
-                    self.begins_epoch = true;
-                    return Ok(None);
-                };
-                self.cursor.pass(&found);
-                self.count(&found);
-                let block = self.mapping.held();
-                self.counts.tags += u64::from(found.restore_tag(block));
-                if wanted(self.filter.as_mut(), block, &found) {
-                    return Ok(Some((found, ts_ns)));
-                }
-                self.counts.filtered += 1;
+            if self.intake.take(self.mapping.held(), frames_max) {
+                return Ok(true);
             }
             self.mapping.give_back();
             // Read before the ring is found empty: what had arrived by then is in it.
-            self.clock.read();
+            self.intake.clock.read();
             if self.mapping.take() {
                 // And again after what is in the block has arrived.
-                self.clock.read();
-                self.cursor = Cursor::new(self.mapping.held());
+                self.intake.clock.read();
+                self.intake.begin(self.mapping.held());
                 continue;
             }
-            self.clock.idle();
-            if self.clock.follow() {
-                self.begins_epoch = true;
-                return Ok(None);
+            self.intake.clock.idle();
+            if self.intake.follow() {
+                return Ok(false);
             }
             if waited || std::mem::take(&mut self.lent) || !self.wait()? {
-                return Ok(None);
+                return Ok(false);
             }
             waited = true;
         }
@@ -197,7 +182,7 @@ impl Ring {
             Link::Down => {}
             Link::Gone if self.port.options.queues == 1 => {
                 if self.port.rebind(&self.socket)? {
-                    self.counts.reopened += 1;
+                    self.intake.counts.reopened += 1;
                 }
             }
             Link::Gone => {
@@ -207,36 +192,28 @@ impl Ring {
                     self.generation = generation;
                     self.mapping = opened.mapping;
                     self.socket = opened.socket;
-                    self.frame_max = frame_max(opened.mtu);
-                    self.cursor = Cursor::default();
-                    self.counts.reopened += 1;
+                    self.intake.renew(opened.mtu);
                 }
             }
         }
         Ok(())
     }
 
-    #[inline]
-    fn count(&mut self, found: &Found) {
-        let counts = &mut self.counts;
-        counts.snapped += u64::from(found.len < found.wire_len as usize);
-        counts.over_mtu += u64::from(found.wire_len > self.frame_max);
-        counts.checksums_unfinished += u64::from(found.checksum_unfinished);
-    }
-
     /// The kernel forgets its figures when they are read, so they are added up here.
     fn read_statistics(&mut self) {
         if let Ok((drops, freezes)) = ring::statistics(&self.socket) {
-            self.counts.dropped += u64::from(drops);
-            self.counts.freezes += u64::from(freezes);
+            self.intake.counts.dropped += u64::from(drops);
+            self.intake.counts.freezes += u64::from(freezes);
         }
     }
 
     /// What the queue has seen so far; asks the kernel.
     pub fn counts(&mut self) -> RingCounts {
         self.read_statistics();
-        self.counts.clock = self.clock.counts();
-        self.counts
+        RingCounts {
+            clock: self.intake.clock.counts(),
+            ..self.intake.counts
+        }
     }
 
     /// State of the interface; asks the kernel.
@@ -249,15 +226,15 @@ impl Ring {
         self.queue
     }
 
-    /// The epoch this queue is in. When [`Source::next`] has given `None` it may be a new one; the
+    /// The epoch this queue is in. When [`Source::batch`] has given `None` it may be a new one; the
     /// next frame then carries the mark.
     pub fn epoch(&self) -> Epoch {
-        self.clock.epoch()
+        self.intake.clock.epoch()
     }
 
     /// No later frame of this queue has a lower time in this epoch. Grows while the port is idle.
     pub fn watermark_ns(&self) -> i64 {
-        self.clock.watermark_ns()
+        self.intake.clock.watermark_ns()
     }
 
     /// How long a reader may stand still on a port too quiet to fill blocks, in milliseconds:
@@ -283,49 +260,24 @@ impl std::fmt::Debug for Ring {
 }
 
 impl Source for Ring {
+    /// As [`Source::batch`], one at a time.
+    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+        let batch = self.lend(1)?;
+        Ok(batch.and_then(|batch| batch.frame(0)))
+    }
+
     /// Waits at most the retire time, and not at all where the ring has just been emptied: whoever reads
     /// can do what waits for that, and ask again. An error says that the port cannot be opened again; asking
     /// again tries again.
-    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
-        let Some((found, ts_ns)) = self.advance()? else {
-            return Ok(None);
-        };
-        self.lent = true;
-        self.counts.packets += 1;
-        self.counts.bytes += found.len as u64;
-        let epoch = std::mem::take(&mut self.begins_epoch);
-        Ok(Some(Frame {
-            ts_ns,
-            wire_len: found.wire_len,
-            link: LinkType::ETHERNET,
-            epoch,
-            bytes: bytes(self.mapping.held(), &found),
-        }))
+    fn batch(&mut self) -> Result<Option<Batch<'_>>, SourceError> {
+        self.lend(FRAMES_MAX)
     }
 
     fn passed(&self) -> Option<i64> {
-        self.clock.passed_ns()
+        self.intake.clock.passed_ns()
     }
 
     fn ended(&self) -> bool {
         false
     }
-}
-
-#[inline]
-fn wanted(filter: Option<&mut Filter>, block: &[u8], found: &Found) -> bool {
-    let Some(filter) = filter else { return true };
-    filter.matches(LinkType::ETHERNET, bytes(block, found)) == Match::Yes
-}
-
-#[inline]
-fn bytes<'a>(block: &'a [u8], found: &Found) -> &'a [u8] {
-    block
-        .get(found.start..found.start + found.len)
-        .unwrap_or(&[])
-}
-
-/// The MTU counts what follows the Ethernet header.
-fn frame_max(mtu: u32) -> u32 {
-    mtu.saturating_add(14)
 }

@@ -80,6 +80,11 @@ impl Tally {
         sum
     }
 
+    /// Frames counted.
+    pub(super) fn packets(&self) -> u64 {
+        self.packets
+    }
+
     /// Books the bytes of the hour that is being counted.
     fn close_hour(&mut self) {
         if self.hour_bytes > 0 {

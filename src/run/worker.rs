@@ -4,7 +4,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use tapir_capture::{Frame, Place};
+use tapir_capture::{Batch, Frame, Place};
 use tapir_engine::types::{Held, Observations, Timestamp};
 use tapir_engine::{Packet, Tracker, TrackerConfig, TrackerStats};
 
@@ -114,6 +114,14 @@ impl<T: Tell> Worker<T> {
                 frame: place.of(bytes)?,
             })
         }));
+    }
+
+    /// Takes the frames of a batch.
+    pub(super) fn track_batch(&mut self, batch: &Batch<'_>) {
+        match batch {
+            Batch::One(frame) => self.track(frame),
+            Batch::Many { places, bytes } => self.track_all(places, bytes),
+        }
     }
 
     /// What the tracker holds in memory; looks at every flow.

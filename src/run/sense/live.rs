@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tapir_capture::{
-    Epochs, Frame, Link, PcapLive, Reserve, Ring, RingOptions, Source, SourceError,
+    Batch, Epochs, Link, PcapLive, Reserve, Ring, RingOptions, Source as _, SourceError,
     switch_offloads_off,
 };
 use tapir_message::{LinkState, QueueHealth};
@@ -82,18 +82,11 @@ fn state(link: Link) -> LinkState {
     }
 }
 
-impl Source for RingPort {
-    #[inline]
-    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
-        self.0.next()
-    }
-
-    fn ended(&self) -> bool {
-        self.0.ended()
-    }
-}
-
 impl Port for RingPort {
+    fn batch(&mut self) -> Result<Option<Batch<'_>>, SourceError> {
+        self.0.batch()
+    }
+
     fn epoch(&self) -> u64 {
         self.0.epoch().number
     }
@@ -110,9 +103,9 @@ impl Port for RingPort {
         });
         Published {
             health: QueueHealth {
-                packets: counts.packets,
                 dropped: counts.dropped,
                 freezes: counts.freezes,
+                ..QueueHealth::default()
             },
             link: state(self.0.link()),
             trouble,
@@ -122,17 +115,11 @@ impl Port for RingPort {
     }
 }
 
-impl Source for LibpcapPort {
-    fn next(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
-        self.source.next()
-    }
-
-    fn ended(&self) -> bool {
-        self.source.ended()
-    }
-}
-
 impl Port for LibpcapPort {
+    fn batch(&mut self) -> Result<Option<Batch<'_>>, SourceError> {
+        self.source.batch()
+    }
+
     fn epoch(&self) -> u64 {
         self.source.epoch().number
     }
@@ -145,9 +132,8 @@ impl Port for LibpcapPort {
         let counts = self.source.counts();
         Published {
             health: QueueHealth {
-                packets: counts.packets,
                 dropped: counts.dropped.into(),
-                freezes: 0,
+                ..QueueHealth::default()
             },
             link: link_by_name(&self.interface),
             epochs: self.source.epoch().number,

@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tapir_capture::{Epochs, RecordSender};
+use tapir_capture::{Batch, Epochs, RecordSender};
 use tapir_engine::TrackerStats;
 use tapir_engine::types::{Held, Timestamp};
 use tapir_message::{LinkState, QueueHealth};
@@ -147,6 +147,25 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// Takes frames in: they are counted, recorded and tracked.
+    fn take(
+        &mut self,
+        batch: &Batch<'_>,
+        worker: &mut Worker,
+        mut record: Option<&mut RecordSender>,
+    ) {
+        for frame in (0..batch.len()).filter_map(|number| batch.frame(number)) {
+            self.last = self.last.max(Timestamp::from_nanos(frame.ts_ns));
+            self.tally.frame(frame.ts_ns, frame.wire_len);
+            if let Some(record) = &mut record {
+                record.push(&frame);
+            }
+        }
+        worker.track_batch(batch);
+    }
+}
+
 /// What a turn of the loop came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
@@ -200,7 +219,8 @@ impl<P: Port> Queue<P> {
     fn turn(&mut self, shared: &Shared) -> Turn {
         let stop = shared.stop_at();
         let mut begun = None;
-        for _ in 0..BATCH_FRAMES {
+        let mut frames = 0;
+        while frames < BATCH_FRAMES {
             let Self {
                 port,
                 state,
@@ -209,23 +229,24 @@ impl<P: Port> Queue<P> {
                 record,
                 ..
             } = self;
-            match port.next() {
-                Ok(Some(frame)) => {
+            match port.batch() {
+                Ok(Some(batch)) => {
                     state.errors = 0;
-                    let ts = Timestamp::from_nanos(frame.ts_ns);
-                    if ts > stop {
-                        return Turn::Stop;
-                    }
-                    if frame.epoch && !leap(worker, epochs, state, record.as_mut()) {
+                    let wanted = batch.until(stop.nanos());
+                    if let Batch::One(frame) = &wanted
+                        && frame.epoch
+                        && !leap(worker, epochs, state, record.as_mut())
+                    {
                         return Turn::Hung;
                     }
-                    state.last = state.last.max(ts);
-                    state.tally.frame(frame.ts_ns, frame.wire_len);
-                    if let Some(record) = record {
-                        record.push(&frame);
+                    let first = wanted.frame(0);
+                    begun = begun.or(first.map(|frame| Timestamp::from_nanos(frame.ts_ns)));
+                    state.take(&wanted, worker, record.as_mut());
+                    if wanted.len() < batch.len() {
+                        return Turn::Stop;
                     }
-                    worker.track(&frame);
-                    if ts.since(*begun.get_or_insert(ts)) >= BATCH_NS {
+                    frames += wanted.len();
+                    if begun.is_some_and(|begun| state.last.since(begun) >= BATCH_NS) {
                         break;
                     }
                 }
@@ -313,6 +334,7 @@ impl<P: Port> Queue<P> {
 
     fn publish(&mut self, shared: &Shared) {
         let mut published = self.port.figures();
+        published.health.packets = self.state.tally.packets();
         published.trouble = self.state.trouble.take().or(published.trouble);
         published.tracker = self.worker.stats();
         if published.tracker.held.is_empty() {
