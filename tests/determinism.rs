@@ -3,7 +3,7 @@
 //! What it shows: the output folder is byte for byte the same (`run.json` excepted, which tells of the
 //! run) with 1, 2 and 4 workers, on one core, under two hash keys, and with the capture cut into three files.
 //! How: the program runs over the demo capture and, where they are, over 42 shared captures of many
-//! kinds; every folder is compared with the first.
+//! kinds; every folder is compared with the first. Of all other shared captures: 1, 2 and 4 workers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::frames::{End, SYN, Segment, end, pcap, tcp, udp};
 use crate::support::tunnels::Way;
-use crate::support::{corpus, demo, files, run, tapir_command};
+use crate::support::{corpus, demo, files, run, shared_captures, tapir_command};
 
 /// Shared captures, by what is odd about them.
 const CAPTURES: [&str; 42] = [
@@ -86,6 +86,11 @@ const WAYS: [(u8, u64); 7] = [
 /// In place of workers: one of them, and one core, on which all is done by one thread.
 const ON_ONE_CORE: u8 = 0;
 
+/// What every shared capture is read with, odd or not.
+const WORKERS: [(u8, u64); 3] = [(1, 1), (2, 1), (4, 1)];
+/// The corpus has more captures than that.
+const CORPUS_MIN: usize = 900;
+
 #[test]
 fn the_demo_gives_the_same_bytes_every_way() {
     let room = tempfile::tempdir().expect("a folder");
@@ -107,15 +112,44 @@ fn shared_captures_give_the_same_bytes_every_way() {
         .iter()
         .map(|name| corpus.join("pcaps").join(name))
         .collect();
-    let complaints = Mutex::new(Vec::new());
-    let (next, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let cut = AtomicUsize::new(0);
+    let complaints = two_at_a_time(&captures, |capture, room, found| {
+        if compare(capture, room, found) {
+            cut.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let cut = cut.into_inner();
+    assert!(cut >= CUT_MIN, "only {cut} captures could be cut");
+}
+
+#[test]
+fn every_shared_capture_gives_the_same_bytes_with_more_workers() {
+    let Some(corpus) = corpus("determinism of every capture") else {
+        return;
+    };
+    let mut captures = shared_captures(&corpus);
+    let count = captures.len();
+    assert!(count >= CORPUS_MIN, "only {count} captures");
+    // The others are read with these too.
+    captures.retain(|capture| !CAPTURES.contains(&name_of(capture).as_str()));
+    let complaints = two_at_a_time(&captures, |capture, room, found| {
+        compare_ways(capture, room, &WORKERS, found);
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Checks each capture in a folder of its own; all that is complained of.
+fn two_at_a_time(
+    captures: &[PathBuf],
+    check: impl Fn(&Path, &Path, &mut Vec<String>) + Sync,
+) -> Vec<String> {
+    let (complaints, next) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
     let work = || {
         while let Some(capture) = captures.get(next.fetch_add(1, Ordering::Relaxed)) {
             let room = tempfile::tempdir().expect("a folder");
             let mut found = Vec::new();
-            if compare(capture, room.path(), &mut found) {
-                cut.fetch_add(1, Ordering::Relaxed);
-            }
+            check(capture, room.path(), &mut found);
             complaints.lock().expect("no panic").append(&mut found);
         }
     };
@@ -123,10 +157,7 @@ fn shared_captures_give_the_same_bytes_every_way() {
         scope.spawn(work);
         scope.spawn(work);
     });
-    let complaints = complaints.into_inner().expect("no panic");
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
-    let cut = cut.into_inner();
-    assert!(cut >= CUT_MIN, "only {cut} captures could be cut");
+    complaints.into_inner().expect("no panic")
 }
 
 /// Two dozen rounds of frames that all came at one time: what must be sorted would be the whole file.
@@ -245,23 +276,8 @@ fn arp(from: End) -> Vec<u8> {
 
 /// Compares every way of reading a capture with the first; true if it could also be cut.
 fn compare(capture: &Path, room: &Path, complaints: &mut Vec<String>) -> bool {
-    let name = capture
-        .file_name()
-        .expect("a name")
-        .to_string_lossy()
-        .into_owned();
-    let first = analyze(capture, &room.join("first"), WAYS[0]);
-    assert!(first.contains_key("stats.json"), "{name}: no stats.json");
-    for (number, way) in WAYS.iter().enumerate().skip(1) {
-        let other = analyze(capture, &room.join(format!("way{number}")), *way);
-        let (workers, key) = way;
-        differences(
-            &format!("{name}, {workers} workers, key {key}"),
-            &first,
-            &other,
-            complaints,
-        );
-    }
+    let first = compare_ways(capture, room, &WAYS, complaints);
+    let name = name_of(capture);
     // The parts stand in a folder of the capture's own name: that is the name the report shows.
     let parts = room.join("parts").join(&name);
     let bytes = fs::read(capture).expect("a readable capture");
@@ -280,6 +296,34 @@ fn compare(capture: &Path, room: &Path, complaints: &mut Vec<String>) -> bool {
         complaints,
     );
     true
+}
+
+/// Compares these ways of reading a capture with the first of them; what that gave.
+fn compare_ways(
+    capture: &Path,
+    room: &Path,
+    ways: &[(u8, u64)],
+    complaints: &mut Vec<String>,
+) -> BTreeMap<String, Vec<u8>> {
+    let name = name_of(capture);
+    let first = analyze(capture, &room.join("first"), ways[0]);
+    assert!(first.contains_key("stats.json"), "{name}: no stats.json");
+    for (number, way) in ways.iter().enumerate().skip(1) {
+        let other = analyze(capture, &room.join(format!("way{number}")), *way);
+        let (workers, key) = way;
+        differences(
+            &format!("{name}, {workers} workers, key {key}"),
+            &first,
+            &other,
+            complaints,
+        );
+    }
+    first
+}
+
+fn name_of(capture: &Path) -> String {
+    let name = capture.file_name().expect("a name");
+    name.to_string_lossy().into_owned()
 }
 
 /// The files of the output folder but for `run.json`.

@@ -7,7 +7,7 @@
 //! with a fixed seed, through `Tracker` and `Analysis` in this process.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tapir::run::load_models;
 use tapir_capture::leap::Clock;
@@ -23,7 +23,7 @@ use tapir_engine::{Analysis, AnalysisSettings, Effect, SavedState, Tracker, Trac
 
 use crate::support::frames::end;
 use crate::support::tunnels::Way;
-use crate::support::{corpus, demo};
+use crate::support::{corpus, demo, shared_captures};
 
 /// Frames of the demo, and how often they are changed anew.
 const DEMO_FRAMES: usize = 40_000;
@@ -92,7 +92,7 @@ fn every_packet_is_in_one_place() {
     let Some(corpus) = corpus("counters over the corpus") else {
         return;
     };
-    for capture in captures(&corpus) {
+    for capture in shared_captures(&corpus) {
         run(&read(&capture, SHARED_FRAMES));
     }
 }
@@ -103,7 +103,7 @@ fn shared_captures_spliced() {
     let Some(corpus) = corpus("spliced captures") else {
         return;
     };
-    let captures = captures(&corpus);
+    let captures = shared_captures(&corpus);
     let steps = captures.iter().step_by(SHARED_STEP * 2);
     for (seed, (one, other)) in (0..).zip(steps.zip(captures.iter().rev().step_by(SHARED_STEP))) {
         let mut numbers = Numbers::new(seed);
@@ -145,22 +145,12 @@ fn shared_captures_broken_in_many_ways() {
     let Some(corpus) = corpus("mutations corpus") else {
         return;
     };
-    for (seed, capture) in (0..).zip(captures(&corpus).iter().step_by(SHARED_STEP)) {
+    for (seed, capture) in (0..).zip(shared_captures(&corpus).iter().step_by(SHARED_STEP)) {
         run(&change(
             &read(capture, SHARED_FRAMES),
             &mut Numbers::new(seed),
         ));
     }
-}
-
-/// The shared captures, in order of name.
-fn captures(corpus: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(corpus.join("pcaps")).expect("captures");
-    let mut captures: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    captures.sort();
-    captures
 }
 
 /// The first frames of a capture.

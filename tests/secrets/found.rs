@@ -1,7 +1,7 @@
 //! Secrets of the shared captures, found by those words that only stand before one.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use tapir_capture::{FileSource, InputOptions, Source as _};
 
 use super::{leaks, left_by};
-use crate::support::corpus;
+use crate::support::{corpus, shared_captures};
 
 /// Shorter ones stand anywhere by chance.
 const SECRET_LEN_MIN: usize = 7;
@@ -22,13 +22,8 @@ fn no_secret_of_a_shared_capture_is_kept() {
     let Some(corpus) = corpus("secrets of the shared captures") else {
         return;
     };
-    let entries = std::fs::read_dir(corpus.join("pcaps")).expect("captures");
-    let mut captures: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    captures.sort();
     let (mut wrong, mut sum, mut with) = (Vec::new(), 0, 0);
-    for capture in captures {
+    for capture in shared_captures(&corpus) {
         let secrets = secrets(&capture);
         if secrets.is_empty() {
             continue;

@@ -84,3 +84,13 @@ pub(crate) fn corpus(test: &str) -> Option<PathBuf> {
     }
     there.then_some(folder)
 }
+
+/// Every shared capture, in order of name.
+pub(crate) fn shared_captures(corpus: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(corpus.join("pcaps")).expect("captures");
+    let mut captures: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    captures.sort();
+    captures
+}
