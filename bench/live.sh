@@ -229,6 +229,23 @@ trackers() {
         LC_ALL=C sort
 }
 
+# What was asked for and what it came to, of the parts that ran.
+targets() {
+    awk -F ' *\\| *' '
+        function row(what, figure, bound, text) {
+            printf "| %s | %s | ≤ %s | %s |\n", what, text, bound, figure <= bound ? "met" : "short" }
+        FILENAME ~ /rates$/ && /^. 64-byte/ && $3 == 1 && $4 > 950000 && $4 < 1050000 {
+            row("64-byte frames at a million a second, one queue: lost", $9 + $10, 0, $9 + $10) }
+        FILENAME ~ /rates$/ && /^. mix/ && $3 == 1 {
+            row("mix at the sender\047s maximum (" $4 " a second), one queue: lost", $9 + $10, 0, $9 + $10)
+            row("the same: % of a core, sensing process", $11, 50, $11) }
+        FILENAME ~ /ratios$/ { row("two queues, trackers\047 CPU a packet by one queue\047s: " $2, $5, 1.1, $5) }
+        FILENAME ~ /latency$/ && /quiet/ { row("SYN of a held pair to its reset, quiet link, p50, µs", $4, 100, $4) }
+        FILENAME ~ /latency$/ && /other traffic/ { row("the same, loaded link, p99, µs", $6, 500, $6) }
+        FILENAME ~ /latency$/ && /to order/ { row("packet that completes a breach to order, p99, µs", $6, 50000, $6) }
+    ' "$work/rates" "$work/ratios" "$work/latency"
+}
+
 idle() {
     start "$others" "$1"
     local t0 v0 m0
@@ -438,6 +455,12 @@ Targets: 64-byte frames, none lost at 1,000,000 a second for 10 s with one queue
 most 50 % of a core; trackers' CPU a packet with two queues at most 1.1 times that with one; a held pair's reset within
 100 µs (p50, quiet link) and 500 µs (p99, loaded link); breach's packet to order within 50 ms (p99).
 
+## Targets
+
+| target | figure | bound | |
+|---|---:|---:|---|
+$(trackers >"$work/ratios"; targets)
+
 ## Rate without loss
 
 | traffic | highest rate without loss, packets/s |
@@ -460,7 +483,7 @@ $(cat "$work/threads")
 
 | traffic | trackers, ns a packet, 1 queue | 2 queues | ratio |
 |---|---:|---:|---:|
-$(trackers)
+$(cat "$work/ratios")
 
 ## Time to cut
 
@@ -482,3 +505,5 @@ $(cat "$work/idle")
 Only numbers of one table mean anything together: machines differ.
 REPORT
 echo "bench-live: $tables"
+# Tables that went elsewhere are for a look only.
+[ -n "${TAPIR_BENCH_LIVE:-}" ] || bench/readme.sh
