@@ -26,13 +26,13 @@ profdata=$(profdata)
 [ "$(id -u)" = 0 ] || { echo "profile: needs root, for a live port" >&2; exit 1; }
 [ -d "$corpus/pcaps" ] || { echo "profile: no real captures in $corpus; set TAPIR_CORPUS" >&2; exit 1; }
 
-# Processes without rights write here as well, each its own file when it ends.
-rm -rf "$work/counts"
-mkdir -p "$work/counts" "$work/loads"
-chmod 1777 "$work/counts"
 RUSTFLAGS="-Cprofile-generate=$work/counts" CARGO_TARGET_DIR=$work/build \
     cargo build --release --locked --bin tapir
 build_release --examples
+# What building ran was counted as well. Processes without rights write here too, each its own file when it ends.
+rm -rf "$work/counts"
+mkdir -p "$work/counts" "$work/loads"
+chmod 1777 "$work/counts"
 counting=$work/build/release/tapir
 make_mix
 make_churn churn.pcap "$churn_flows"
