@@ -7,6 +7,9 @@
 //! Cost:     a part that does not begin as a watched file is not decoded any further.
 //! Not done: uuencode; mails within mails that are encoded as a whole.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::ATTACHMENTS_MAX;
 use super::names::hex;
 use crate::proto::files::{Beginning, Contents};
@@ -15,6 +18,8 @@ use crate::types::{Text, heap};
 
 /// Bytes decoded at a time.
 const DECODED_LEN: usize = 512;
+/// Characters of base64 for that many: whole groups of four.
+const GROUPS_LEN: usize = DECODED_LEN / 3 * 4;
 
 /// Content-Transfer-Encoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -183,46 +188,40 @@ impl Sink<'_, '_> {
         }
     }
 
-    #[inline]
-    fn put_three(&mut self, three: [u8; 3]) {
-        match self
-            .bytes
-            .get_mut(self.len..)
-            .and_then(|room| room.first_chunk_mut())
-        {
-            Some(place) => {
-                *place = three;
-                self.len = self.len.saturating_add(three.len());
-            }
-            None => three.into_iter().for_each(|byte| self.put(byte)),
-        }
-    }
-
     /// Hands on bytes that need no decoding.
     fn put_all(&mut self, bytes: &[u8]) {
         self.flush();
-        self.hand_on(bytes);
+        let about = (&mut *self.name, self.depth, self.dir);
+        hand_on(bytes, about, self.contents, self.out);
     }
 
     fn flush(&mut self) {
-        let (bytes, len) = (self.bytes, std::mem::take(&mut self.len));
-        self.hand_on(bytes.get(..len).unwrap_or_default());
+        let len = std::mem::take(&mut self.len);
+        let bytes = self.bytes.get(..len).unwrap_or_default();
+        let about = (&mut *self.name, self.depth, self.dir);
+        hand_on(bytes, about, self.contents, self.out);
     }
+}
 
-    fn hand_on(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        let about = |mime_type| Beginning {
-            source: "SMTP",
-            dir: self.dir,
-            depth: self.depth,
-            mime_type,
-            filename: self.name.take(),
-            total: None,
-        };
-        self.contents.more(bytes, about, self.out);
+/// Hands bytes on to what they belong to, which asks for more of itself where it begins.
+fn hand_on(
+    bytes: &[u8],
+    (name, depth, dir): (&mut Option<Text>, u64, Dir),
+    contents: &mut Contents,
+    out: &mut Out<'_>,
+) {
+    if bytes.is_empty() {
+        return;
     }
+    let about = |mime_type| Beginning {
+        source: "SMTP",
+        dir,
+        depth,
+        mime_type,
+        filename: name.take(),
+        total: None,
+    };
+    contents.more(bytes, about, out);
 }
 
 /// Of each byte its value as a character of base64 (RFC 4648 §4); above 63 if it is none.
@@ -248,22 +247,6 @@ const fn values() -> [u8; 256] {
 fn value(byte: u8) -> Option<u16> {
     let value = VALUES.get(usize::from(byte)).filter(|value| **value < 64)?;
     Some(u16::from(*value))
-}
-
-/// The three bytes that four characters stand for, if all of them are of the alphabet.
-#[inline]
-fn three(four: [u8; 4]) -> Option<[u8; 3]> {
-    let [a, b, c, d] = four.map(|byte| {
-        VALUES
-            .get(usize::from(byte))
-            .map_or(u8::MAX, |value| *value)
-    });
-    if (a | b | c | d) > 63 {
-        return None;
-    }
-    let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-    let [_, first, second, third] = bits.to_be_bytes();
-    Some([first, second, third])
 }
 
 impl Part {
@@ -297,14 +280,17 @@ impl Part {
 
     /// A line of base64: what is not of the alphabet counts for nothing (RFC 2045 §6.8).
     fn base64(&mut self, text: &[u8], sink: &mut Sink<'_, '_>) {
+        // Nearly every line is whole groups of four, the last of them padded as it should be.
         let mut text = text;
-        // Nearly every line is whole groups of four.
         while self.left == 0
             && !self.is_over
-            && let Some((four, rest)) = text.split_first_chunk()
-            && let Some(three) = three(*four)
+            && !text.is_empty()
+            && let (groups, rest) = text.split_at_checked(GROUPS_LEN).unwrap_or((text, &[]))
+            && let Ok(len) = STANDARD.decode_slice(groups, &mut sink.bytes)
         {
-            sink.put_three(three);
+            sink.len = len;
+            sink.flush();
+            self.is_over = groups.ends_with(b"=");
             text = rest;
         }
         for byte in text {
@@ -428,9 +414,8 @@ mod tests {
         /// However it is cut into lines, and whatever stands between.
         #[test]
         fn base64_comes_out_as_it_went_in(rest in prop::collection::vec(any::<u8>(), 0..3_000), width in 1..90_usize) {
-            use base64::Engine as _;
             let file = [&b"%PDF-"[..], &rest].concat();
-            let text = base64::engine::general_purpose::STANDARD.encode(&file);
+            let text = STANDARD.encode(&file);
             let spaced: Vec<Vec<u8>> = text.as_bytes().chunks(width).map(|line| [line, b" \t"].concat()).collect();
             let all: Vec<&[u8]> = spaced.iter().map(Vec::as_slice).collect();
             let told = told(Encoding::Base64, &all, 0).expect("a file");
