@@ -382,18 +382,4 @@ fn leap(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Settling every 5 ms may take 0.1 ms each time, a fiftieth; what takes longer is done more seldom,
-    /// and as seldom as without responses from 0.4 ms on.
-    #[test]
-    fn settling_takes_a_fiftieth_of_the_time_at_most() {
-        let ms = |prompt, us| settle_after(prompt, Duration::from_micros(us)) / 1_000_000;
-        assert_eq!(
-            [0, 100, 200, 400, 9_000].map(|us| ms(true, us)),
-            [5, 5, 10, 20, 20]
-        );
-        assert_eq!([0, 9_000].map(|us| ms(false, us)), [20, 20]);
-    }
-}
+mod tests;
