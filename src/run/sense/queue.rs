@@ -241,7 +241,7 @@ impl<P: Port> Queue<P> {
                         return Turn::Hung;
                     }
                     if let Some(first) = wanted.frame(0) {
-                        begun.get_or_insert(Timestamp::from_nanos(first.ts_ns));
+                        begun.get_or_insert_with(|| Timestamp::from_nanos(first.ts_ns));
                     }
                     state.take(&wanted, worker, record.as_mut());
                     if wanted.len() < batch.len() {
