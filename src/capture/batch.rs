@@ -2,7 +2,7 @@
 //!
 //! A source that has several frames in one piece of memory lends them together: whoever takes them can look
 //! at all of them before the first changes anything.
-//! Bounds: [`BATCH_FRAMES`] frames; one with which an epoch begins comes alone.
+//! Bounds: [`BATCH_FRAMES`] frames of a file, 256 of a ring's block; one with which an epoch begins comes alone.
 
 use crate::{Frame, LinkType};
 
