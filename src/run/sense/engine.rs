@@ -32,8 +32,11 @@ const WAIT: Duration = Duration::from_millis(10);
 const RECORDS_BATCH: usize = 512;
 const RECORDS_WAIT: Duration = Duration::from_millis(50);
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
-/// Devices and counters; seldom enough that even 20,000 devices cost little.
+/// Devices and counters: each device is judged anew for that, so where there are many of them they are told more
+/// seldom, and one part in [`DEVICES_SHARE`] of the time goes into it at most.
 const DEVICES_EVERY: Duration = Duration::from_secs(3);
+const DEVICES_EVERY_MAX: Duration = Duration::from_mins(1);
+const DEVICES_SHARE: u32 = 100;
 
 /// What a person says, as `serve` passes it on.
 #[derive(Debug)]
@@ -86,6 +89,8 @@ pub(super) struct Engine {
 struct Clocked {
     health: Option<Instant>,
     devices: Option<Instant>,
+    /// Time to be left between that and the next time.
+    devices_every: Duration,
     state: Instant,
     flushed: Instant,
 }
@@ -150,6 +155,7 @@ impl Engine {
             at: Clocked {
                 health: None,
                 devices: None,
+                devices_every: DEVICES_EVERY,
                 state: Instant::now(),
                 flushed: Instant::now(),
             },
@@ -328,8 +334,8 @@ impl Engine {
             self.at.health = Some(Instant::now());
             self.tell_health(&shared.published());
         }
-        if due(self.at.devices, DEVICES_EVERY) {
-            self.at.devices = Some(Instant::now());
+        if due(self.at.devices, self.at.devices_every) {
+            let begun = Instant::now();
             let ruled = self.rulings.seen(&mut self.analysis);
             self.tell_ruled(ruled);
             self.tell_devices();
@@ -337,6 +343,8 @@ impl Engine {
             let tally = Tally::sum(published.iter().map(|one| one.tally.clone()).collect());
             let stats = self.stats(&published, &tally, false);
             self.out.message(ToServe::Stats(Box::new(stats)));
+            self.at.devices = Some(begun);
+            self.at.devices_every = devices_after(begun.elapsed());
         }
         if self.at.state.elapsed() >= self.state_every {
             self.at.state = Instant::now();
@@ -463,5 +471,23 @@ impl Engine {
             models_hash: self.prepared.models_hash,
             models: self.prepared.models_count,
         });
+    }
+}
+
+/// Time until devices are told again, after it took so long.
+fn devices_after(took: Duration) -> Duration {
+    took.saturating_mul(DEVICES_SHARE)
+        .clamp(DEVICES_EVERY, DEVICES_EVERY_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Up to 30 ms every 3 s; 20,000 devices, which take some 100 ms, every 10 s; a minute at most.
+    #[test]
+    fn many_devices_are_told_more_seldom() {
+        let after = |ms| devices_after(Duration::from_millis(ms)).as_secs();
+        assert_eq!([0, 30, 100, 5_000].map(after), [3, 3, 10, 60]);
     }
 }
