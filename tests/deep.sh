@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Slow checks that are not part of the gate, and the time each took. What a part printed is kept in target/deep/.
-# A tool that is missing, or does not reach what it needs, is named with the line that helps; it fails nothing.
+# A tool that is missing, or does not reach what it needs, is named with the line that helps, and fails nothing.
 #
-#   tests/deep.sh [PART…]   one or some of them; all if none is named. An hour and a half on two cores:
-#     mutations     a million and more changed frames                                  TAPIR_MUTATION_SEEDS
+#   tests/deep.sh [PART…]   one or some of them; all if none is named. docs/checks.md says what they took:
+#     mutations     ten million and more changed frames                                TAPIR_MUTATION_SEEDS
 #     talks         a million changes of each parser's talks                           TAPIR_PARSER_MUTATIONS
 #     properties    what holds for any input, with many of them                        PROPTEST_CASES
 #     floods        twice as long a flood takes at most three times the time; wants a quiet machine
-#     bans          what we are built of comes from crates.io and is there once
+#     bans          what we are built of comes from the one registry
 #     advisories    what is known against it; fetches the list from the network
 #     fuzz          each target for FUZZ_SECONDS; FUZZ_TARGETS names some of them
 set -uo pipefail
@@ -27,7 +27,7 @@ tests() {
 }
 
 mutations() {
-    TAPIR_MUTATION_SEEDS="${TAPIR_MUTATION_SEEDS:-26}" tests --test tapir mutations -- --show-output
+    TAPIR_MUTATION_SEEDS="${TAPIR_MUTATION_SEEDS:-260}" tests --test tapir mutations -- --show-output
 }
 
 talks() {
@@ -42,24 +42,27 @@ floods() {
     TAPIR_FLOOD_TIMES=1 tests --test tapir floods_take_time -- --show-output
 }
 
+# What a part answers that does not run here.
+skipped=77
+
 # have TOOL: whether cargo has it.
 have() {
     if cargo "$1" --version >/dev/null 2>&1; then return 0; fi
     echo "SKIPPED ${FUNCNAME[1]}: no cargo-$1; run: cargo install --locked cargo-$1"
-    return 1
+    return $skipped
 }
 
 # Licences are held to a list by tests/licences.rs.
 bans() {
-    have deny || return 0
+    have deny || return
     cargo deny --all-features check bans sources
 }
 
 advisories() {
-    have deny || return 0
+    have deny || return
     if ! cargo deny fetch db; then
         echo "SKIPPED advisories: the list is not reached, see $logs/advisories.log"
-        return 0
+        return $skipped
     fi
     cargo deny --all-features check --disable-fetch advisories
 }
@@ -67,10 +70,10 @@ advisories() {
 # What the targets begin with is what the golden cases hold; what is found stays for the next time.
 fuzz() {
     local seeds=$PWD/target/fuzz-seeds found=$PWD/target/fuzz-found target bad=0
-    have fuzz || return 0
+    have fuzz || return
     if ! command -v c++ >/dev/null; then
         echo "SKIPPED fuzz: no C++ compiler, which libFuzzer is built with; run: apt install g++"
-        return 0
+        return $skipped
     fi
     rm -rf "$seeds"
     TAPIR_SEEDS=$seeds tests --test tapir seeds_are_written || return 1
@@ -90,7 +93,7 @@ fuzz_one() {
     mkdir -p "$3"
     # The options behind: a text longer than that is nobody's, and an input that takes ten seconds is a finding.
     TAPIR_FUZZ=$1 target/fuzz/*/release/any "$3" "$2" \
-        -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+        -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -print_funcs=0 -timeout=10 -rss_limit_mb=2048 \
         -artifact_prefix="$3-" -print_final_stats=1 >"$3.log" 2>&1 || verdict="FAILED, see $3.log"
     echo "fuzz $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$3.log") runs," \
         "$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$3.log" | tail -n 1) places reached, $verdict"
@@ -99,8 +102,12 @@ fuzz_one() {
 
 # part NAME: runs it, shows what it skips and how far the fuzzer is, prints its time.
 part() {
-    local begin=$SECONDS verdict=ok
-    if ! "$1" 2>&1 </dev/null | tee "$logs/$1.log" | sed -un '/^\(SKIPPED\|fuzz\) /p'; then
+    local begin=$SECONDS status verdict=ok
+    "$1" 2>&1 </dev/null | tee "$logs/$1.log" | sed -un '/^\(SKIPPED\|fuzz\) /p'
+    status=$?
+    if [ $status = $skipped ]; then
+        verdict=skipped
+    elif [ $status != 0 ]; then
         verdict=FAILED
         failed_parts+=("$1")
         tests/failures.sh "$logs/$1.log"
