@@ -28,7 +28,11 @@ require_rust() {
 # file, and with a plain `cargo build --release`, the program does the same, slower.
 build_release() {
     local profile=$PWD/packaging/release.profdata
-    local flags="-Cprofile-use=$profile -Cllvm-args=-no-pgo-warn-mismatch"
-    [ -s "$profile" ] || flags=
+    local flags=
+    if [ -s "$profile" ]; then
+        flags="-Cprofile-use=$profile -Cllvm-args=-no-pgo-warn-mismatch"
+        # Cargo does not look into the file: with another one everything is to be built anew.
+        flags+=" --cfg=laid_out_by_$(cksum <"$profile" | cut -d ' ' -f 1)"
+    fi
     RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo build --release --locked "$@"
 }

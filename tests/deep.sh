@@ -35,7 +35,7 @@ talks() {
 }
 
 properties() {
-    PROPTEST_CASES="${PROPTEST_CASES:-20000}" tests --workspace --lib
+    PROPTEST_CASES="${PROPTEST_CASES:-100000}" tests --workspace --lib
 }
 
 floods() {
