@@ -5,9 +5,10 @@
 //! see `duplicate`; the others cost nothing.
 //!
 //! Bounds: 32,768 packets, which is 2 ms at 16 million packets a second; an older one that still counted is
-//!         overwritten, and that is counted. Most links need a fraction, so the ring begins small, to stay in the
-//!         caches, and is doubled before a packet is overwritten that may still be asked for. A chain is followed for
-//!         32 packets. The key decides only which chain a packet is in, never what is found.
+//!         overwritten, and that is counted. A chain is followed for 32 packets. The key decides only
+//!         which chain a packet is in, never what is found.
+
+use std::hint::black_box;
 
 use crate::types::{Held, Seed, Timestamp};
 
@@ -18,11 +19,12 @@ pub(super) const WINDOW_NS: i64 = 2_000_000;
 const AGAIN_NS: i64 = 4 * WINDOW_NS;
 /// The same in units of [`coarse`], rounded up.
 const AGAIN_COARSE: u32 = 123;
-/// Packets remembered at first and at most; powers of two.
-const RING_LEN_MIN: usize = 1 << 10;
-const RING_LEN_MAX: usize = 1 << 15;
+/// Packets remembered; a power of two.
+const RING_LEN: usize = 1 << 15;
 /// Chains; a power of two.
 const CHAINS: usize = 1 << 13;
+/// Places ahead of the packet remembered that are read for the next ones: the line of memory behind its own.
+const FETCHED_AHEAD: u32 = 2;
 /// Packets of a chain that are looked at.
 const CHAIN_LOOKED_AT: u32 = 32;
 
@@ -39,16 +41,6 @@ struct Entry {
     /// How often the same was sent in a row, this one included.
     run: u8,
 }
-
-/// What is in the ring where no packet was yet.
-const NOTHING: Entry = Entry {
-    ts: Timestamp::MIN,
-    digest: 0,
-    older: 0,
-    vlan: 0,
-    copies: 0,
-    run: 0,
-};
 
 /// The newest packet of a chain.
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +70,6 @@ pub struct Recent {
     heads: Vec<Head>,
     /// Number of the next packet; a packet's place is its number modulo the ring's length.
     next: u32,
-    /// How many before it are remembered.
-    kept: usize,
     key: u64,
     /// Packets overwritten within the window.
     pub overrun: u64,
@@ -89,8 +79,16 @@ impl Recent {
     /// Remembers nothing.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
+        let none = Entry {
+            ts: Timestamp::MIN,
+            digest: 0,
+            older: 0,
+            vlan: 0,
+            copies: 0,
+            run: 0,
+        };
         Self {
-            ring: vec![NOTHING; RING_LEN_MIN],
+            ring: vec![none; RING_LEN],
             heads: vec![
                 Head {
                     number: 0,
@@ -98,9 +96,8 @@ impl Recent {
                 };
                 CHAINS
             ],
-            // Empty heads hold a number before it.
-            next: 1,
-            kept: 0,
+            // The numbers that empty heads hold are behind the ring.
+            next: u32::try_from(RING_LEN).unwrap_or(0).saturating_add(1),
             key: seed.0,
             overrun: 0,
         }
@@ -121,8 +118,7 @@ impl Recent {
         let (mut number, mut left) = (head.number, if fresh { CHAIN_LOOKED_AT } else { 0 });
         let mut found = false;
         while left > 0 && self.is_there(number) {
-            let at = self.place(number);
-            let Some(entry) = self.ring.get_mut(at) else {
+            let Some(entry) = self.ring.get_mut(place(number)) else {
                 break;
             };
             let age = ts.since(entry.ts);
@@ -149,32 +145,27 @@ impl Recent {
 
     /// The last packet remembered did not count: its like is not a copy of it.
     pub fn forget_last(&mut self) {
-        let last = self.place(self.next.wrapping_sub(1));
-        if let Some(entry) = self.ring.get_mut(last) {
+        if let Some(entry) = self.ring.get_mut(place(self.next.wrapping_sub(1))) {
             entry.digest = !entry.digest;
         }
     }
 
     /// Time leapt: what was before is not remembered.
     pub fn clear(&mut self) {
-        self.kept = 0;
+        self.next = self.next.wrapping_add(u32::try_from(RING_LEN).unwrap_or(0));
     }
 
     fn remember(&mut self, ts: Timestamp, digest: u64, vlan: u16, run: u8, chain: usize) {
         let number = self.next;
-        if self.kept == self.ring.len() {
-            let oldest = self.ring.get(self.place(number));
-            let age = oldest.map_or(i64::MAX, |oldest| ts.since(oldest.ts));
-            if age <= AGAIN_NS && self.kept < RING_LEN_MAX {
-                self.grow();
-            } else if age <= WINDOW_NS {
-                self.overrun = self.overrun.saturating_add(1);
-            }
-        }
-        let at = self.place(number);
-        let (Some(entry), Some(head)) = (self.ring.get_mut(at), self.heads.get_mut(chain)) else {
+        self.next = number.wrapping_add(1);
+        let (Some(entry), Some(head)) =
+            (self.ring.get_mut(place(number)), self.heads.get_mut(chain))
+        else {
             return;
         };
+        if ts.since(entry.ts) <= WINDOW_NS {
+            self.overrun = self.overrun.saturating_add(1);
+        }
         *entry = Entry {
             ts,
             digest,
@@ -187,37 +178,16 @@ impl Recent {
             number,
             moment: coarse(ts),
         };
-        self.next = number.wrapping_add(1);
-        self.kept = self.kept.saturating_add(1).min(self.ring.len());
-    }
-
-    /// Doubles the ring; what is remembered gets the place that its number has in the longer one.
-    #[cold]
-    fn grow(&mut self) {
-        let old = std::mem::take(&mut self.ring);
-        self.ring = vec![NOTHING; old.len().saturating_mul(2)];
-        let mut number = self.next;
-        for _ in 0..self.kept {
-            number = number.wrapping_sub(1);
-            let at = self.place(number);
-            let from = old.get(place(number, old.len()));
-            if let (Some(entry), Some(from)) = (self.ring.get_mut(at), from) {
-                *entry = *from;
-            }
-        }
+        // Read now what will be overwritten soon: by then it has come out of memory.
+        let soon = self.ring.get(place(number.wrapping_add(FETCHED_AHEAD)));
+        black_box(soon.map(|entry| entry.ts));
     }
 
     /// Whether a packet of this number is still in the ring.
     #[inline]
     fn is_there(&self, number: u32) -> bool {
         let age = self.next.wrapping_sub(number);
-        age >= 1 && usize::try_from(age).is_ok_and(|age| age <= self.kept)
-    }
-
-    /// A packet's place in the ring.
-    #[inline]
-    fn place(&self, number: u32) -> usize {
-        place(number, self.ring.len())
+        age >= 1 && usize::try_from(age).is_ok_and(|age| age <= RING_LEN)
     }
 
     /// The chain of a digest. Mixed with the key, so that nobody can fill one on purpose.
@@ -235,20 +205,20 @@ fn coarse(ts: Timestamp) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// A packet's place in a ring of that length, a power of two.
+/// A packet's place in the ring.
 #[inline]
-fn place(number: u32, len: usize) -> usize {
-    usize::try_from(number).unwrap_or(0) & len.wrapping_sub(1)
+fn place(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(0) & (RING_LEN - 1)
 }
 
 impl Recent {
-    /// Bytes of the ring and the chains' heads.
+    /// Bytes of the ring and the chains' heads, which are there from the start.
     #[must_use]
     pub fn held(&self) -> Held {
+        let ring = self.ring.capacity().saturating_mul(size_of::<Entry>());
         let heads = self.heads.capacity().saturating_mul(size_of::<Head>());
-        let of = |len: usize| len.saturating_mul(size_of::<Entry>()).saturating_add(heads);
-        let name = "packets of the last moments";
-        Held::new(name, of(self.ring.capacity()), of(RING_LEN_MAX))
+        let bytes = ring.saturating_add(heads);
+        Held::new("packets of the last moments", bytes, bytes)
     }
 }
 
@@ -287,31 +257,11 @@ mod tests {
     #[test]
     fn what_is_overwritten_too_early_is_counted_and_an_old_ring_is_empty() {
         let mut recent = Recent::new(Seed(7));
-        for n in 0..u32::try_from(RING_LEN_MAX).unwrap() + 5 {
+        for n in 0..u32::try_from(RING_LEN).unwrap() + 5 {
             recent.look(us(1), n.into(), 0, 1);
         }
         assert_eq!(recent.overrun, 5);
         recent.clear();
         assert!(!recent.look(us(1), 100, 0, 1).copy);
-    }
-
-    /// A burst has the ring grow while what is in it may be asked for; at a slow pace it stays as it is.
-    #[test]
-    fn the_ring_grows_with_a_burst_and_forgets_nothing_for_it() {
-        let mut recent = Recent::new(Seed(7));
-        let slow = 3 * i64::try_from(RING_LEN_MIN).unwrap();
-        for n in 0..slow {
-            recent.look(us(n * 20), n.unsigned_abs(), 0, 1);
-        }
-        assert_eq!(recent.ring.len(), RING_LEN_MIN);
-        let (begin, count) = (us(slow * 20), 5_000_u64);
-        for n in 0..count {
-            assert!(!recent.look(begin, 1_000_000 + n, 0, 1).copy);
-        }
-        assert_eq!(recent.ring.len(), 8 * RING_LEN_MIN);
-        for n in 0..count {
-            assert!(recent.look(begin, 1_000_000 + n, 0, 1).copy, "{n}");
-        }
-        assert_eq!(recent.overrun, 0);
     }
 }
