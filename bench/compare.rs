@@ -17,6 +17,7 @@ mod pcap;
 mod report;
 mod targets;
 mod turns;
+mod yardstick;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,7 @@ use std::process::Command;
 use pcap::Failure;
 use report::{Doubled, Lookup, Results};
 use turns::{Place, Run, Subject, TAPIR, beside, subjects};
+use yardstick::Yardstick;
 
 /// A capture, and the runs of each program on it: `None` for a program that is not there.
 pub(crate) struct Load {
@@ -46,8 +48,11 @@ fn main() -> Result<(), Failure> {
     let core = core.clone();
     let place = Place { data, core };
     let load_before = report::load();
-    let mix = turns_on(&place, &mut subjects, "mix", None, runs)?;
-    let churn = turns_on(&place, &mut subjects, "churn", Some(flows), runs)?;
+    let mut yardstick = Yardstick::default();
+    let mut turns =
+        |name, flows| turns_on(&place, (&mut subjects, &mut yardstick), name, flows, runs);
+    let mix = turns("mix", None)?;
+    let churn = turns("churn", Some(flows))?;
     let results_of = Results {
         loads: [mix, churn],
         doubled: doubled(&place, &subjects, runs)?,
@@ -55,6 +60,7 @@ fn main() -> Result<(), Failure> {
         subjects,
         runs,
         load_before,
+        yardstick: yardstick.text(),
         core: place.core.clone(),
     };
     let text = report::text(&results_of);
@@ -67,7 +73,7 @@ fn main() -> Result<(), Failure> {
 /// Every program in turn on one capture. Another's failure becomes its row, one of Tapir's ends the bench.
 fn turns_on(
     place: &Place,
-    subjects: &mut [Subject],
+    (subjects, yardstick): (&mut [Subject], &mut Yardstick),
     name: &'static str,
     flows: Option<u64>,
     turns: usize,
@@ -80,6 +86,7 @@ fn turns_on(
             if subject.version.is_err() {
                 continue;
             }
+            yardstick.lay();
             let run = match place.run(subject, &capture, packets) {
                 Err(why) if !subject.is_tapir() => {
                     eprintln!("compare: {why}");

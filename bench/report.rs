@@ -18,6 +18,8 @@ pub(crate) struct Results {
     pub(crate) lookup: Lookup,
     pub(crate) runs: usize,
     pub(crate) load_before: String,
+    /// How steady the machine was.
+    pub(crate) yardstick: String,
     pub(crate) core: String,
 }
 
@@ -172,10 +174,11 @@ fn machine(results: &Results) -> String {
         .count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!(
-        "Machine: {model}, {cores} cores, Linux {}; load {} at the beginning, {} at the end.\n",
+        "Machine: {model}, {cores} cores, Linux {}; load {} at the beginning, {} at the end.\n{}\n",
         kernel.trim(),
         results.load_before,
         load(),
+        results.yardstick,
     )
 }
 

@@ -1,7 +1,7 @@
 //! The targets, each with its figure and whether that meets it.
 
 use crate::report::{Results, figure, median, mib};
-use crate::turns::{BARE, FREE_ONE, FREE_TWO, LIMIT, Run, SOFTFLOWD, SURICATA, TAPIR};
+use crate::turns::{BARE, FREE_BARE, FREE_ONE, FREE_TWO, LIMIT, Run, SOFTFLOWD, SURICATA, TAPIR};
 
 /// A figure, and what it is to be.
 struct Target {
@@ -49,6 +49,11 @@ fn cost(results: &Results) -> Vec<Target> {
     });
     let (wide, narrow) = (AtLeast(Some(3.0), Some(6.0)), AtLeast(None, Some(1.0)));
     let speed = 100.0 * results.cpu(mix, LIMIT, BARE);
+    // The same work as the limit's: reading, headers and flows, without what is made of the flows.
+    let limit = results.runs(mix, LIMIT);
+    let bare = results.runs(mix, FREE_BARE);
+    let pairs = limit.iter().zip(&bare);
+    let tracking = pairs.map(|(limit, bare)| 100.0 * limit.cpu_s / bare.of_threads(&["tracker"]));
     vec![
         target(
             "mix: Suricata's CPU by Tapir's",
@@ -64,6 +69,11 @@ fn cost(results: &Results) -> Vec<Target> {
             "mix, protocols off: % of the limit's speed",
             speed,
             AtLeast(Some(40.0), Some(60.0)),
+        ),
+        target(
+            "the same, by the tracker's thread alone",
+            median(tracking),
+            Told,
         ),
         target(
             "churn: Suricata's CPU by Tapir's",
@@ -106,6 +116,11 @@ fn workers(results: &Results) -> Vec<Target> {
             "2 workers: wall time of one by theirs",
             wall,
             AtLeast(Some(1.6), None),
+        ),
+        target(
+            "2 workers: CPU of one's busiest thread by that of theirs",
+            results.ratio(mix, FREE_ONE, FREE_TWO, Run::busiest_thread),
+            Told,
         ),
         target(
             "2 workers: trackers' CPU a packet by one's",

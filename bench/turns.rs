@@ -29,6 +29,11 @@ impl Run {
             .reduce(|sum, seconds| sum + seconds)
             .unwrap_or(f64::NAN)
     }
+
+    /// CPU seconds of the thread that had most of them.
+    pub(crate) fn busiest_thread(&self) -> f64 {
+        self.threads.values().copied().fold(f64::NAN, f64::max)
+    }
 }
 
 /// One of the programs.
@@ -129,7 +134,7 @@ pub(crate) fn subjects(data: &Path) -> Vec<Subject> {
         name,
         version,
         command: words(command),
-        pinned: name != FREE_ONE && name != FREE_TWO,
+        pinned: ![FREE_ONE, FREE_TWO, FREE_BARE].contains(&name),
         packets,
     };
     let says = |command| says(&words(command));
@@ -146,7 +151,7 @@ pub(crate) fn subjects(data: &Path) -> Vec<Subject> {
     let gcc = says("LIMIT").map(|_| "`bench/limit.c`, gcc -O2".to_owned());
     vec![
         subject(TAPIR, own.clone(), whole, tapir_packets),
-        subject(BARE, bare, none, tapir_packets),
+        subject(BARE, bare.clone(), none, tapir_packets),
         subject(SURICATA, says("suricata -V"), suricata, suricata_packets),
         subject(SOFTFLOWD, says("softflowd -h"), softflowd, silent),
         subject("ndpiReader", says("ndpiReader -h"), ndpi, silent),
@@ -154,6 +159,7 @@ pub(crate) fn subjects(data: &Path) -> Vec<Subject> {
         subject(LIMIT, gcc, "LIMIT CAPTURE", silent),
         subject(FREE_ONE, own.clone(), whole, tapir_packets),
         subject(FREE_TWO, own, two, tapir_packets),
+        subject(FREE_BARE, bare, none, tapir_packets),
     ]
 }
 
@@ -165,6 +171,7 @@ pub(crate) const SOFTFLOWD: &str = "softflowd, flows only";
 pub(crate) const LIMIT: &str = "limit in C";
 pub(crate) const FREE_ONE: &str = "tapir, all cores, 1 worker";
 pub(crate) const FREE_TWO: &str = "tapir, all cores, 2 workers";
+pub(crate) const FREE_BARE: &str = "tapir, protocols off, all cores";
 
 /// The line in which a program tells its version, or its first; some use the wrong stream or fail.
 fn says(command: &[String]) -> Result<String, String> {

@@ -171,7 +171,7 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         ..TrackerConfig::default()
     };
     let (start, before) = (Resident::now(), analysis.held());
-    let (source, trackers, mut held, written) = flow_through(
+    let through = flow_through(
         source,
         &mut tally,
         options.workers.max(1),
@@ -181,23 +181,21 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
     )?;
     tally.clear();
     let stats = stats(
-        &source.report(),
+        &through.source.report(),
         &tally,
-        &trackers,
+        &through.trackers,
         &analysis,
-        &written.output.counts(),
+        &through.written.output.counts(),
         analysis.mirror(true),
     );
-    let at_once = [written.output.held()];
-    let each = trackers.iter().flat_map(|tracker| &tracker.held);
-    held.extend(each.chain(&at_once));
+    let held = through.held();
     let memory = memory::account("program", (start, &before), (tally.resident, &held));
     let site_days = analysis.site_days();
     let outcome = Outcome {
-        breaches: written.breaches,
-        incidents: written.incidents,
-        devices: analysis.devices(),
-        services: analysis.service_uses(),
+        breaches: through.written.breaches,
+        incidents: through.written.incidents,
+        devices: through.devices,
+        services: through.services,
         traffic: tally.traffic(),
         figures: figures(
             &models_hash,
@@ -215,8 +213,10 @@ pub fn analyze(options: &Options) -> Result<Outcome, AnalyzeError> {
         sensor_id: site.sensor_id,
         time_zone: site.time_zone,
     };
-    write(&outcome, written.output)?;
-    store::save(options.state.as_deref(), &analysis.save())?;
+    write(&outcome, through.written.output)?;
+    if let Some(folder) = &options.state {
+        store::save(folder, &analysis.save())?;
+    }
     Ok(outcome)
 }
 
@@ -270,6 +270,27 @@ fn write(outcome: &Outcome, output: Output) -> Result<(), OutputError> {
     output.commit()
 }
 
+/// What is left when all of the input has gone through.
+struct Through {
+    source: FileSource,
+    trackers: Vec<TrackerStats>,
+    /// What the analysis held when the input was over.
+    analysis: Vec<Held>,
+    devices: Vec<Device>,
+    services: Vec<ServiceUse>,
+    written: Written,
+}
+
+impl Through {
+    /// What all parts held in memory.
+    fn held(&self) -> Vec<Held> {
+        let mut held = self.analysis.clone();
+        held.extend(self.trackers.iter().flat_map(|tracker| &tracker.held));
+        held.push(self.written.output.held());
+        held
+    }
+}
+
 /// Source to trackers to analysis to writer. On one core all of them are one thread.
 fn flow_through(
     source: FileSource,
@@ -278,7 +299,7 @@ fn flow_through(
     config: &TrackerConfig,
     analysis: &mut Analysis,
     output: Output,
-) -> Result<(FileSource, Vec<TrackerStats>, Vec<Held>, Written), AnalyzeError> {
+) -> Result<Through, AnalyzeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = match (workers, cores) {
         (1, 1) => Threads::One,
@@ -307,9 +328,19 @@ fn flow_through(
             }
             listening
         });
-        let written = writer.over()?;
+        // What was found is put together while the logs go to the disk.
+        let last = writer.over();
+        let (devices, services) = (analysis.devices(), analysis.service_uses());
+        let written = last.written()?;
         let (source, trackers) = read?;
-        Ok((source, trackers, held, written))
+        Ok(Through {
+            source,
+            trackers,
+            analysis: held,
+            devices,
+            services,
+            written,
+        })
     })
 }
 

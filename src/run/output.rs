@@ -80,11 +80,12 @@ impl Log {
     }
 
     /// Writes all that waits and sees it to the disk.
-    fn close(self) -> io::Result<()> {
-        let Some(mut file) = self.file else {
+    fn close(&mut self) -> io::Result<()> {
+        let Some(mut file) = self.file.take() else {
             return Ok(());
         };
         file.write_all(&self.waiting)?;
+        self.waiting.clear();
         file.sync_data()
     }
 }
@@ -164,6 +165,18 @@ impl Output {
         Ok(self.logs.len() - 1)
     }
 
+    /// No more records come: sees their logs to the disk. This may take longer than all the rest.
+    pub(crate) fn close_logs(&mut self) -> Result<(), OutputError> {
+        for at in 0..self.logs.len() {
+            let Some(log) = self.logs.get_mut(at) else {
+                break;
+            };
+            let (kind, closed) = (log.kind, log.close());
+            closed.map_err(|error| failed(&self.log_path(kind), error))?;
+        }
+        Ok(())
+    }
+
     /// Where the log of `kind` grows.
     fn log_path(&self, kind: &str) -> PathBuf {
         let partial = self.partial().unwrap_or_default();
@@ -199,10 +212,7 @@ impl Output {
         let (Some(folder), Some(partial)) = (self.folder.clone(), self.partial()) else {
             return Ok(());
         };
-        for log in std::mem::take(&mut self.logs) {
-            let path = partial.join(format!("{}.log", log.kind));
-            log.close().map_err(|error| failed(&path, error))?;
-        }
+        self.close_logs()?;
         let last = folder.join(LAST);
         let stale = fs::read_dir(&folder).map_err(|error| failed(&folder, error))?;
         let _absent_is_fine = fs::remove_file(&last);

@@ -73,15 +73,17 @@ impl Writing {
         for batch in effects {
             self.batch(batch)?;
         }
-        Ok(self.written())
+        self.written()
     }
 
-    fn written(self) -> Written {
-        Written {
+    /// What was written, on the disk.
+    fn written(mut self) -> Result<Written, OutputError> {
+        self.output.close_logs()?;
+        Ok(Written {
             output: self.output,
             breaches: self.breaches.items,
             incidents: self.incidents.items,
-        }
+        })
     }
 }
 
@@ -128,16 +130,34 @@ impl<'scope> ToWriter<'scope> {
         }
     }
 
-    /// What was written, once all of it is.
-    pub(super) fn over(self) -> Result<Written, OutputError> {
+    /// No more batches come. While a thread sees what it wrote to the disk, others may go on.
+    pub(super) fn over(self) -> Last<'scope> {
         match self {
             Self::Thread { effects, thread } => {
                 drop(effects);
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                Last::Thread(thread)
             }
-            Self::Here(writing, result) => result.map(|()| writing.written()),
+            Self::Here(writing, result) => Last::Here(writing, result),
+        }
+    }
+}
+
+/// What was handed the last batch.
+pub(super) enum Last<'scope> {
+    /// A thread.
+    Thread(ScopedJoinHandle<'scope, Result<Written, OutputError>>),
+    /// Nobody else.
+    Here(Box<Writing>, Result<(), OutputError>),
+}
+
+impl Last<'_> {
+    /// What was written, once all of it is on the disk.
+    pub(super) fn written(self) -> Result<Written, OutputError> {
+        match self {
+            Self::Thread(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Self::Here(writing, result) => result.and_then(|()| writing.written()),
         }
     }
 }

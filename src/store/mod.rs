@@ -91,8 +91,7 @@ fn parse(text: &str) -> Result<SavedState, String> {
 ///
 /// # Errors
 /// The folder or file cannot be written; the old state then stands.
-pub fn save(folder: Option<&Path>, state: &SavedState) -> Result<(), StateError> {
-    let Some(folder) = folder else { return Ok(()) };
+pub fn save(folder: &Path, state: &SavedState) -> Result<(), StateError> {
     let failed = |path: &Path, error| StateError::Io {
         path: path.to_owned(),
         error,
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn what_is_saved_is_loaded_and_damage_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        save(Some(folder.path()), &SavedState::default()).unwrap();
+        save(folder.path(), &SavedState::default()).unwrap();
         load(Some(folder.path())).unwrap();
         let path = folder.path().join(FILE);
         let text = fs::read_to_string(&path).unwrap();

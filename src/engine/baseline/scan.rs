@@ -140,8 +140,9 @@ impl Walk {
 
 /// Adds to a sorted set of at most `max`.
 fn note<T: Ord>(set: &mut Vec<T>, item: T, max: usize) {
-    if let Err(at) = set.binary_search(&item)
-        && set.len() < max
+    // A full one takes nothing, so it need not be searched.
+    if set.len() < max
+        && let Err(at) = set.binary_search(&item)
     {
         set.insert(at, item);
     }

@@ -299,7 +299,7 @@ impl Inbox<'_> {
         let saved = serde_json::from_str::<SavedState>(text)
             .map_err(|error| error.to_string())
             .and_then(|state| {
-                let folder = Some(self.serve.settings.store.folder.as_path());
+                let folder = &self.serve.settings.store.folder;
                 store::save(folder, &state).map_err(|error| error.to_string())
             });
         if let Err(error) = &saved {
