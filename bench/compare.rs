@@ -48,7 +48,7 @@ fn main() -> Result<(), Failure> {
     let core = core.clone();
     let place = Place { data, core };
     let load_before = report::load();
-    let mut yardstick = Yardstick::default();
+    let mut yardstick = Yardstick::new();
     let mut turns =
         |name, flows| turns_on(&place, (&mut subjects, &mut yardstick), name, flows, runs);
     let mix = turns("mix", None)?;

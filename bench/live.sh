@@ -23,7 +23,10 @@ tables=${TAPIR_BENCH_LIVE:-bench/live.md}
 parts=" ${TAPIR_BENCH_PARTS:-idle rates mix order held} "
 orders=${TAPIR_BENCH_ORDERS:-200}
 for need in ip tc ethtool nft bridge taskset curl python3; do
-    command -v "$need" >/dev/null || { echo "bench-live: $need is not installed" >&2; exit 1; }
+    command -v "$need" >/dev/null || {
+        echo "bench-live: $need is not installed; run: apt-get install -y iproute2 ethtool nftables curl python3" >&2
+        exit 1
+    }
 done
 [ "$(id -u)" = 0 ] || { echo "bench-live: needs root, for network namespaces" >&2; exit 1; }
 

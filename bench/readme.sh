@@ -17,6 +17,9 @@ trap 'rm -f "$figures"' EXIT
     section results.md Targets
     section results.md "Mix: an office's traffic"
     section results.md 'Churn: flows that come and go'
+    printf '### Rooms: where the CPU time goes\n\n'
+    awk '/^# /{next} NR > 2' rooms.md
+    echo
     printf '### Live (all of it: [live.md](live.md))\n\n'
     machine live.md
     echo
