@@ -237,8 +237,11 @@ targets() {
     awk -F ' *\\| *' '
         function row(what, figure, bound, text) {
             printf "| %s | %s | ≤ %s | %s |\n", what, text, bound, figure <= bound ? "met" : "short" }
-        FILENAME ~ /rates$/ && /^. 64-byte/ && $3 == 1 && $4 > 950000 && $4 < 1050000 {
-            row("64-byte frames at a million a second, one queue: lost", $9 + $10, 0, $9 + $10) }
+        FILENAME ~ /rates$/ && /^. 64-byte/ && $3 == 1 {
+            if ($4 > fastest) { fastest = $4; lost = $9 + $10 }
+            if ($4 > 950000 && $4 < 1050000) {
+                row("64-byte frames at a million a second, one queue: lost", $9 + $10, 0, $9 + $10)
+                million = 1 } }
         FILENAME ~ /rates$/ && /^. mix/ && $3 == 1 {
             row("mix at the sender\047s maximum (" $4 " a second), one queue: lost", $9 + $10, 0, $9 + $10)
             row("the same: % of a core, sensing process", $11, 50, $11) }
@@ -246,6 +249,9 @@ targets() {
         FILENAME ~ /latency$/ && /quiet/ { row("SYN of a held pair to its reset, quiet link, p50, µs", $4, 100, $4) }
         FILENAME ~ /latency$/ && /other traffic/ { row("the same, loaded link, p99, µs", $6, 500, $6) }
         FILENAME ~ /latency$/ && /to order/ { row("packet that completes a breach to order, p99, µs", $6, 50000, $6) }
+        END { if (fastest && !million)
+            printf "| 64-byte frames at a million a second, one queue: lost | – | ≤ 0 | not measured: the sender came to %d, %d lost |\n", \
+                fastest, lost }
     ' "$work/rates" "$work/ratios" "$work/latency"
 }
 
