@@ -65,17 +65,17 @@ impl Yardstick {
 
     /// What it took, in words.
     pub(crate) fn text(&self) -> String {
-        let range = |all: &[f64]| {
+        let range = |all: &[f64], unit: &str| {
             let lowest = all.iter().copied().fold(f64::INFINITY, f64::min);
             let highest = all.iter().copied().fold(0.0, f64::max);
             let usual = median(all.iter().copied());
-            format!("{lowest:.0} to {highest:.0}, {usual:.0} in the median")
+            format!("{lowest:.0} to {highest:.0} {unit} ({usual:.0} in the median)")
         };
         format!(
-            "Between the runs, {} times: the same loop of multiplications took {} ms; a step to another line of 4 MiB {} ns.",
+            "Between the runs, {} times: the same loop of multiplications took {}; a step to another line of 4 MiB {}.",
             self.loop_ms.len(),
-            range(&self.loop_ms),
-            range(&self.step_ns),
+            range(&self.loop_ms, "ms"),
+            range(&self.step_ns, "ns"),
         )
     }
 }
