@@ -69,6 +69,9 @@ fn main() -> Result<(), Failure> {
     for run in runs {
         let (capture, samples) = run.split_once('=').ok_or("a run is CAPTURE=SAMPLES")?;
         let samples = read(&fs::read_to_string(samples)?);
+        if samples.is_empty() {
+            return Err(format!("no samples of {capture}: perf saw nothing of the program").into());
+        }
         let rooms = by_room(&program, &symbols, &samples)?;
         let (packets, _) = pcap::size(Path::new(capture))?;
         columns.push((rooms, packets));
