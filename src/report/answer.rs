@@ -114,7 +114,7 @@ fn fill(
         );
     }
     screen.blank();
-    found(screen, summary, findings, form);
+    let tied = found(screen, summary, findings, form);
     screen.paragraph("Devices", FIELD, &inventory(summary), 2);
     screen.paragraph("Read", FIELD, &read(summary, figures), 2);
     let missed = missed(summary);
@@ -128,20 +128,22 @@ fn fill(
         screen.paragraph("Sensor", FIELD, &health, 2);
     }
     let provisional = |b: &Breach| b.provisional && b.score >= Some(SCORE_MIN);
-    let sign = if findings.breaches().any(provisional) {
-        "; ~ marks scores that rest on assumed rates"
-    } else {
-        ""
-    };
-    screen.paragraph("Learned", FIELD, &format!("{}{sign}", summary.learning), 2);
+    let mut learned = summary.learning.to_owned();
+    if findings.breaches().any(provisional) {
+        learned.push_str("; ~ marks scores that rest on assumed rates");
+    }
+    if tied {
+        learned.push_str("; + is of the incident above");
+    }
+    screen.paragraph("Learned", FIELD, &learned, 2);
     if let Some(dir) = summary.out_dir {
         let dir = dir.trim_end_matches('/');
         screen.paragraph("Report", FIELD, &format!("{dir}/report.html"), 2);
     }
 }
 
-/// The breaches, incident by incident, and how many are not shown.
-fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, form: Form) {
+/// The breaches, incident by incident, and how many are not shown. Whether a plus ties some of them.
+fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, form: Form) -> bool {
     let all: Vec<(usize, &Breach)> = findings
         .groups
         .iter()
@@ -158,13 +160,15 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, fo
     let more = all.len() - low - shown.len();
     let names = shown.iter().map(|(_, b)| width(&escaped(&b.device_name)));
     let name_width = names.max().unwrap_or(0).min(NAME_MAX);
-    let mut last_group = None;
+    let (mut last_group, mut any_tied) = (None, false);
     for (index, (group, breach)) in shown.iter().enumerate() {
         let same = last_group == Some(*group);
         if form.gaps && !same && index > 0 {
             screen.blank();
         }
-        item(screen, summary, breach, same && !form.gaps, name_width);
+        let tied = same && !form.gaps;
+        any_tied |= tied;
+        item(screen, summary, breach, tied, name_width);
         last_group = Some(*group);
         if index < form.sentences {
             let lines = if index < form.wrapped { 2 } else { 1 };
@@ -188,6 +192,7 @@ fn found(screen: &mut Screen, summary: &Summary<'_>, findings: &Findings<'_>, fo
     if !all.is_empty() {
         screen.blank();
     }
+    any_tied
 }
 
 /// One breach on one line: score, what is asked, who, what, when. A plus ties it to the one above

@@ -143,14 +143,14 @@ impl Output {
             return Ok(());
         }
         let written = log.write_pages();
-        written.map_err(|error| failed(&self.log_path(kind), error))
+        written.map_err(|error| failed(&log_path(&self.partial().unwrap_or_default(), kind), error))
     }
 
     /// Opens the log of a kind not seen before.
     fn open_log(&mut self, kind: &'static str) -> Result<usize, OutputError> {
-        let file = match &self.folder {
-            Some(_) => {
-                let path = self.log_path(kind);
+        let file = match self.partial() {
+            Some(partial) => {
+                let path = log_path(&partial, kind);
                 Some(File::create(&path).map_err(|error| failed(&path, error))?)
             }
             None => None,
@@ -167,20 +167,12 @@ impl Output {
 
     /// No more records come: sees their logs to the disk. This may take longer than all the rest.
     pub(crate) fn close_logs(&mut self) -> Result<(), OutputError> {
-        for at in 0..self.logs.len() {
-            let Some(log) = self.logs.get_mut(at) else {
-                break;
-            };
-            let (kind, closed) = (log.kind, log.close());
-            closed.map_err(|error| failed(&self.log_path(kind), error))?;
+        let partial = self.partial().unwrap_or_default();
+        for log in &mut self.logs {
+            let closed = log.close();
+            closed.map_err(|error| failed(&log_path(&partial, log.kind), error))?;
         }
         Ok(())
-    }
-
-    /// Where the log of `kind` grows.
-    fn log_path(&self, kind: &str) -> PathBuf {
-        let partial = self.partial().unwrap_or_default();
-        partial.join(format!("{kind}.log"))
     }
 
     /// Writes a file of JSON lines.
@@ -198,13 +190,18 @@ impl Output {
         self.file(name, &pretty(value))
     }
 
-    /// Writes a text file.
+    /// Writes a text file and sees it to the disk.
     pub(crate) fn file(&self, name: &str, text: &str) -> Result<(), OutputError> {
         let Some(partial) = self.partial() else {
             return Ok(());
         };
         let path = partial.join(name);
-        fs::write(&path, text).map_err(|error| failed(&path, error))
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_data()
+        };
+        write().map_err(|error| failed(&path, error))
     }
 
     /// Moves everything into place, `stats.json` last, and forgets older logs of kinds not seen now.
@@ -233,6 +230,8 @@ impl Output {
         }
         fs::remove_dir(&partial).map_err(|error| failed(&partial, error))?;
         self.done = true;
+        // The names as well, where the file system can: some that are shared cannot, and the files are there.
+        let _the_files_are_there = File::open(&folder).and_then(|names| names.sync_all());
         Ok(())
     }
 
@@ -247,6 +246,11 @@ impl Drop for Output {
             let _nothing_more_to_do = fs::remove_dir_all(partial);
         }
     }
+}
+
+/// Where the log of `kind` grows.
+fn log_path(partial: &Path, kind: &str) -> PathBuf {
+    partial.join(format!("{kind}.log"))
 }
 
 fn failed(path: &Path, error: io::Error) -> OutputError {
