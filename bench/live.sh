@@ -430,17 +430,24 @@ if part idle; then
     idle "$(armed reset_flow)" "autonomous"
 fi
 for count in 1 2; do
-    part rates || part mix || continue
-    queues $count "$([ $count = 1 ] && echo "$others" || echo "0-$last")"
-    if part rates && [ $count = 1 ]; then
-        # Unquoted: a list.
-        floods 1 1000 $rates
-        floods 1 100000 0
-    elif part rates; then
-        floods 2 1000 0
+    cpus=$([ $count = 1 ] && echo "$others" || echo "0-$last")
+    if part rates; then
+        queues $count "$cpus"
+        if [ $count = 1 ]; then
+            # Unquoted: a list.
+            floods 1 1000 $rates
+            floods 1 100000 0
+        else
+            floods 2 1000 0
+        fi
+        stop
     fi
-    if part mix; then whole_mix $count; fi
-    stop
+    # A daemon of its own: a hundred thousand flows of a flood end, and are told of, for minutes after it.
+    if part mix; then
+        queues $count "$cpus"
+        whole_mix $count
+        stop
+    fi
 done
 serve_canary
 if part order; then
