@@ -7,9 +7,7 @@
 //!
 //! Every frame is judged by itself, in the order of the ring, whether it comes alone or with others.
 
-use std::hint::black_box;
-
-use crate::batch::{Batch, Place};
+use crate::batch::{Batch, Place, ask};
 use crate::block::{Cursor, Found};
 use crate::filter::{Filter, Match};
 use crate::live::RingCounts;
@@ -19,8 +17,6 @@ use crate::{Frame, LinkType};
 /// Most frames taken in at a time. Their headers should still be in a near cache when they are tracked, and they are
 /// 48 KiB of it; with 64 frames memory is waited for more often.
 pub(crate) const FRAMES_MAX: usize = 256;
-/// Where a frame is read ahead: its network header, and what follows a TCP header without options.
-const FETCHED_AT: [usize; 2] = [14, 54];
 
 /// See the module.
 pub(crate) struct Intake {
@@ -88,7 +84,8 @@ impl Intake {
                 break;
             };
             self.cursor.pass(&found);
-            fetch(block, &found);
+            // Another core wrote it.
+            ask(block, found.start);
             self.count(&found);
             self.counts.tags += u64::from(found.restore_tag(block));
             if !wanted(self.filter.as_mut(), block, &found) {
@@ -132,15 +129,6 @@ impl Intake {
         counts.snapped += u64::from(found.len < found.wire_len as usize);
         counts.over_mtu += u64::from(found.wire_len > self.frame_max);
         counts.checksums_unfinished += u64::from(found.checksum_unfinished);
-    }
-}
-
-/// Reads a little of the frame, which another core wrote: so it comes out of memory while the header of the next
-/// one does, and is there when the frame is tracked.
-#[inline]
-fn fetch(block: &[u8], found: &Found) {
-    for at in FETCHED_AT {
-        black_box(block.get(found.start + at).copied());
     }
 }
 

@@ -9,7 +9,7 @@
 //! Odd:      a fraction of a second or more is dropped, the whole second stands.
 //! Not done: the file's own snap length is not enforced; what is there is delivered.
 
-use crate::batch::Place;
+use crate::batch::{Place, ask};
 use crate::file::{Record, Trust};
 use crate::report::{Damage, DamageKind};
 use crate::window::{Short, Window};
@@ -183,6 +183,7 @@ impl PcapWalk {
             if ts_ns < from_ns || too_long || ahead.len() - next < whole {
                 break;
             }
+            ask(ahead, next + self.head_len);
             places.push(Place {
                 ts_ns,
                 wire_len: wire_len.max(captured),

@@ -47,8 +47,8 @@ use counted::Counted;
 use plain::Quick;
 use sightings::Sightings;
 
-/// Flows that are read together before they are closed: so many reads of memory a processor has under way.
-const FETCHED: usize = 8;
+/// How many flows ahead of the one that is closed memory is asked for.
+const ASKED: usize = 8;
 
 /// Bounds and key of a tracker.
 #[derive(Clone, Copy, Debug)]
@@ -268,7 +268,7 @@ impl Tracker {
                 return;
             };
             let deadline = flow.deadline();
-            self.table.fetch_next(index);
+            self.table.ask_next(index);
             self.close(index, deadline, true, out);
         }
     }
@@ -288,11 +288,10 @@ impl Tracker {
                 sorted.into_iter()
             }
         };
-        for number in 0..flows_max {
-            if number.is_multiple_of(FETCHED) {
-                let ahead = closing.as_slice();
-                self.table.fetch_all(ahead.get(..FETCHED).unwrap_or(ahead));
-            }
+        for _ in 0..flows_max {
+            let ahead = closing.as_slice();
+            self.table.ask(ahead.get(ASKED));
+            self.table.ask_app(ahead.get(ASKED / 2));
             let Some(index) = closing.next() else { break };
             self.close(index, self.now, false, out);
         }

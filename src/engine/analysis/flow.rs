@@ -25,10 +25,16 @@ impl Ends {
 }
 
 impl Analysis {
-    /// Whose addresses a flow is between.
+    /// Whose addresses a flow is between. What its event will change of them is asked for.
     pub(super) fn ends(&mut self, flow: &FlowRef) -> Ends {
         let (orig, orig_home) = self.devices.whose(flow.orig.bits());
         let (resp, resp_home) = self.devices.whose(flow.resp.bits());
+        for device in [orig, resp].into_iter().flatten() {
+            self.devices.ask(device);
+        }
+        if let Some(device) = orig {
+            self.site.ask(device);
+        }
         Ends {
             orig,
             resp,
@@ -125,6 +131,12 @@ impl Analysis {
     /// What an event says of the flow's devices.
     fn stage(&mut self, ts: Timestamp, flow: &FlowRef, event: &FlowEvent, ends: &Ends) {
         let (orig, resp) = (flow.orig.bits(), flow.resp.bits());
+        let contact = match event.phase {
+            Phase::Answered | Phase::Failed => {
+                ends.orig.map(|device| self.site.contact(device, flow))
+            }
+            Phase::New | Phase::Update | Phase::Close => None,
+        };
         self.devices
             .flow(ts, (orig, ends.orig), (resp, ends.resp), event);
         self.seen_at_mirror(ts, flow, event);
@@ -152,8 +164,12 @@ impl Analysis {
                     let to = outside.then(|| named(resp, names, &flow.resp, &mut self.text));
                     self.site.began(ts, device, flow, to);
                 }
-                Phase::Answered => self.site.outcome(ts, device, flow, false),
-                Phase::Failed => self.site.outcome(ts, device, flow, true),
+                Phase::Answered | Phase::Failed => {
+                    if let Some(contact) = contact {
+                        let failed = event.phase == Phase::Failed;
+                        self.site.outcome(ts, device, flow, (contact, failed));
+                    }
+                }
                 Phase::Update | Phase::Close => {}
             }
             if self.site.judges(ts, device) {

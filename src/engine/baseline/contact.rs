@@ -50,6 +50,10 @@ impl NameHash {
     }
 }
 
+/// An address, a port and a protocol, as [`Site::contact`] names them.
+#[derive(Clone, Copy, Debug)]
+pub struct Contact(u64);
+
 impl Site {
     /// Whether there is a baseline that a device's flow belongs to; begins one where it is due.
     #[inline]
@@ -128,16 +132,39 @@ impl Site {
         }
     }
 
+    /// Asks for what a flow's event will read of a device.
+    #[inline]
+    pub fn ask(&self, device: DeviceIx) {
+        if let Some(Some(watch)) = self.watches.get(device.index()) {
+            watch.ask();
+        }
+    }
+
+    /// Names what a device is in contact with, and asks for where the device's contacts tell of it.
+    pub fn contact(&self, device: DeviceIx, flow: &FlowRef) -> Contact {
+        let port = flow.resp.port.to_be_bytes();
+        let thing = stable_hash(&[&flow.resp.addr, &port, &[flow.proto]]);
+        if let Some(Some(watch)) = self.watches.get(device.index()) {
+            watch.contacts.ask(thing);
+        }
+        Contact(thing)
+    }
+
     /// A device's contact was answered or failed: the scan walk, on TCP first contacts.
-    pub fn outcome(&mut self, ts: Timestamp, device: DeviceIx, flow: &FlowRef, failed: bool) {
+    pub fn outcome(
+        &mut self,
+        ts: Timestamp,
+        device: DeviceIx,
+        flow: &FlowRef,
+        (contact, failed): (Contact, bool),
+    ) {
         let Some(watch) = watch(&mut self.watches, ts, device) else {
             return;
         };
         let first = !watch.answered && !failed;
         watch.answered |= !failed;
         let port = flow.resp.port;
-        let thing = stable_hash(&[&flow.resp.addr, &port.to_be_bytes(), &[flow.proto]]);
-        let known = watch.contacts.note(ts, thing);
+        let known = watch.contacts.note(ts, contact.0);
         let tcp = flow.proto == 6;
         let scan = if tcp && !known {
             watch.walk.contact(ts, flow.resp.ip(), port, failed)

@@ -8,7 +8,7 @@ use super::features::{Counts, FEATURES};
 use super::novelty::Seen;
 use super::scan::Walk;
 use super::site::TENURE_NS;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, ask};
 
 /// Own device-days that the level is taken from.
 const DAYS: usize = 21;
@@ -63,6 +63,14 @@ pub(super) struct Hour {
 }
 
 impl Watch {
+    /// Asks for its cache lines.
+    #[inline]
+    pub(super) fn ask(&self) {
+        ask(&self.contacts);
+        ask(&self.walk);
+        ask(&self.baseline);
+    }
+
     /// Before this there is no baseline; none if there is one.
     pub(super) fn due(&self) -> Option<Timestamp> {
         if self.baseline.is_some() {

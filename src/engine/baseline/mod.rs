@@ -19,7 +19,7 @@ mod site;
 mod tail;
 
 pub use beacon::Beacon;
-pub use contact::{NameHash, Named};
+pub use contact::{Contact, NameHash, Named};
 pub use features::{Feature, Upload, Window};
 pub use novelty::{StableHash, stable_hash};
 pub use scan::Scan;

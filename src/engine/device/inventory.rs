@@ -138,6 +138,14 @@ impl Inventory {
         (holder.map(|ix| self.table.main(ix)), is_home)
     }
 
+    /// Asks for what a flow's event will change of the device at `ix`.
+    #[inline]
+    pub fn ask(&self, ix: DeviceIx) {
+        if let Some(live) = self.table.live(ix) {
+            live.ask();
+        }
+    }
+
     /// The hardware address that `ip` was last tied to.
     #[must_use]
     pub fn mac_of(&self, ip: IpAddr) -> Option<MacAddr> {

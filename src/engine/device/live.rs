@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::home::Home;
 use super::inventory::DeviceIx;
 use super::near::Near;
-use crate::types::{ByAddr, Seed, ShortId, Timestamp, ip_bits, v4_bits};
+use crate::types::{ByAddr, Seed, ShortId, Timestamp, ask, ip_bits, v4_bits};
 
 /// Addresses bound at most, over all devices.
 const ADDRESSES_MAX: usize = 80_000;
@@ -75,6 +75,14 @@ const _: () = assert!(
 );
 
 impl Live {
+    /// Asks for its cache lines.
+    #[inline]
+    pub(super) fn ask(&self) {
+        ask(&self.id);
+        ask(&self.addr);
+        ask(&self.next);
+    }
+
     pub(super) fn new(id: &str, ix: DeviceIx) -> Self {
         Self {
             id: ShortId::new(id),

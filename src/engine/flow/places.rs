@@ -6,6 +6,7 @@
 //! Bounds: the table's; it doubles when five eighths are in use, which touches no flow.
 
 use super::table::{Index, NONE, place};
+use crate::types::ask;
 
 /// See the module.
 pub(super) struct Places {
@@ -75,6 +76,14 @@ impl Places {
             (at, passed) = (self.behind(at), passed + 1);
         }
         None
+    }
+
+    /// Asks for where a search for this hash begins.
+    #[inline]
+    pub(super) fn ask(&self, hash: u32) {
+        if let Some(slot) = self.slots.get(self.home(hash)) {
+            ask(slot);
+        }
     }
 
     /// The flow that a search for this hash most likely finds, `NONE` if it is not where the search begins.

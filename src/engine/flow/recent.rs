@@ -8,9 +8,7 @@
 //!         overwritten, and that is counted. A chain is followed for 32 packets. The key decides only
 //!         which chain a packet is in, never what is found.
 
-use std::hint::black_box;
-
-use crate::types::{Held, Seed, Timestamp};
+use crate::types::{Held, Seed, Timestamp, ask};
 
 /// Copies come within 2 ms.
 pub(super) const WINDOW_NS: i64 = 2_000_000;
@@ -23,8 +21,8 @@ const AGAIN_COARSE: u32 = 123;
 const RING_LEN: usize = 1 << 15;
 /// Chains; a power of two.
 const CHAINS: usize = 1 << 13;
-/// Places ahead of the packet remembered that are read for the next ones: the line of memory behind its own.
-const FETCHED_AHEAD: u32 = 2;
+/// Places ahead of the packet remembered that are asked for: the line of memory behind its own.
+const ASKED_AHEAD: u32 = 2;
 /// Packets of a chain that are looked at.
 const CHAIN_LOOKED_AT: u32 = 32;
 
@@ -178,9 +176,10 @@ impl Recent {
             number,
             moment: coarse(ts),
         };
-        // Read now what will be overwritten soon: by then it has come out of memory.
-        let soon = self.ring.get(place(number.wrapping_add(FETCHED_AHEAD)));
-        black_box(soon.map(|entry| entry.ts));
+        // What will be overwritten soon: by then it has come out of memory.
+        if let Some(entry) = self.ring.get(place(number.wrapping_add(ASKED_AHEAD))) {
+            ask(entry);
+        }
     }
 
     /// Whether a packet of this number is still in the ring.

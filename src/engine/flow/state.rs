@@ -4,7 +4,7 @@
 
 use super::wheel::UNLINKED;
 use super::{Dir, History, Key, Weirds};
-use crate::types::{FlowRef, MacAddr, Ordinal, Timestamp};
+use crate::types::{FlowRef, MacAddr, Ordinal, Timestamp, ask};
 
 /// Bits of [`Flow::flags`] and [`Side::seen`].
 pub mod bit {
@@ -211,10 +211,13 @@ impl<A> Flow<A> {
         }
     }
 
-    /// Something of each of its cache lines.
+    /// Asks for each of its cache lines.
     #[inline]
-    pub(super) fn touched(&self) -> u32 {
-        self.flags ^ self.orig.new_pkts ^ self.resp.new_pkts ^ self.event_age
+    pub(super) fn ask(&self) {
+        ask(&self.flags);
+        ask(&self.orig.new_pkts);
+        ask(&self.resp.new_pkts);
+        ask(&self.event_age);
     }
 
     /// The direction of `dir`.

@@ -5,14 +5,13 @@
 //! Order:  the hash key decides only where an entry lies, never what is told first.
 
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::hint::black_box;
 
 use foldhash::fast::SeedableRandomState;
 
 use super::places::Places;
 use super::wheel::{UNLINKED, Wheel};
 use super::{Flow, Key, Rank};
-use crate::types::{Held, Seed, Timestamp};
+use crate::types::{Held, Seed, Timestamp, ask};
 
 /// Place of a flow in the slab.
 pub type Index = u32;
@@ -103,34 +102,43 @@ impl<A> Table<A> {
         self.index.find(hash, is)
     }
 
-    /// Reads what a search for this hash will read, so that several searches wait for memory at one time.
+    /// Asks for the place where a search for this hash begins.
     #[inline]
-    pub fn fetch(&self, hash: u32) {
-        self.fetch_flow(self.index.likely(hash));
+    pub fn ask_place(&self, hash: u32) {
+        self.index.ask(hash);
     }
 
-    /// The same for a flow whose place is known.
+    /// Asks for the flow that a search for this hash most likely finds; its place was asked for before.
     #[inline]
-    fn fetch_flow(&self, index: Index) {
-        if let Some(flow) = self.flows.get(place(index)) {
-            black_box(flow.touched());
+    pub fn ask_flow(&self, hash: u32) {
+        self.ask(Some(&self.index.likely(hash)));
+    }
+
+    /// Asks for a flow.
+    #[inline]
+    pub fn ask(&self, index: Option<&Index>) {
+        if let Some(flow) = index.and_then(|index| self.flows.get(place(*index))) {
+            flow.ask();
         }
     }
 
-    /// Reads the flows that are about to be closed, so that they wait for memory at one time.
-    pub fn fetch_all(&self, indexes: &[Index]) {
-        for index in indexes {
-            self.fetch_flow(*index);
+    /// Asks for what parses a flow that was asked for before.
+    #[inline]
+    pub fn ask_app(&self, index: Option<&Index>) {
+        let flow = index.and_then(|index| self.flows.get(place(*index)));
+        if let Some(app) = flow.and_then(|flow| flow.app.as_deref()) {
+            ask(app);
         }
     }
 
-    /// Reads the flow that will be due after the one at `index`, while that one is closed.
+    /// Asks for the place and the parser of the flow that will be due after the one at `index`, while that one is
+    /// closed. The flow itself was asked for by the wheel.
     #[inline]
-    pub fn fetch_next(&self, index: Index) {
+    pub fn ask_next(&self, index: Index) {
         let next = self.flows.get(place(index)).map(|flow| flow.links.0);
         if let Some(flow) = next.and_then(|next| self.flows.get(place(next))) {
-            black_box(flow.touched());
-            black_box(self.index.likely(self.hash(&flow.key)));
+            self.index.ask(self.hash(&flow.key));
+            self.ask_app(next.as_ref());
         }
     }
 
@@ -159,6 +167,8 @@ impl<A> Table<A> {
             return None;
         }
         let index = if let Some(index) = self.free.pop() {
+            // The next new flow will lie there.
+            self.ask(self.free.last());
             *self.flows.get_mut(place(index))? = flow;
             index
         } else {

@@ -219,8 +219,10 @@ impl Wheel {
             let heads = Rank::ALL.map(|rank| self.head(self.cursor, rank));
             let Some(head) = heads.into_iter().find(|head| *head != NONE) else {
                 self.cursor = self.cursor.wrapping_add(1);
+                self.ask_heads(flows);
                 continue;
             };
+            ask_behind(flows, head);
             let deadline = flows.get(place(head)).map(Flow::deadline)?;
             if tick(deadline) <= self.cursor {
                 return Some(head);
@@ -232,7 +234,28 @@ impl Wheel {
     }
 }
 
+/// Asks for the flow after the next one of a list: the next was asked for when this one was the next.
+#[inline]
+fn ask_behind<A>(flows: &[Flow<A>], index: Index) {
+    let behind = |index| flows.get(place(index)).map(|flow| flow.links.0);
+    if let Some(flow) = behind(index)
+        .and_then(behind)
+        .and_then(|index| flows.get(place(index)))
+    {
+        flow.ask();
+    }
+}
+
 impl Wheel {
+    /// Asks for the first flows of the next tick.
+    fn ask_heads<A>(&self, flows: &[Flow<A>]) {
+        for rank in Rank::ALL {
+            if let Some(flow) = flows.get(place(self.head(self.cursor.wrapping_add(1), rank))) {
+                flow.ask();
+            }
+        }
+    }
+
     /// Bytes of the lists' heads.
     pub(super) fn bytes(&self) -> usize {
         self.heads.capacity().saturating_mul(size_of::<u32>())

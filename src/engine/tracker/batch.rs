@@ -1,15 +1,15 @@
 //! Many packets at once, so that they wait for memory together.
 //!
 //! Where a packet's flow lies depends on nothing that the packets before it did: so of some packets first the
-//! keys are read, then the flows, and only then does one packet after the other change its flow. What is read
-//! ahead changes nothing; a flow that begins or ends in between is found by its packet.
+//! keys are read, then the places of their flows, then the flows are asked for, and only then does one packet after
+//! the other change its flow. What is asked for changes nothing; a flow that begins or ends in between is found by its packet.
 //! Bounds: [`PACKETS`] packets at a time.
 
 use super::Tracker;
 use super::plain::Quick;
 use crate::types::{Observations, Timestamp};
 
-/// Packets whose flows are read together. More would leave the nearest cache, fewer would wait for
+/// Packets whose flows are asked for together. More would leave the nearest cache, fewer would wait for
 /// memory more often.
 const PACKETS: usize = 16;
 
@@ -74,9 +74,12 @@ impl Tracker {
                 *waiting = packets.next();
                 let Some(packet) = waiting else { break };
                 *quick = Quick::read(packet, &self.table);
+                if let Some(quick) = quick {
+                    self.table.ask_place(quick.hash);
+                }
             }
             for quick in quick.iter().flatten() {
-                self.table.fetch(quick.hash);
+                self.table.ask_flow(quick.hash);
             }
             for (packet, quick) in waiting.iter().zip(&quick) {
                 let Some(packet) = packet else { return };

@@ -1,5 +1,6 @@
 //! The words the other rooms speak: time, addresses, flows, records, values, bounded maps.
 
+mod ahead;
 mod base32;
 mod by_addr;
 mod digits;
@@ -16,6 +17,7 @@ mod sink;
 mod text;
 mod value;
 
+pub use ahead::ask;
 pub use base32::base32;
 pub use by_addr::{ByAddr, ip_bits, v4_bits};
 pub use flow_ref::{Endpoint, FlowKey, FlowRef, Ordinal, Uid};
